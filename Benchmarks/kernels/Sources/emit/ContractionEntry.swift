@@ -1,0 +1,1 @@
+../../../../Sources/CEmission/ContractionEntry.swift

@@ -1,0 +1,1 @@
+../../../../Sources/CEmission/ContractionShape.swift

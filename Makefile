@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The commands of everyday work. `make demo` and `make test` need nothing but a Debian 12 machine
+# with the Swift toolchain: they install what is missing first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := build
+.PHONY: deps build test demo bench format lint clean
+
+# Debian's usual place for the toolchain, if the shell does not know one.
+export PATH := $(PATH):/opt/swift/usr/bin
+
+# Warnings are errors everywhere; -c release because generated kernels and the interpreter that
+# judges them are both too slow to test without optimisation.
+SWIFT_FLAGS := -c release -Xswiftc -warnings-as-errors
+# Tests see internal declarations, which changes how every module is compiled: a folder of their own
+# keeps `make build` and `make test` from rebuilding each other's products.
+TEST_FLAGS := $(SWIFT_FLAGS) --scratch-path .build-tests
+MIXFUSE := .build/release/mixfuse
+DEMO_FOLDER := .build/demo
+
+# Debian package and a file or command that only it brings, one pair a word.
+REQUIREMENTS := \
+  clang-19=/usr/lib/llvm-19/bin/clang \
+  llvm-19-dev=/usr/lib/llvm-19/include/llvm-c/Core.h \
+  libclang-19-dev=/usr/lib/llvm-19/include/clang-c/Index.h \
+  zlib1g-dev=/usr/include/zlib.h \
+  binutils=ld.bfd \
+  python3=python3
+
+## Installs the missing Debian packages, if any: as root, or through sudo.
+deps:
+	@missing=()
+	for requirement in $(REQUIREMENTS); do
+	  probe="$${requirement#*=}"
+	  [[ -e "$$probe" ]] || command -v "$$probe" > /dev/null || missing+=("$${requirement%%=*}")
+	done
+	command -v swift > /dev/null || {
+	  echo "error: no Swift toolchain found; install Swift 6.2 or later (https://swift.org/install)" >&2
+	  exit 1
+	}
+	(( $${#missing[@]} )) || exit 0
+	install=(apt-get install --yes --no-install-recommends "$${missing[@]}")
+	if (( EUID == 0 )); then as_root=(env)
+	elif command -v sudo > /dev/null; then as_root=(sudo)
+	else
+	  echo "error: these packages are missing: $${missing[*]}" >&2
+	  echo "help: run as root: apt-get update && $${install[*]}" >&2
+	  exit 1
+	fi
+	echo "installing $${missing[*]}"
+	"$${as_root[@]}" apt-get update --quiet
+	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "$${install[@]}"
+
+## Builds the compiler and the runtime.
+build: deps
+	swift build $(SWIFT_FLAGS)
+
+## Builds everything and runs every test, as CI does; ends with the test runner's own summary.
+test: deps
+	swift test $(TEST_FLAGS)
+
+## Compiles an example, verifies it, and meta-trains another on real data.
+demo: build
+	mkdir -p $(DEMO_FOLDER)
+	$(MIXFUSE) build Examples/maml_sinusoid.mix -o $(DEMO_FOLDER)
+	$(MIXFUSE) verify Examples/maml_sinusoid.mix
+	$(MIXFUSE) train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz --out $(DEMO_FOLDER)/mnist1d_lr
+	echo "the learning curve is in $(DEMO_FOLDER)/mnist1d_lr:"
+	ls $(DEMO_FOLDER)/mnist1d_lr
+
+## Measures generated libraries against JAX, side by side.
+bench: build
+	python3 Benchmarks/small_models.py
+
+## Formats every Swift source in place.
+format:
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+## Checks formatting and style without changing anything.
+lint:
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+## Removes everything that was built.
+clean:
+	rm -rf .build .build-tests

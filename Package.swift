@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+//
+// Targets stand in the order in which data flows through them (see
+// Sources/MixFuse/Architecture.swift); each lists all it may import, and a test holds it to that.
+
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A target of ours with the settings all of them share.
+func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+/// The tests of a target; `more` are further targets they compare it with.
+func tests(_ name: String, _ more: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.byName(name: name)] + more, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "mixfuse",
+  products: [
+    .executable(name: "mixfuse", targets: ["mixfuse"]),
+    .library(name: "MixFuse", targets: ["MixFuse"]),
+    .library(name: "MixFuseRuntime", targets: ["MixFuseRuntime"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // The compiler, front to back.
+    stage("Diagnostics"),
+    .target(
+      name: "SpecLanguage", dependencies: ["Diagnostics"],
+      resources: [.embedInCode("Prelude")], swiftSettings: swiftSettings),
+    stage("TensorIR"),
+    stage("Elaboration", ["Diagnostics", "SpecLanguage", "TensorIR"]),
+    stage("Interpreter", ["TensorIR"]),
+    stage("Differentiation", ["TensorIR"]),
+    stage("Optimization", ["TensorIR"]),
+    stage("Scheduling", ["TensorIR"]),
+    .target(
+      name: "CTemplates", path: "Templates",
+      exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"],
+      sources: ["templates.c"]),
+    stage("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
+    .target(name: "CLLVM"),
+    stage("Toolchain", ["CLLVM", "Diagnostics"]),
+    stage(
+      "MixFuse",
+      [
+        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
+        "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR", "Toolchain",
+      ]),
+    .executableTarget(
+      name: "mixfuse",
+      dependencies: [
+        "MixFuse", "MixFuseRuntime",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/mixfuse-command", swiftSettings: swiftSettings),
+
+    // What users ship beside a generated library; needs no LLVM.
+    .target(name: "CMixFuseThreads"),
+    .systemLibrary(name: "CZlib"),
+    stage("MixFuseRuntime", ["CMixFuseThreads", "CZlib"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu2x
+)

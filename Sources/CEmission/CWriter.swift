@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A small writer for C: lines, blocks, functions. It spells the punctuation of blocks; what loops
+// and functions there are is said by its callers. Two spaces, 100 columns, braces always.
+
+/// Accumulates indented C text.
+struct CWriter {
+  /// The text so far; complete lines.
+  private(set) var text = ""
+  private var depth = 0
+
+  /// Writes one line at the current depth.
+  mutating func line(_ content: String = "") {
+    text += content.isEmpty ? "\n" : String(repeating: "  ", count: depth) + content + "\n"
+  }
+
+  /// Writes a line comment.
+  mutating func comment(_ content: String) { line("// " + content) }
+
+  /// Writes `header { body }`.
+  mutating func block(_ header: String, close: String = "}", _ body: (inout CWriter) -> Void) {
+    line(header + " {")
+    depth += 1
+    body(&self)
+    depth -= 1
+    line(close)
+  }
+
+  /// Writes a function, its parameters on one line or one to a line.
+  mutating func function(
+    _ prefix: String, _ parameters: [String], _ body: (inout CWriter) -> Void
+  ) {
+    let joined = parameters.joined(separator: ", ")
+    if prefix.count + joined.count <= 95 {
+      block("\(prefix)(\(joined))", body)
+    } else {
+      line("\(prefix)(")
+      for parameter in parameters.dropLast() { line("    \(parameter),") }
+      block("    \(parameters.last ?? "void"))", body)
+    }
+    line()
+  }
+
+  /// Writes a counting loop; `reversed` counts down from `end - 1` to `start`.
+  mutating func loop(
+    _ variable: String, from start: String = "0", below end: String, reversed: Bool = false,
+    _ body: (inout CWriter) -> Void
+  ) {
+    let header =
+      reversed
+      ? "for (int64_t \(variable) = \(end) - 1; \(variable) >= \(start); --\(variable))"
+      : "for (int64_t \(variable) = \(start); \(variable) < \(end); ++\(variable))"
+    block(header, body)
+  }
+
+  /// Writes text that already has its lines.
+  mutating func verbatim(_ lines: String) { text += lines }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every kind of contraction kernel has in common: the entry function that turns a range of
+// units into separate products (the loops around the tiled ones) and a range of blocks in each,
+// and the strip function that walks one column group down the row tiles.
+
+/// Writes the entry function of a kernel.
+struct ContractionEntry {
+  var name: String
+  var contraction: CanonicalContraction
+  /// Units per separate product.
+  var blocks: Int
+  /// Whether `body` uses the scratch pointer.
+  var usesScratch = false
+
+  /// Writes the function; `body` sees the pointers `left`, `right` and `result` and the integers
+  /// `first` and `last`, the range of blocks of this product.
+  func write(to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void) {
+    let parameters = [
+      writer.input("a"), writer.input("b"), writer.output("c"), writer.output("scratch"),
+      writer.count("begin"), writer.count("end"),
+    ]
+    writer.function(name, parameters) { writer in
+      if !usesScratch { writer.line("(void)scratch;") }
+      if contraction.outer.isEmpty {
+        writePointers([], to: &writer)
+        writer.integer("first", "begin")
+        writer.integer("last", "end")
+        body(&writer)
+      } else {
+        writeProducts(to: &writer, body)
+      }
+    }
+  }
+
+  private func writeProducts(
+    to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void
+  ) {
+    let first = blocks == 1 ? "begin" : "begin / \(blocks)"
+    let below = blocks == 1 ? "end" : "(end + \(blocks - 1)) / \(blocks)"
+    writer.loop("product", from: first, below: below) { writer in
+      var stride = contraction.outerCount
+      var names: [(String, ContractionDimension)] = []
+      for (number, loop) in contraction.outer.enumerated() {
+        stride /= loop.extent
+        var value = stride == 1 ? "product" : "product / \(stride)"
+        if number > 0 { value += " % \(loop.extent)" }
+        writer.integer("outer\(number)", value)
+        names.append(("outer\(number)", loop))
+      }
+      writePointers(names, to: &writer)
+      if blocks == 1 {
+        writer.integer("first", "0")
+        writer.integer("last", "1")
+      } else {
+        let start = "product * \(blocks)"
+        writer.integer("first", "begin > \(start) ? begin - \(start) : 0")
+        writer.integer("last", "end - \(start) < \(blocks) ? end - \(start) : \(blocks)")
+      }
+      body(&writer)
+    }
+  }
+
+  private func writePointers(
+    _ loops: [(String, ContractionDimension)], to writer: inout ContractionWriter
+  ) {
+    let (left, right) = contraction.isSwapped ? ("b", "a") : ("a", "b")
+    writer.readPointer("left", writer.address(left, loops.map { ($0.0, $0.1.strideA) }))
+    writer.readPointer("right", writer.address(right, loops.map { ($0.0, $0.1.strideB) }))
+    writer.writePointer("result", writer.address("c", loops.map { ($0.0, $0.1.strideC) }))
+  }
+}
+
+/// All row tiles of one column group: a function over a range of tiles.
+struct TileStrip {
+  var name: String
+  var rows: RowSplit
+  /// One tile for each height in `rows`, tallest first.
+  var tiles: [RegisterTile]
+  /// Distance between the first elements of neighbouring rows of the left operand.
+  var leftRowStride: Int
+  /// Elements of a packed tile of the left operand, where each tile lies in a panel of its own.
+  var leftPanelSize: Int?
+
+  /// Writes the tile functions and the strip function.
+  ///
+  /// The strip's parameters are those of a tile, then the range of tiles `first ..< last`. Its
+  /// pointers are those of row 0; with panels, `left` is that of tile `first`.
+  func write(to writer: inout ContractionWriter) {
+    for tile in tiles { tile.write(to: &writer) }
+    let parameters = tiles[0].parameters(writer) + [writer.count("first"), writer.count("last")]
+    writer.function(name, parameters) { writer in
+      rows.writeLoops(over: "tile", from: "first", below: "last", to: &writer) {
+        height, start, writer in
+        guard let tile = tiles.first(where: { $0.height == height }) else {
+          preconditionFailure("no tile of \(height) rows")
+        }
+        writeCall(tile, at: start, to: &writer)
+      }
+    }
+  }
+
+  private func writeCall(
+    _ tile: RegisterTile, at start: TileStart, to writer: inout ContractionWriter
+  ) {
+    func address(_ pointer: String, _ stride: Int) -> String {
+      let offset = start.scaled(by: stride)
+      return writer.address(pointer, [offset.term], plus: offset.constant)
+    }
+    let left =
+      leftPanelSize.map { writer.address("left", [("tile - first", $0)]) }
+      ?? address("left", leftRowStride)
+    var arguments = [left, "right", address("c", tile.resultRowStride)]
+    if tile.depth == .parameter { arguments.append("depth") }
+    if tile.accumulation == .parameter { arguments.append("adds") }
+    writer.line("\(tile.name)(\(arguments.joined(separator: ", ")));")
+  }
+}
+
+/// Where a tile begins: row (or column) `index * step + constant`.
+struct TileStart {
+  var index: String
+  var step: Int
+  var constant: Int
+
+  /// The address of the tile's first element along a loop of stride `stride`, as a term and a
+  /// constant of a linear expression.
+  func scaled(by stride: Int) -> (term: (String, Int), constant: Int) {
+    ((index, step * stride), constant * stride)
+  }
+}
+
+extension RowSplit {
+  /// Writes one loop per height over the tiles `first ..< last`; the loop variable is `variable`.
+  func writeLoops(
+    over variable: String, from first: String, below last: String,
+    to writer: inout ContractionWriter,
+    _ body: (Int, TileStart, inout ContractionWriter) -> Void
+  ) {
+    let isEven = tallCount == count
+    let tallLast = isEven ? last : "(\(last) < \(tallCount) ? \(last) : \(tallCount))"
+    writer.loop(variable, from: first, below: tallLast) { writer in
+      body(height, TileStart(index: variable, step: height, constant: 0), &writer)
+    }
+    if isEven { return }
+    let lowFirst = "(\(first) > \(tallCount) ? \(first) : \(tallCount))"
+    writer.loop(variable, from: lowFirst, below: last) { writer in
+      body(height - 1, TileStart(index: variable, step: height - 1, constant: tallCount), &writer)
+    }
+  }
+}
+
+extension CanonicalContraction {
+  /// The three pointers of the tile at `row` and `column`, as arguments of its function.
+  func tileArguments(
+    _ row: TileStart, _ column: TileStart, _ writer: ContractionWriter, result: String
+  ) -> String {
+    let left = row.scaled(by: rows.strideA)
+    let right = column.scaled(by: columns.strideB)
+    let (down, across) = (row.scaled(by: rows.strideC), column.scaled(by: columns.strideC))
+    return [
+      writer.address("left", [left.term], plus: left.constant),
+      writer.address("right", [right.term], plus: right.constant),
+      writer.address(result, [down.term, across.term], plus: down.constant + across.constant),
+    ].joined(separator: ", ")
+  }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The packed kernel: blocks of the right operand, and of the left one where that pays, are copied
+// into panels that the register tiles then read front to back. The blocks are sized for the
+// caches in the way of Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication" (2008). Panels lie in the caller's scratch memory, one area per worker.
+
+/// The sizes of a packed kernel.
+struct PackedBlocking: Hashable {
+  var tiling: RegisterTiling
+  /// Inner steps of one block.
+  var depth: Int
+  /// Number of blocks of the tiled inner loop.
+  var depthCount: Int
+  /// Row tiles of one block of the left operand.
+  var tiles: Int
+  /// Column groups of one block of the right operand.
+  var groups: Int
+  var packsLeft: Bool
+
+  /// Sizes the blocks for the caches of `target`.
+  init(_ contraction: CanonicalContraction, _ tiling: RegisterTiling, _ target: ContractionTarget) {
+    let bytes = contraction.element.bytes
+    let extent = contraction.inner.extent
+    let panelWidth = tiling.columns.main.width
+    // A panel of the right operand should stay in the first-level cache while tiles pass by.
+    let limit = min(384, max(128, target.firstCacheBytes / (panelWidth * bytes)))
+    if extent <= limit * 5 / 4 {
+      (depth, depthCount) = (extent, 1)
+    } else {
+      let count = (extent + limit - 1) / limit
+      depth = ((extent + count - 1) / count).roundedUp(to: 16)
+      depthCount = (extent + depth - 1) / depth
+    }
+    let tileBytes = tiling.rows.height * depth * bytes
+    tiles = max(1, min(tiling.rows.count, target.secondCacheBytes / 2 / tileBytes))
+    let groupBytes = panelWidth * depth * bytes
+    groups = max(1, min(tiling.columns.count, (2 << 20) / groupBytes))
+    self.tiling = tiling
+    let leftBytes = contraction.rows.extent * contraction.depth * bytes
+    let stride = max(contraction.rows.strideA, contraction.inner.strideA) * bytes
+    let isAwkward = stride % 2048 == 0 && leftBytes > target.firstCacheBytes
+    packsLeft =
+      tiling.columns.count >= 4 && (isAwkward || leftBytes > target.secondCacheBytes / 4)
+  }
+}
+
+/// A contraction that copies its operands into panels.
+struct PackedContraction {
+  let contraction: CanonicalContraction
+  let blocking: PackedBlocking
+  let name: String
+
+  init(_ contraction: CanonicalContraction, _ blocking: PackedBlocking, name: String) {
+    (self.contraction, self.blocking, self.name) = (contraction, blocking, name)
+  }
+
+  private var tiling: RegisterTiling { blocking.tiling }
+  /// Whether all of a sum is one block, so that the tile's trip count is a constant.
+  private var isWhole: Bool { blocking.depthCount == 1 && contraction.outerInner.isEmpty }
+  /// Column groups are the better units, since only the right operand is costly to pack.
+  private var splitsColumns: Bool {
+    tiling.columns.count >= min(8, tiling.rows.count)
+  }
+  private var keepsLeftRows: Bool { contraction.inner.strideA == 1 }
+  /// Distance between rows of a packed left tile: not a power of two, to spread over cache sets.
+  private var leftPanelRow: Int { blocking.depth.roundedUp(to: 16) + 16 }
+  private var leftPanelSize: Int {
+    tiling.rows.height * (keepsLeftRows ? leftPanelRow : blocking.depth)
+  }
+  private var rightPanelSize: Int { tiling.columns.main.width * blocking.depth }
+  private var rightPanelsSize: Int {
+    let rest = tiling.columns.rest.map { $0.width * blocking.depth } ?? 0
+    let main = min(blocking.groups, tiling.columns.mainCount) * rightPanelSize
+    return (main + rest).roundedUp(to: 16)
+  }
+
+  /// Writes the kernel.
+  func write(to writer: inout ContractionWriter) -> ContractionPlan {
+    strip("main", tiling.columns.main).write(to: &writer)
+    if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
+    let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
+    let entry = ContractionEntry(
+      name: name, contraction: contraction, blocks: blocks, usesScratch: true)
+    entry.write(to: &writer) { writeBody(to: &$0) }
+    let leftSize = blocking.packsLeft ? blocking.tiles * leftPanelSize : 0
+    return ContractionPlan(
+      splitCount: blocks * contraction.outerCount, scratchElements: rightPanelsSize + leftSize,
+      helpers: helpers)
+  }
+
+  // MARK: tiles
+
+  private func strip(_ part: String, _ group: ColumnGroup) -> TileStrip {
+    TileStrip(
+      name: "\(name)_\(part)", rows: tiling.rows,
+      tiles: tiling.rows.heights.map { tile($0, group) },
+      leftRowStride: contraction.rows.strideA,
+      leftPanelSize: blocking.packsLeft ? leftPanelSize : nil)
+  }
+
+  private func tile(_ height: Int, _ group: ColumnGroup) -> RegisterTile {
+    var inner = contraction.inner
+    inner.strideB = group.width
+    var leftRowStride = contraction.rows.strideA
+    if blocking.packsLeft {
+      inner.strideA = keepsLeftRows ? 1 : height
+      leftRowStride = keepsLeftRows ? leftPanelRow : 1
+    }
+    return RegisterTile(
+      name: "\(name)_tile_\(height)x\(group.width)", height: height, group: group, inner: inner,
+      outerInner: [], leftRowStride: leftRowStride, rightColumnStride: 1,
+      resultRowStride: contraction.rows.strideC, resultColumnStride: 1,
+      depth: isWhole ? .fixed(blocking.depth) : .parameter,
+      accumulation: contraction.accumulates ? .add : isWhole ? .replace : .parameter,
+      copies: isWhole ? tiling.innerCopies : 1, prefetchesResult: !isWhole)
+  }
+
+  // MARK: the blocked loops
+
+  private func writeBody(to writer: inout ContractionWriter) {
+    writer.writePointer("panels", "scratch")
+    if blocking.packsLeft {
+      writer.writePointer("left_panels", "scratch + \(rightPanelsSize)")
+    }
+    let (first, last) = splitsColumns ? ("first", "last") : ("0", String(tiling.columns.count))
+    if blocking.groups >= tiling.columns.count {
+      writer.integer("group_first", first)
+      writer.integer("group_last", last)
+      writeOuterInner(0, to: &writer)
+    } else {
+      writer.loop("group_first", from: first, below: last, step: blocking.groups) { writer in
+        let end = "group_first + \(blocking.groups)"
+        writer.integer("group_last", "\(end) < \(last) ? \(end) : \(last)")
+        writeOuterInner(0, to: &writer)
+      }
+    }
+  }
+
+  private func writeOuterInner(_ level: Int, to writer: inout ContractionWriter) {
+    guard level < contraction.outerInner.count else { return writeDepthBlocks(to: &writer) }
+    writer.loop("k\(level)", below: String(contraction.outerInner[level].extent)) { writer in
+      writeOuterInner(level + 1, to: &writer)
+    }
+  }
+
+  private func writeDepthBlocks(to writer: inout ContractionWriter) {
+    let extent = contraction.inner.extent
+    if blocking.depthCount == 1 {
+      writer.integer("start", "0")
+      writer.integer("depth", String(extent))
+      writeBlock(to: &writer)
+    } else {
+      writer.loop("start", below: String(extent), step: blocking.depth) { writer in
+        let rest = "\(extent) - start"
+        writer.integer("depth", "\(rest) < \(blocking.depth) ? \(rest) : \(blocking.depth)")
+        writeBlock(to: &writer)
+      }
+    }
+  }
+
+  private func writeBlock(to writer: inout ContractionWriter) {
+    writer.readPointer("left_block", writer.address("left", innerTerms { $0.strideA }))
+    writer.readPointer("right_block", writer.address("right", innerTerms { $0.strideB }))
+    if !isWhole && !contraction.accumulates {
+      let steps = contraction.outerInner.indices.map { "k\($0)" } + ["start"]
+      writer.integer("adds", "\(steps.joined(separator: " + ")) > 0")
+    }
+    writeGroups(to: &writer) { group, panel, columns, writer in
+      let source = writer.address(
+        "right_block", columns.terms.map { ($0.0, $0.1 * contraction.columns.strideB) },
+        plus: columns.constant * contraction.columns.strideB)
+      writePackRight(source, group, panel, to: &writer)
+    }
+    let (first, last) = splitsColumns ? ("0", String(tiling.rows.count)) : ("first", "last")
+    if blocking.tiles >= tiling.rows.count {
+      writer.integer("tile_first", first)
+      writer.integer("tile_last", last)
+      writeTiles(to: &writer)
+    } else {
+      writer.loop("tile_first", from: first, below: last, step: blocking.tiles) { writer in
+        let end = "tile_first + \(blocking.tiles)"
+        writer.integer("tile_last", "\(end) < \(last) ? \(end) : \(last)")
+        writeTiles(to: &writer)
+      }
+    }
+  }
+
+  private func innerTerms(_ stride: (ContractionDimension) -> Int) -> [(String, Int)] {
+    contraction.outerInner.enumerated().map { ("k\($0.offset)", stride($0.element)) }
+      + [("start", stride(contraction.inner))]
+  }
+
+  private func writeTiles(to writer: inout ContractionWriter) {
+    if blocking.packsLeft { writePackLeft(to: &writer) }
+    let left = blocking.packsLeft ? "left_panels" : "left_block"
+    writeGroups(to: &writer) { group, panel, columns, writer in
+      let part = group == tiling.columns.main ? "main" : "rest"
+      var arguments = [left, panel, writer.address("result", columns.terms, plus: columns.constant)]
+      if !isWhole { arguments.append("depth") }
+      if !isWhole && !contraction.accumulates { arguments.append("adds") }
+      arguments += ["tile_first", "tile_last"]
+      writer.line("\(name)_\(part)(\(arguments.joined(separator: ", ")));")
+    }
+  }
+
+  /// Where a column group begins: a linear expression of the loop variable `group`.
+  private typealias ColumnStart = (terms: [(String, Int)], constant: Int)
+
+  /// Writes a loop over the groups of the current block; `body` gets the group, an expression for
+  /// its panel and its first column.
+  private func writeGroups(
+    to writer: inout ContractionWriter,
+    _ body: (ColumnGroup, String, ColumnStart, inout ContractionWriter) -> Void
+  ) {
+    let columns = tiling.columns
+    let limit = String(columns.mainCount)
+    let below =
+      columns.rest == nil ? "group_last" : "(group_last < \(limit) ? group_last : \(limit))"
+    writer.loop("group", from: "group_first", below: below) { writer in
+      let panel = writer.address("panels", [("group - group_first", rightPanelSize)])
+      body(columns.main, panel, ([("group", columns.main.width)], 0), &writer)
+    }
+    if let rest = columns.rest {
+      writer.when("group_last > \(limit)") { writer in
+        let panel = writer.address("panels", [("\(limit) - group_first", rightPanelSize)])
+        body(rest, panel, ([], columns.mainCount * columns.main.width), &writer)
+      }
+    }
+  }
+
+  // MARK: packing
+
+  private var suffix: String { contraction.element.rawValue }
+  private var transposer: String {
+    let lanes = max(tiling.columns.main.pieces.map(\.width).max() ?? 1, 1)
+    return "mf_pack_transposed_\(suffix)x\(max(lanes, 16 / contraction.element.bytes))"
+  }
+  private var rowCopier: String { "mf_pack_rows_\(suffix)" }
+  private var gatherer: String { "mf_pack_gathered_\(suffix)" }
+
+  private var helpers: [String] {
+    var result: [String] = []
+    if contraction.columns.strideB == 1 {
+      result.append(rowCopier)
+    } else {
+      result.append(contraction.inner.strideB == 1 ? transposer : gatherer)
+    }
+    if blocking.packsLeft {
+      let copies = keepsLeftRows || contraction.rows.strideA == 1
+      result.append(copies ? rowCopier : gatherer)
+    }
+    return Array(Set(result)).sorted()
+  }
+
+  private func writePackRight(
+    _ source: String, _ group: ColumnGroup, _ panel: String, to writer: inout ContractionWriter
+  ) {
+    let (column, inner) = (contraction.columns.strideB, contraction.inner.strideB)
+    let width = group.width
+    if column == 1 {
+      writer.line("\(rowCopier)(\(source), \(inner), depth, \(width), \(panel), \(width));")
+    } else if inner == 1 {
+      writer.line("\(transposer)(\(source), \(column), \(width), depth, \(panel));")
+    } else {
+      writer.line("\(gatherer)(\(source), \(inner), \(column), \(width), depth, \(panel));")
+    }
+  }
+
+  private func writePackLeft(to writer: inout ContractionWriter) {
+    let tall = tiling.rows.tallCount
+    let (height, count) = (tiling.rows.height, tiling.rows.count)
+    let (row, inner) = (contraction.rows.strideA, contraction.inner.strideA)
+    writer.loop("tile", from: "tile_first", below: "tile_last") { writer in
+      let isEven = tall == count
+      writer.integer("height", isEven ? "\(height)" : "tile < \(tall) ? \(height) : \(height - 1)")
+      let firstRow = isEven ? "" : " + (tile < \(tall) ? tile : \(tall))"
+      writer.integer("row", "tile * \(isEven ? height : height - 1)\(firstRow)")
+      let source = writer.address("left_block", [("row", row)])
+      let panel = writer.address("left_panels", [("tile - tile_first", leftPanelSize)])
+      if keepsLeftRows {
+        writer.line("\(rowCopier)(\(source), \(row), height, depth, \(panel), \(leftPanelRow));")
+      } else if row == 1 {
+        writer.line("\(rowCopier)(\(source), \(inner), depth, height, \(panel), height);")
+      } else {
+        writer.line("\(gatherer)(\(source), \(inner), \(row), height, depth, \(panel));")
+      }
+    }
+  }
+}
+
+extension Int {
+  /// The smallest multiple of `unit` that is not smaller.
+  func roundedUp(to unit: Int) -> Int { (self + unit - 1) / unit * unit }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The description of one contraction kernel: the border between the scheduler, which decides
+// that a contraction is a kernel of its own and where its operands lie, and the emitter, which
+// writes the C. It knows nothing of graphs, derivatives or names; everything in it is a number
+// that is known when the C is written.
+
+/// Float type of a contraction's two operands and of its result.
+package enum ContractionElement: String, Sendable, Hashable, CaseIterable {
+  case f32, f64
+
+  /// Bytes of one element.
+  package var bytes: Int {
+    switch self {
+    case .f32: 4
+    case .f64: 8
+    }
+  }
+}
+
+/// One loop of a contraction.
+///
+/// A stride of 0 means that the operand does not vary along the loop.
+package struct ContractionDimension: Sendable, Hashable {
+  /// Trip count, at least 1.
+  package var extent: Int
+  /// Distance in elements between neighbours along this loop in A, B and C.
+  package var strideA: Int, strideB: Int, strideC: Int
+
+  package init(extent: Int, strideA: Int, strideB: Int, strideC: Int) {
+    self.extent = extent
+    self.strideA = strideA
+    self.strideB = strideB
+    self.strideC = strideC
+  }
+}
+
+/// `C[b, m, n] (+)= sum over k of A[b, m, k] * B[b, k, n]`, where each of b, m, n and k is a list
+/// of loops with strides of their own.
+///
+/// The lists may be empty (one row, one column, one term); their order has no meaning. C must not
+/// overlap A or B, and no two index tuples of C may name one element.
+package struct ContractionShape: Sendable, Hashable {
+  /// Loops over all three arrays.
+  package var batch: [ContractionDimension]
+  /// Loops over A and C; `strideB` is 0.
+  package var rows: [ContractionDimension]
+  /// Loops over B and C; `strideA` is 0.
+  package var columns: [ContractionDimension]
+  /// Summed loops over A and B; `strideC` is 0.
+  package var inner: [ContractionDimension]
+  /// Whether the sum is added to what C holds, or replaces it.
+  package var accumulates: Bool
+  /// Float type of all three arrays.
+  package var element: ContractionElement
+
+  package init(
+    batch: [ContractionDimension] = [], rows: [ContractionDimension],
+    columns: [ContractionDimension], inner: [ContractionDimension],
+    accumulates: Bool = false, element: ContractionElement
+  ) {
+    self.batch = batch
+    self.rows = rows
+    self.columns = columns
+    self.inner = inner
+    self.accumulates = accumulates
+    self.element = element
+  }
+
+  /// Floating-point operations of the whole contraction, a multiplication and an addition a term.
+  package var flops: Int {
+    2 * (batch + rows + columns + inner).reduce(1) { $0 * $1.extent }
+  }
+}
+
+/// The facts about the machine that shape a kernel.
+///
+/// Vector registers say how large a register tile may be, cache sizes how large a packed block.
+package struct ContractionTarget: Sendable, Hashable {
+  /// Bytes of one vector register: 16, 32 or 64.
+  package var vectorBytes: Int
+  /// Number of vector registers.
+  package var vectorRegisters: Int
+  /// Bytes of the first-level data cache and of the second-level cache of one core.
+  package var firstCacheBytes: Int, secondCacheBytes: Int
+
+  /// Describes a machine; the defaults are those of common x86-64 and arm64 cores.
+  ///
+  /// AVX-512 (64 bytes) and NEON (16 bytes) have 32 vector registers, AVX2 (32 bytes) has 16.
+  package init(
+    vectorBytes: Int, vectorRegisters: Int? = nil,
+    firstCacheBytes: Int = 32 << 10, secondCacheBytes: Int = 512 << 10
+  ) {
+    precondition([16, 32, 64].contains(vectorBytes), "vector registers hold 16, 32 or 64 bytes")
+    self.vectorBytes = vectorBytes
+    self.vectorRegisters = vectorRegisters ?? (vectorBytes == 32 ? 16 : 32)
+    self.firstCacheBytes = firstCacheBytes
+    self.secondCacheBytes = secondCacheBytes
+  }
+
+  /// Elements of one vector register.
+  package func lanes(_ element: ContractionElement) -> Int { vectorBytes / element.bytes }
+}

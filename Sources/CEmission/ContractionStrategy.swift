@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which kind of kernel a contraction gets. The question is always the same: what has to be
+// copied, and does enough arithmetic follow to pay for the copy? Thresholds come from the
+// benchmark in Benchmarks/kernels; each is a ratio of sizes, so it holds on other machines.
+
+/// The kinds of kernel, each with the choices its writer needs.
+enum ContractionStrategy {
+  /// Operands are read in place; see `DirectContraction`.
+  case direct(RegisterTiling, innerBlock: Int?)
+  /// The right operand, and the left one if that pays, is copied into panels.
+  case packed(PackedBlocking)
+  /// Vector lanes run over a batch loop.
+  case lane(LaneTiling)
+  /// Vector lanes run over the sum.
+  case dot(DotTiling)
+
+  /// The kind in words.
+  var label: String {
+    switch self {
+    case .direct(_, innerBlock: nil): "direct"
+    case .direct: "direct, streaming"
+    case .packed(let blocking): blocking.packsLeft ? "both operands packed" : "packed"
+    case .lane: "lanes"
+    case .dot: "dot products"
+    }
+  }
+
+  /// Chooses the kernel for `contraction`.
+  init(_ contraction: CanonicalContraction, _ target: ContractionTarget) {
+    let facts = ContractionFacts(contraction, target)
+    if let lane = contraction.lane {
+      self = .lane(LaneTiling(contraction, lane: lane, model: facts.model))
+    } else if facts.prefersDot {
+      self = .dot(DotTiling(contraction, model: facts.model))
+    } else if facts.prefersPacking {
+      self = .packed(PackedBlocking(contraction, facts.tiling, target))
+    } else {
+      self = .direct(facts.tiling, innerBlock: facts.streamingBlock)
+    }
+  }
+}
+
+/// Sizes and strides of a contraction as the choice of strategy sees them.
+private struct ContractionFacts {
+  let contraction: CanonicalContraction
+  let target: ContractionTarget
+  let model: IssueModel
+  let tiling: RegisterTiling
+
+  init(_ contraction: CanonicalContraction, _ target: ContractionTarget) {
+    self.contraction = contraction
+    self.target = target
+    model = IssueModel(target, contraction.element)
+    let columns = contraction.columns
+    let storesVectors = columns.strideC == 1 || columns.extent == 1
+    tiling = .cheapest(
+      rows: contraction.rows.extent, columns: columns.extent, depth: contraction.depth,
+      isVector: storesVectors && (columns.strideB == 1 || contraction.canPack), model: model)
+  }
+
+  private var rows: Int { contraction.rows.extent }
+  private var columns: Int { contraction.columns.extent }
+  private var hasColumnVectors: Bool { contraction.columns.strideB == 1 || columns == 1 }
+
+  private var rightBytes: Int {
+    contraction.depth * columns * contraction.element.bytes
+  }
+
+  /// Rows of the right operand that fall on the same few sets of the first-level cache.
+  private var hasCollidingRows: Bool {
+    let bytes = contraction.inner.strideB * contraction.element.bytes
+    return bytes > 0 && bytes % 2048 == 0 && contraction.inner.extent > 64
+  }
+
+  /// Both operands are contiguous along the sum, and too few products share a vector of columns,
+  /// or too few rows would share a transposed copy.
+  var prefersDot: Bool {
+    let inner = contraction.inner
+    guard inner.strideA == 1, inner.strideB == 1, inner.extent >= 8 else { return false }
+    if contraction.columns.strideC != 1 || columns <= model.lanes / 4 { return true }
+    if hasColumnVectors { return false }
+    return rows <= 4 || (rows <= 8 && inner.extent >= 256)
+  }
+
+  var prefersPacking: Bool {
+    guard contraction.canPack else { return false }
+    if !hasColumnVectors { return contraction.inner.strideB == 1 || rows >= 3 }
+    if rightBytes <= target.firstCacheBytes * 3 / 4 { return false }
+    if hasCollidingRows { return rows >= 8 }
+    return rightBytes > target.secondCacheBytes / 2 && rows >= 12
+  }
+
+  /// The number of inner steps per sweep when a large right operand is read once or twice: short
+  /// enough that every sweep reads whole rows, so that the hardware prefetches them.
+  var streamingBlock: Int? {
+    let isLong = rightBytes > target.secondCacheBytes && columns > 8 * model.lanes
+    let applies =
+      isLong && hasColumnVectors && contraction.outerInner.isEmpty
+      && contraction.columns.strideC == 1 && contraction.inner.extent > 32
+    return applies ? 16 : nil
+  }
+}
+
+extension CanonicalContraction {
+  /// Whether a kernel that copies the right operand can write C: it stores vectors of columns.
+  var canPack: Bool { columns.extent > 1 && columns.strideC == 1 }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes the innermost function of a contraction: one register tile of C. Accumulators are local
+// arrays indexed only by fully unrolled loops, so that the compiler keeps all of them in
+// registers; each step of the inner loop loads the vectors of the right operand once and
+// multiplies them by one broadcast element of the left operand per row.
+
+/// One tile function: its size, its strides and how it treats C.
+struct RegisterTile {
+  /// How many inner steps there are.
+  enum Depth: Hashable {
+    /// Known when the C is written.
+    case fixed(Int)
+    /// The tile function's parameter `depth`: for blocks of a long sum.
+    case parameter
+  }
+  /// What happens to the old value of C.
+  enum Accumulation: Hashable {
+    case replace, add
+    /// The tile function's parameter `adds`: false for the first block of a long sum.
+    case parameter
+  }
+
+  var name: String
+  var height: Int
+  var group: ColumnGroup
+  /// The tiled inner loop; its strides are those of the operands as the tile sees them, which
+  /// may be packed copies.
+  var inner: ContractionDimension
+  /// Summed loops around the tiled inner loop.
+  var outerInner: [ContractionDimension]
+  var leftRowStride: Int
+  var rightColumnStride: Int
+  var resultRowStride: Int, resultColumnStride: Int
+  var depth: Depth
+  var accumulation: Accumulation
+  var copies: Int
+  /// Whether C is too large to be in the cache when the tile ends.
+  var prefetchesResult = false
+
+  /// The tile function's parameters, in order.
+  func parameters(_ writer: ContractionWriter) -> [String] {
+    var result = [writer.input("left"), writer.input("right"), writer.output("c")]
+    if depth == .parameter { result.append(writer.count("depth")) }
+    if accumulation == .parameter { result.append(writer.count("adds")) }
+    return result
+  }
+
+  /// Writes the whole tile function.
+  func write(to writer: inout ContractionWriter) {
+    let spans = group.pieces.map { String($0.width) }.joined(separator: " + ")
+    writer.comment("\(height) rows of \(group.width) columns (\(spans)) in registers.")
+    writer.function(name, parameters(writer)) { writer in
+      writeAccumulators(to: &writer)
+      writeOuterInner(0, to: &writer)
+      writeResult(to: &writer)
+    }
+  }
+
+  // MARK: accumulators
+
+  private func writeAccumulators(to writer: inout ContractionWriter) {
+    for (number, piece) in group.pieces.enumerated() {
+      writer.line("\(writer.vector(piece.width)) sum\(number)[\(height * copies)];")
+    }
+    writer.unrolledLoop("i", count: height * copies) { writer in
+      for (number, piece) in group.pieces.enumerated() {
+        writer.line("sum\(number)[i] = (\(writer.vector(piece.width)))0;")
+      }
+    }
+    if prefetchesResult {
+      // The lines of C are far apart and long unused; they arrive while the tile is computed.
+      writer.unrolledLoop("i", count: height) { writer in
+        for piece in group.pieces { writer.line("__builtin_prefetch(\(resultAddress(piece, writer)), 1);") }
+      }
+    }
+  }
+
+  private func writeResult(to writer: inout ContractionWriter) {
+    if copies > 1 {
+      writer.unrolledLoop("i", count: height * (copies - 1)) { writer in
+        for number in group.pieces.indices {
+          let own = height == 1 ? "0" : "i % \(height)"
+          let copy = writer.index([("i", 1)], plus: height)
+          writer.line("sum\(number)[\(own)] += sum\(number)[\(copy)];")
+        }
+      }
+    }
+    switch accumulation {
+    case .replace: writeStores(to: &writer)
+    case .add:
+      writeAdditions(to: &writer)
+      writeStores(to: &writer)
+    case .parameter:
+      writer.when("adds") { writeAdditions(to: &$0) }
+      writeStores(to: &writer)
+    }
+  }
+
+  /// Adds the old C to the sums, all of it before any store: pieces may overlap.
+  private func writeAdditions(to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: height) { writer in
+      for (number, piece) in group.pieces.enumerated() {
+        writer.line("sum\(number)[i] += \(writer.load(piece.width, resultAddress(piece, writer)));")
+      }
+    }
+  }
+
+  private func writeStores(to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: height) { writer in
+      for (number, piece) in group.pieces.enumerated() {
+        let target = writer.target(piece.width, resultAddress(piece, writer))
+        writer.line("\(target) = sum\(number)[i];")
+      }
+    }
+  }
+
+  private func resultAddress(_ piece: ColumnPiece, _ writer: ContractionWriter) -> String {
+    writer.address("c", [("i", resultRowStride)], plus: piece.offset * resultColumnStride)
+  }
+
+  // MARK: the inner loops
+
+  private func writeOuterInner(_ level: Int, to writer: inout ContractionWriter) {
+    guard level < outerInner.count else { return writeInner(to: &writer) }
+    writer.rolledLoop("k\(level)", below: String(outerInner[level].extent)) { writer in
+      writeOuterInner(level + 1, to: &writer)
+    }
+  }
+
+  private func writeInner(to writer: inout ContractionWriter) {
+    switch depth {
+    case .parameter:
+      writer.rolledLoop("k", below: "depth") { writeStep(from: "k", copy: 0, to: &$0) }
+    case .fixed(1):
+      writeStep(from: "0", copy: 0, to: &writer)
+    case .fixed(let count):
+      let whole = count / copies * copies
+      writer.rolledLoop("k", below: String(whole), step: copies) { writer in
+        for copy in 0..<copies {
+          writeStep(from: "k", plus: copy, copy: copy, to: &writer)
+        }
+      }
+      for copy in 0..<(count - whole) {
+        writeStep(from: "0", plus: whole + copy, copy: copy, to: &writer)
+      }
+    }
+  }
+
+  /// One inner step: load the row of the right operand, multiply it by every row's element.
+  ///
+  /// The step's number is `variable + constant`; the constant is folded into the addresses.
+  private func writeStep(
+    from variable: String, plus constant: Int = 0, copy: Int, to writer: inout ContractionWriter
+  ) {
+    if copies > 1 {
+      writer.block("") { writeProducts(variable, constant, copy: copy, to: &$0) }
+    } else {
+      writeProducts(variable, constant, copy: copy, to: &writer)
+    }
+  }
+
+  private func writeProducts(
+    _ variable: String, _ constant: Int, copy: Int, to writer: inout ContractionWriter
+  ) {
+    let around = outerInner.indices.map { ("k\($0)", outerInner[$0]) }
+    let rightTerms = around.map { ($0.0, $0.1.strideB) } + [(variable, inner.strideB)]
+    let leftTerms =
+      around.map { ($0.0, $0.1.strideA) } + [("i", leftRowStride), (variable, inner.strideA)]
+    for (number, piece) in group.pieces.enumerated() {
+      let offset = piece.offset * rightColumnStride + constant * inner.strideB
+      let address = writer.address("right", rightTerms, plus: offset)
+      writer.constant(
+        writer.vector(piece.width), "right\(number)", writer.load(piece.width, address))
+    }
+    writer.unrolledLoop("i", count: height) { writer in
+      let index = writer.index(leftTerms, plus: constant * inner.strideA)
+      writer.constant(writer.scalar, "factor", "left[\(index)]")
+      for number in group.pieces.indices {
+        let sum = writer.index([("i", 1)], plus: copy * height)
+        writer.line("sum\(number)[\(sum)] += factor * right\(number);")
+      }
+    }
+  }
+}

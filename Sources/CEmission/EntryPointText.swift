@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Prints an entry point: argument checks, one named pointer for every array, and the steps as plain
+// loops over kernel calls. A parallel loop's body and a shared-out kernel call are functions of
+// their own, which the caller's `parallel_for` runs.
+
+import Scheduling
+import TensorIR
+
+/// Writes the C of one entry point, given the names of the kernels.
+struct EntryPointText {
+  let library: String
+  let entry: Program
+  /// Function name and number of units of each kernel.
+  let kernels: [Kernel: (name: String, splitCount: Int?)]
+  /// Functions that run on workers, written before the entry point.
+  private var workers = CWriter()
+  private var workerCount = 0
+
+  /// Whether the text calls `mf_parallel_for`.
+  var usesParallelFor: Bool { workerCount > 0 }
+
+  init(
+    library: String, entry: Program,
+    kernels: [Kernel: (name: String, splitCount: Int?)]
+  ) {
+    self.library = library
+    self.entry = entry
+    self.kernels = kernels
+  }
+
+  private var symbol: String { "\(library)_\(entry.name)" }
+
+  /// The functions, the exported one last.
+  mutating func text() -> String {
+    var body = CWriter()
+    let scope = Scope(frame: "frame", worker: "0", variables: [])
+    body.function(
+      "MF_EXPORT int32_t \(symbol)",
+      [
+        "const \(symbol)_inputs *inputs", "const \(symbol)_outputs *outputs", "void *arena",
+        "const mixfuse_parallel *parallel",
+      ]
+    ) { body in
+      writeChecks(to: &body)
+      body.block("const \(symbol)_frame frame_storage =", close: "};") { body in
+        body.line(".inputs = inputs,")
+        body.line(".outputs = outputs,")
+        body.line(".arena = arena,")
+        body.line(".workers = (char *)arena + \(entry.arenaBytes),")
+        body.line(".parallel = parallel,")
+      }
+      body.line("const \(symbol)_frame *const frame = &frame_storage;")
+      writeScope(entry.steps, scope, to: &body)
+      body.line("return 0;")
+    }
+    var frame = CWriter()
+    frame.comment("What every function of this entry point sees.")
+    frame.block("typedef struct", close: "} \(symbol)_frame;") { frame in
+      frame.line("const \(symbol)_inputs *inputs;")
+      frame.line("const \(symbol)_outputs *outputs;")
+      frame.line("char *arena;")
+      frame.line("char *workers;  // One part of \(entry.workerArenaBytes) bytes for each worker.")
+      frame.line("const mixfuse_parallel *parallel;")
+    }
+    frame.line()
+    return frame.text + workers.text + body.text
+  }
+
+  // MARK: Checks
+
+  private func writeChecks(to writer: inout CWriter) {
+    writer.block("if (!inputs || !outputs || !arena)") { $0.line("return 1;") }
+    for port in entry.inputs {
+      guard let bound = port.indexBound else { continue }
+      writer.loop("i", below: "\(port.type.elementCount)") { writer in
+        let value = "inputs->\(cName(port.name))[i]"
+        writer.block("if (\(value) < 0 || \(value) >= \(bound))") { $0.line("return 2;") }
+      }
+    }
+  }
+
+  // MARK: Steps
+
+  /// Where code runs: how it reaches the frame, which worker it is, which step loops are around it.
+  private struct Scope {
+    var frame: String
+    var worker: String
+    var variables: [LoopVariable]
+  }
+
+  /// Declares the arrays that the steps use, then writes the steps.
+  private mutating func writeScope(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
+    var isUsed = Set<Int>()
+    collectBuffers(steps, includingParallel: false, into: &isUsed)
+    for number in isUsed.sorted() {
+      let buffer = entry.buffers[number]
+      writer.line("\(declaration(buffer, scope));  // \(buffer.comment)")
+    }
+    writeSteps(steps, scope, to: &writer)
+  }
+
+  private mutating func writeSteps(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
+    for step in steps {
+      switch step {
+      case .call(let call):
+        writeCall(call, scope, to: &writer)
+      case .loop(let loop) where loop.isParallel:
+        writeParallelLoop(loop, scope, to: &writer)
+      case .loop(let loop):
+        var inner = scope
+        inner.variables.append(loop.variable)
+        writer.comment(loop.label)
+        writer.loop(
+          name(loop.variable), below: "\(loop.tripCount)", reversed: loop.isReversed
+        ) { writeSteps(loop.body, inner, to: &$0) }
+      }
+    }
+  }
+
+  private mutating func writeCall(
+    _ call: KernelCall, _ scope: Scope, to writer: inout CWriter
+  ) {
+    guard let kernel = kernels[call.kernel] else {
+      preconditionFailure("compiler bug: a kernel without a name")
+    }
+    var arguments = call.arguments.map(text(of:)) + call.indices.map(name)
+    guard let units = kernel.splitCount else {
+      writer.line(statement(kernel.name, arguments))
+      return
+    }
+    if call.isParallel {
+      writeSharedCall(call, kernel.name, units, scope, to: &writer)
+    } else {
+      arguments += ["0", "\(units)"]
+      writer.line(statement(kernel.name, arguments))
+    }
+  }
+
+  /// `name(arguments);`, on several lines if long.
+  private func statement(_ name: String, _ arguments: [String]) -> String {
+    "\(name)(\(arguments.joined(separator: ", ")));"
+  }
+
+  private mutating func writeParallelLoop(
+    _ loop: StepLoop, _ scope: Scope, to writer: inout CWriter
+  ) {
+    let function = "\(symbol)_worker_\(workerCount)"
+    workerCount += 1
+    var body = CWriter()
+    let inner = Scope(frame: "frame", worker: "worker", variables: [loop.variable])
+    body.comment("One iteration of the loop over \(loop.label).")
+    body.function(
+      "static void \(function)",
+      ["void *arguments", "int64_t \(name(loop.variable))", "int64_t worker"]
+    ) { body in
+      body.line("const \(symbol)_frame *const frame = arguments;")
+      body.line("(void)worker;")
+      writeScope(loop.body, inner, to: &body)
+    }
+    workers.verbatim(body.text)
+    writer.comment(loop.label)
+    writer.line("mf_parallel_for(parallel, \(loop.tripCount), \(function), (void *)frame);")
+  }
+
+  /// A kernel whose units are shared out: a function that computes its range from its index.
+  private mutating func writeSharedCall(
+    _ call: KernelCall, _ kernel: String, _ units: Int, _ scope: Scope, to writer: inout CWriter
+  ) {
+    let function = "\(symbol)_worker_\(workerCount)"
+    workerCount += 1
+    var used = Set<Int>()
+    for pointer in call.arguments { used.insert(pointer.buffer) }
+    let variables = (call.indices + call.arguments.flatMap { $0.terms.map(\.variable) })
+      .reduce(into: [LoopVariable]()) { if !$0.contains($1) { $0.append($1) } }
+    let fields = variables.map { "int64_t \(name($0));" }
+    var text = CWriter()
+    text.block("typedef struct", close: "} \(function)_arguments;") { writer in
+      writer.line("const \(symbol)_frame *frame;")
+      writer.line("int64_t parts;")
+      for field in fields { writer.line(field) }
+    }
+    text.line()
+    text.function(
+      "static void \(function)", ["void *arguments", "int64_t part", "int64_t worker"]
+    ) { body in
+      body.line("const \(function)_arguments *const a = arguments;")
+      body.line("const \(symbol)_frame *const frame = a->frame;")
+      body.line("(void)worker;")
+      for variable in variables {
+        body.line("const int64_t \(name(variable)) = a->\(name(variable));")
+      }
+      let inner = Scope(frame: "frame", worker: "worker", variables: variables)
+      for number in used.sorted() {
+        body.line("\(declaration(entry.buffers[number], inner));")
+      }
+      let arguments =
+        call.arguments.map(text(of:)) + call.indices.map(name)
+        + ["\(units) * part / a->parts", "\(units) * (part + 1) / a->parts"]
+      body.line(statement(kernel, arguments))
+    }
+    workers.verbatim(text.text)
+    writer.block("") { writer in
+      writer.line("const int64_t parts = mf_parts(parallel, \(units));")
+      let values = ["frame", "parts"] + variables.map(name)
+      writer.line(
+        "\(function)_arguments arguments = {\(values.joined(separator: ", "))};")
+      writer.line("mf_parallel_for(parallel, parts, \(function), &arguments);")
+    }
+  }
+
+  // MARK: Names and addresses
+
+  private func name(_ variable: LoopVariable) -> String { "t\(variable.index)" }
+
+  private func text(of pointer: Pointer) -> String {
+    var terms = [entry.buffers[pointer.buffer].name]
+    terms += pointer.terms.map {
+      $0.stride == 1 ? name($0.variable) : "\(name($0.variable)) * \($0.stride)"
+    }
+    if pointer.offset != 0 { terms.append("\(pointer.offset)") }
+    return terms.joined(separator: " + ")
+  }
+
+  private func declaration(_ buffer: Buffer, _ scope: Scope) -> String {
+    let type = buffer.dtype.cName
+    switch buffer.placement {
+    case .input(let index):
+      return "const \(type) *const \(buffer.name) = "
+        + "\(scope.frame)->inputs->\(cName(entry.inputs[index].name))"
+    case .output(let index):
+      return "\(type) *const \(buffer.name) = "
+        + "\(scope.frame)->outputs->\(cName(entry.outputs[index].name))"
+    case .arena(let offset):
+      return "\(type) *const \(buffer.name) = (\(type) *)(\(scope.frame)->arena + \(offset))"
+    case .workerArena(let offset):
+      let base = "\(scope.frame)->workers + \(scope.worker) * \(entry.workerArenaBytes)"
+      return "\(type) *const \(buffer.name) = (\(type) *)(\(base) + \(offset))"
+    }
+  }
+
+  /// The buffers that steps use directly, not those used only inside functions of their own.
+  private func collectBuffers(
+    _ steps: [Step], includingParallel: Bool, into used: inout Set<Int>
+  ) {
+    for step in steps {
+      switch step {
+      case .call(let call):
+        if call.isParallel, kernels[call.kernel]?.splitCount != nil { continue }
+        for pointer in call.arguments { used.insert(pointer.buffer) }
+      case .loop(let loop):
+        if loop.isParallel && !includingParallel { continue }
+        collectBuffers(loop.body, includingParallel: includingParallel, into: &used)
+      }
+    }
+  }
+}
+
+/// The C identifier of a dotted name: `eta.block.wq` is `eta_block_wq`.
+func cName(_ name: String) -> String { name.replacing(".", with: "_") }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole C text of a library: declarations, the runtime helpers it needs, its kernels (equal
+// kernels once, however often they are called), its entry points. The same scheduled program gives
+// the same bytes.
+
+package import Scheduling
+import TensorIR
+
+/// The C of a generated library, in the two pieces that are compiled side by side.
+package struct LibraryText: Sendable {
+  /// The public header.
+  package var header: String
+  /// Everything but the manifest.
+  package var source: String
+  /// The kernels in order, for reports: name, kernel, and how it is computed.
+  package var kernels: [(name: String, kernel: Kernel, strategy: String)]
+}
+
+/// Writes the C of a library.
+///
+/// - Parameters:
+///   - name: a C identifier; all exported symbols begin with it.
+///   - banner: lines for the comment at the top: where the library comes from.
+///   - target: register and cache sizes of the machine.
+package func emitLibrary(
+  named name: String, entryPoints: [Program], banner: [String], for target: ContractionTarget
+) -> LibraryText {
+  var emitter = LibraryEmitter(name: name, target: target)
+  return emitter.emit(entryPoints, banner: banner)
+}
+
+private struct LibraryEmitter {
+  let name: String
+  let target: ContractionTarget
+  private var names: [Kernel: (name: String, splitCount: Int?)] = [:]
+  private var list: [(name: String, kernel: Kernel, strategy: String)] = []
+  private var kernelTexts = ""
+  private var helpers: Set<String> = []
+
+  init(name: String, target: ContractionTarget) {
+    self.name = name
+    self.target = target
+  }
+
+  mutating func emit(_ entryPoints: [Program], banner: [String]) -> LibraryText {
+    for entry in entryPoints { addKernels(of: entry.steps) }
+    var functions = ""
+    for entry in entryPoints {
+      var text = EntryPointText(library: name, entry: entry, kernels: names)
+      functions += text.text()
+      if text.usesParallelFor { helpers.insert("mf_parallel_for") }
+    }
+    let declarations = Declarations(library: name, entryPoints: entryPoints)
+    var top = CWriter()
+    for line in banner { top.comment(line) }
+    top.line()
+    let source =
+      top.text + helperText() + declarations.structures() + "\n" + kernelTexts + functions
+    return LibraryText(header: declarations.header(banner: banner), source: source, kernels: list)
+  }
+
+  private mutating func addKernels(of steps: [Step]) {
+    for step in steps {
+      switch step {
+      case .call(let call): addKernel(call)
+      case .loop(let loop): addKernels(of: loop.body)
+      }
+    }
+  }
+
+  private mutating func addKernel(_ call: KernelCall) {
+    guard names[call.kernel] == nil else { return }
+    let kernelName = "k\(names.count)"
+    let text: KernelText
+    var strategy = "loop nest"
+    switch call.kernel.body {
+    case .fused(let fused):
+      text = fused.text(named: kernelName, parameters: call.kernel.parameters)
+    case .contraction(let shape):
+      let contraction = emitContraction(shape, named: kernelName, for: target)
+      strategy = contraction.strategy
+      text = KernelText(
+        text: contraction.text, requiredHelpers: Set(contraction.requiredHelpers),
+        splitCount: contraction.splitCount)
+    }
+    var comment = CWriter()
+    for equation in call.kernel.equations.prefix(24) { comment.comment(equation) }
+    if call.kernel.equations.count > 24 {
+      comment.comment("and \(call.kernel.equations.count - 24) more")
+    }
+    if !call.provenance.description.isEmpty { comment.comment("from \(call.provenance)") }
+    kernelTexts += comment.text + text.text + (text.text.hasSuffix("\n\n") ? "" : "\n")
+    helpers.formUnion(text.requiredHelpers)
+    names[call.kernel] = (kernelName, text.splitCount)
+    list.append((kernelName, call.kernel, strategy))
+  }
+
+  private func helperText() -> String {
+    RuntimeHelpers.closure(of: helpers).map { RuntimeHelpers.text(of: $0) }
+      .joined(separator: "\n") + "\n"
+  }
+}
+
+/// Structures and prototypes, for the header and the top of the source.
+private struct Declarations {
+  let library: String
+  let entryPoints: [Program]
+
+  func structures() -> String {
+    var writer = CWriter()
+    for entry in entryPoints {
+      structure("\(library)_\(entry.name)_inputs", entry.inputs, constant: true, &writer)
+      structure("\(library)_\(entry.name)_outputs", entry.outputs, constant: false, &writer)
+    }
+    return writer.text
+  }
+
+  private func structure(
+    _ name: String, _ ports: [Program.Port], constant: Bool, _ writer: inout CWriter
+  ) {
+    writer.block("typedef struct", close: "} \(name);") { writer in
+      for port in ports {
+        let type = (constant ? "const " : "") + port.type.dtype.cName
+        writer.line("\(type) *\(cName(port.name));  // \(port.type.shape)")
+      }
+    }
+    writer.line()
+  }
+
+  func header(banner: [String]) -> String {
+    let guardName = library.uppercased() + "_H"
+    var writer = CWriter()
+    for line in banner { writer.comment(line) }
+    writer.line("#ifndef \(guardName)")
+    writer.line("#define \(guardName)")
+    writer.line()
+    writer.verbatim(RuntimeHelpers.text(of: "mixfuse_parallel"))
+    writer.line()
+    writer.line("#ifdef __cplusplus")
+    writer.line("extern \"C\" {")
+    writer.line("#endif")
+    writer.line()
+    writer.verbatim(structures())
+    for entry in entryPoints {
+      writer.comment("Needs \(entry.arenaBytes) bytes of arena, and \(entry.workerArenaBytes)")
+      writer.comment("more for each worker, aligned to \(arenaAlignment). Returns 0, or 1 for a null")
+      writer.comment("argument, or 2 for a row index out of range (nothing is written then).")
+      let symbol = "\(library)_\(entry.name)"
+      writer.line("int32_t \(symbol)(const \(symbol)_inputs *inputs,")
+      writer.line("    const \(symbol)_outputs *outputs, void *arena,")
+      writer.line("    const mixfuse_parallel *parallel);")
+      writer.line()
+    }
+    writer.comment("The manifest: a JSON text that describes all of the above.")
+    writer.line("const char *\(library)_manifest(void);")
+    writer.line()
+    writer.line("#ifdef __cplusplus")
+    writer.line("}")
+    writer.line("#endif")
+    writer.line()
+    writer.line("#endif")
+    return writer.text
+  }
+}
+
+/// Writes the second piece of a library: the functions that return its manifest.
+package func emitManifestSource(named name: String, json: String) -> String {
+  var writer = CWriter()
+  writer.comment("The manifest of \(name), as text inside the library.")
+  writer.line("#define MF_EXPORT __attribute__((visibility(\"default\")))")
+  writer.line("MF_EXPORT const char *\(name)_manifest(void);")
+  writer.line("MF_EXPORT const char *mixfuse_manifest(void);")
+  writer.line()
+  writer.line("static const char manifest[] =")
+  let lines = json.split(separator: "\n", omittingEmptySubsequences: false)
+  for (index, line) in lines.enumerated() {
+    let escaped = line.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    let isLast = index == lines.count - 1
+    writer.line("    \"\(escaped)\(isLast ? "\";" : "\\n\"")")
+  }
+  writer.line()
+  writer.line("const char *\(name)_manifest(void) { return manifest; }")
+  writer.line("const char *mixfuse_manifest(void) { return manifest; }")
+  return writer.text
+}

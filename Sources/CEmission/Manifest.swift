@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The manifest: what a library is, in JSON, inside the library and beside it. The layout is fixed by
+// `MixFuseRuntime.Manifest`, which reads it; the two share no code, so that the runtime needs none of
+// the compiler, and a test reads back every field that is written here.
+
+import Foundation
+package import Scheduling
+package import TensorIR
+
+/// Everything a manifest says.
+package struct ManifestDescription: Encodable, Sendable {
+  /// The version of the calling convention; the runtime refuses others.
+  package static let abiVersion = 1
+
+  package var abi = ManifestDescription.abiVersion
+  package var compiler: String
+  package var name: String
+  package var dtype: String
+  package var dims: [String: Int]
+  package var seed: Int
+  package var options: [String: String]
+  /// SHA-256 of the C source.
+  package var sourceDigest: String
+  package var target: Target
+  package var entryPoints: [ProgramDescription]
+
+  package struct Target: Encodable, Sendable {
+    package var triple: String
+    package var cpu: String
+    package var features: [String]
+
+    package init(triple: String, cpu: String, features: [String]) {
+      self.triple = triple
+      self.cpu = cpu
+      self.features = features
+    }
+  }
+
+  package struct ProgramDescription: Encodable, Sendable {
+    package var name: String
+    package var symbol: String
+    /// Bytes of the shared part of the arena, and of each worker's part.
+    package var arenaBytes: Int
+    package var arenaBytesPerWorker: Int
+    /// Floating-point operations of one call.
+    package var flops: Int
+    /// The part of them that DESIGN section 1 counts as useful.
+    package var usefulFlops: Int
+    package var inputs: [Array]
+    package var outputs: [Array]
+
+    enum CodingKeys: String, CodingKey {
+      case name, symbol, flops, inputs, outputs
+      case arenaBytes = "arena_bytes"
+      case arenaBytesPerWorker = "arena_bytes_per_worker"
+      case usefulFlops = "useful_flops"
+    }
+  }
+
+  package struct Array: Encodable, Sendable {
+    package var name: String
+    package var cName: String
+    package var dtype: String
+    package var shape: [Int]
+    package var initializer: Initializer?
+
+    enum CodingKeys: String, CodingKey {
+      case name, dtype, shape, initializer
+      case cName = "c_name"
+    }
+  }
+
+  package struct Initializer: Encodable, Sendable {
+    package var kind: String
+    package var parameters: [Double]
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case abi = "mixfuse_abi"
+    case compiler, name, dtype, dims, seed, options, target
+    case sourceDigest = "source_digest"
+    case entryPoints = "entry_points"
+  }
+
+  package init(
+    compiler: String, name: String, dtype: String, dims: [String: Int], seed: Int,
+    options: [String: String], sourceDigest: String, target: Target,
+    entryPoints: [ProgramDescription]
+  ) {
+    self.compiler = compiler
+    self.name = name
+    self.dtype = dtype
+    self.dims = dims
+    self.seed = seed
+    self.options = options
+    self.sourceDigest = sourceDigest
+    self.target = target
+    self.entryPoints = entryPoints
+  }
+
+  /// The JSON text: keys sorted, so equal manifests are equal bytes.
+  package func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+}
+
+extension ManifestDescription.ProgramDescription {
+  /// Describes an entry point.
+  ///
+  /// - Parameters:
+  ///   - library: the library's name, which begins every symbol.
+  ///   - initializers: how to draw the inputs, by name.
+  package init(
+    _ entry: Program, library: String, usefulFlops: Int,
+    initializers: [String: TensorIR.Initializer]
+  ) {
+    name = entry.name
+    symbol = "\(library)_\(entry.name)"
+    arenaBytes = entry.arenaBytes
+    arenaBytesPerWorker = entry.workerArenaBytes
+    flops = entry.flops
+    self.usefulFlops = usefulFlops
+    func describe(_ port: Program.Port) -> ManifestDescription.Array {
+      ManifestDescription.Array(
+        name: port.name, cName: CEmission.cName(port.name), dtype: port.type.dtype.rawValue,
+        shape: port.type.shape,
+        initializer: initializers[port.name].map { .init(kind: $0.kind, parameters: $0.parameters) }
+      )
+    }
+    inputs = entry.inputs.map(describe)
+    outputs = entry.outputs.map(describe)
+  }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C spelling of elementwise ops and element types. The last of the places that a new op fills.
+
+import TensorIR
+
+extension DType {
+  /// The C type of an element in memory and of a scalar in a kernel.
+  var cName: String {
+    switch self {
+    case .f32: "float"
+    case .f64: "double"
+    case .i32: "int32_t"
+    case .bool: "uint8_t"
+    }
+  }
+
+  /// The C literal of a number.
+  func literal(_ value: Double) -> String {
+    switch self {
+    case .f32:
+      if value.isNaN { return "__builtin_nanf(\"\")" }
+      if value.isInfinite { return value < 0 ? "-__builtin_inff()" : "__builtin_inff()" }
+      return "\(Float(value))f"
+    case .f64:
+      if value.isNaN { return "__builtin_nan(\"\")" }
+      if value.isInfinite { return value < 0 ? "-__builtin_inf()" : "__builtin_inf()" }
+      return "\(value)"
+    case .i32: return "\(Int(value))"
+    case .bool: return value != 0 ? "1" : "0"
+    }
+  }
+}
+
+/// Spells elementwise ops, and notes which helpers of `Templates/runtime` they call.
+struct ScalarSpelling {
+  private(set) var requiredHelpers: Set<String> = []
+
+  /// The C expression of `op` applied to scalars.
+  ///
+  /// - Parameters:
+  ///   - operands: C identifiers.
+  ///   - types: their types.
+  mutating func expression(
+    _ op: Op, _ operands: [String], _ types: [DType], result: DType
+  ) -> String {
+    switch op {
+    case .unary(let function): return unary(function, operands[0], types[0])
+    case .binary(let function): return binary(function, operands[0], operands[1], types[0])
+    case .compare(let comparison):
+      return "\(operands[0]) \(symbol(comparison)) \(operands[1])"
+    case .select: return "\(operands[0]) ? \(operands[1]) : \(operands[2])"
+    case .convert(let dtype): return "(\(dtype.cName))\(operands[0])"
+    case .stopGradient: return operands[0]
+    case .constant, .iota, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .reduce,
+      .contract, .gather, .scatterAdd, .loop, .gradient:
+      preconditionFailure("compiler bug: \(op.name) is not elementwise")
+    }
+  }
+
+  /// The combination of a float reduction; its helper allows reassociation into vector lanes.
+  mutating func combine(
+    _ reduction: Reduction, _ a: String, _ b: String, _ type: DType
+  ) -> String {
+    switch reduction {
+    case .sum: helper("mf_sum_step", type, "\(a), \(b)")
+    case .maximum: helper("mf_maximum_step", type, "\(a), \(b)")
+    }
+  }
+
+  private mutating func unary(_ function: UnaryFunction, _ x: String, _ type: DType) -> String {
+    switch function {
+    case .negate: "-\(x)"
+    case .exp: helper("mf_exp", type, x)
+    case .log: helper("mf_log", type, x)
+    case .sqrt: builtin("sqrt", type, x)
+    case .rsqrt: "\(type.literal(1)) / \(builtin("sqrt", type, x))"
+    case .tanh: helper("mf_tanh", type, x)
+    case .logistic: helper("mf_logistic", type, x)
+    case .sin: helper("mf_sin", type, x)
+    case .cos: helper("mf_cos", type, x)
+    case .erf: helper("mf_erf", type, x)
+    case .abs: builtin("fabs", type, x)
+    case .sign: "(\(type.cName))((\(x) > 0) - (\(x) < 0))"
+    case .floor: builtin("floor", type, x)
+    }
+  }
+
+  private mutating func binary(
+    _ function: BinaryFunction, _ a: String, _ b: String, _ type: DType
+  ) -> String {
+    switch function {
+    case .add: "\(a) + \(b)"
+    case .subtract: "\(a) - \(b)"
+    case .multiply: "\(a) * \(b)"
+    case .divide: "\(a) / \(b)"
+    case .power: helper("mf_pow", type, "\(a), \(b)")
+    case .maximum: "\(a) > \(b) ? \(a) : \(b)"
+    case .minimum: "\(a) < \(b) ? \(a) : \(b)"
+    }
+  }
+
+  private func symbol(_ comparison: Comparison) -> String {
+    switch comparison {
+    case .less: "<"
+    case .lessOrEqual: "<="
+    case .greater: ">"
+    case .greaterOrEqual: ">="
+    case .equal: "=="
+    case .notEqual: "!="
+    }
+  }
+
+  /// A helper of `Templates/runtime`, one for each float type.
+  private mutating func helper(_ name: String, _ type: DType, _ arguments: String) -> String {
+    let symbol = "\(name)_\(type.rawValue)"
+    requiredHelpers.insert(symbol)
+    return "\(symbol)(\(arguments))"
+  }
+
+  private func builtin(_ name: String, _ type: DType, _ x: String) -> String {
+    "__builtin_\(name)\(type == .f32 ? "f" : "")(\(x))"
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The programs that a generated library exports (DESIGN section 6). All but the meta-gradient are
+// of one task and one inner step. Inputs and outputs are named as in the spec; a graph that does
+// not read an input still has it, so that the signature does not change with the arithmetic, except
+// for meta leaves that only are the start of theta: where theta is an input they would be in the
+// way.
+
+package import TensorIR
+
+/// One exported program of a library.
+package enum EntryPoint: String, Hashable, Sendable, CaseIterable {
+  /// `(theta..., meta..., inner data...) -> loss`.
+  case innerLoss = "inner_loss"
+  /// The same inputs to `loss` and `grad.theta.NAME` for each theta leaf.
+  case innerGradient = "inner_gradient"
+  /// `(theta..., state..., meta..., inner data..., step) -> (next.theta..., next.state...)`.
+  case innerStep = "inner_step"
+  /// `(theta..., meta..., inner data..., direction.theta...) -> hvp.theta...`: the Hessian of the
+  /// inner loss times a direction.
+  case hessianVectorProduct = "hvp"
+  /// `(theta..., meta..., inner_losses if read, outer data...)` to `loss`, `grad.NAME` for each
+  /// theta leaf and each meta leaf among the inputs.
+  case outerLossGradient = "outer_loss_gradient"
+  /// See `metaGradient(of:options:)`.
+  case metaGradient = "meta_gradient"
+
+  /// The program as a graph without `gradient` ops, named `PROBLEM_ENTRY`.
+  package func graph(
+    of problem: MetaProblem, options: DerivationOptions = DerivationOptions()
+  ) throws -> Graph {
+    let programs = StepPrograms(problem: problem, options: options, entry: self)
+    let graph =
+      switch self {
+      case .innerLoss: programs.innerLoss()
+      case .innerGradient: programs.innerGradient()
+      case .innerStep: programs.innerStep()
+      case .hessianVectorProduct: try programs.hessianVectorProduct()
+      case .outerLossGradient: programs.outerLossGradient()
+      case .metaGradient: try Differentiation.metaGradient(of: problem, options: options)
+      }
+    return try options.differentiator.expandGradients(in: graph).removingDeadCode()
+  }
+}
+
+/// The programs of one step of one task.
+private struct StepPrograms {
+  let problem: MetaProblem
+  let options: DerivationOptions
+  let entry: EntryPoint
+
+  func innerLoss() -> Graph {
+    let inputs = innerInputs()
+    let builder = inputs.builder
+    builder.output("loss", builder.inline(loss, inputs.arguments)[0])
+    return builder.graph
+  }
+
+  func innerGradient() -> Graph {
+    let inputs = innerInputs()
+    let builder = inputs.builder
+    let results = builder.append(innerGradientOp, inputs.arguments)
+    builder.output("loss", results[0])
+    for (leaf, gradient) in zip(problem.theta, results.dropFirst()) {
+      builder.output("grad.\(leaf.name)", gradient)
+    }
+    return builder.graph
+  }
+
+  func innerStep() -> Graph {
+    let builder = newBuilder()
+    let theta = builder.inputs(problem.theta)
+    let state = builder.inputs(problem.state)
+    let metaOfUpdate = 2 * theta.count + state.count
+    let meta = metaInputs(builder) { index in
+      loss.reads(input: theta.count + index) || problem.update.reads(input: metaOfUpdate + index)
+    }
+    let data = builder.inputs(problem.innerData.map(\.leaf))
+    let step = builder.input("step", .scalar(.i32))
+    let gradients = Array(builder.append(innerGradientOp, theta + meta.values + data).dropFirst())
+    let next = builder.inline(problem.update, gradients + theta + state + meta.values + [step])
+    for (leaf, value) in zip(problem.theta + problem.state, next) {
+      builder.output("next.\(leaf.name)", value)
+    }
+    return builder.graph
+  }
+
+  func hessianVectorProduct() throws -> Graph {
+    let inputs = innerInputs()
+    let builder = inputs.builder
+    var tangents = [ValueID?](repeating: nil, count: inputs.arguments.count)
+    for (index, leaf) in problem.theta.enumerated() {
+      tangents[index] = builder.input("direction.\(leaf.name)", leaf.type)
+    }
+    let gradient = GradientOp(function: loss, wrt: Array(problem.theta.indices))
+    let (outputs, outputTangents) = try options.differentiator.appendJVP(
+      options.differentiator.expandGradient(gradient), arguments: inputs.arguments,
+      tangents: tangents, into: builder)
+    for (index, leaf) in problem.theta.enumerated() {
+      let product = outputTangents[index + 1] ?? builder.constant(0, like: outputs[index + 1])
+      builder.output("hvp.\(leaf.name)", product)
+    }
+    return builder.graph
+  }
+
+  func outerLossGradient() -> Graph {
+    let builder = newBuilder()
+    let theta = builder.inputs(problem.theta)
+    let meta = metaInputs(builder) { problem.outerLoss.reads(input: theta.count + $0) }
+    let lossesType = TensorType([problem.steps], problem.dtype)
+    let losses =
+      problem.usesInnerLosses
+      ? builder.input("inner_losses", lossesType) : builder.constant(0, lossesType)
+    let data = builder.inputs(problem.outerData.map(\.leaf))
+    let gradient = GradientOp(
+      function: problem.outerLoss.withSavePolicy(options.lossSavePolicy),
+      wrt: theta.indices + meta.visible.map { theta.count + $0 })
+    let results = builder.append(.gradient(gradient), theta + meta.values + [losses] + data)
+    builder.output("loss", results[0])
+    let leaves = problem.theta + meta.visible.map { problem.meta[$0] }
+    for (leaf, value) in zip(leaves, results.dropFirst()) {
+      builder.output("grad.\(leaf.name)", value)
+    }
+    return builder.graph
+  }
+
+  // MARK: Parts
+
+  private var loss: Graph { problem.innerLoss.withSavePolicy(options.lossSavePolicy) }
+
+  private var innerGradientOp: Op {
+    .gradient(GradientOp(function: loss, wrt: Array(problem.theta.indices)))
+  }
+
+  private func newBuilder() -> GraphBuilder {
+    GraphBuilder(name: "\(problem.name)_\(entry.rawValue)")
+  }
+
+  /// A builder with the inputs of the inner loss, and the arguments of the inner loss.
+  private func innerInputs() -> (builder: GraphBuilder, arguments: [ValueID]) {
+    let builder = newBuilder()
+    let theta = builder.inputs(problem.theta)
+    let meta = metaInputs(builder) { loss.reads(input: theta.count + $0) }
+    return (builder, theta + meta.values + builder.inputs(problem.innerData.map(\.leaf)))
+  }
+
+  /// Inputs for the meta leaves. Those that only are the start of theta are hidden if unread; what
+  /// stands for them is a constant that dead-code elimination removes.
+  private func metaInputs(
+    _ builder: GraphBuilder, isRead: (Int) -> Bool
+  ) -> (values: [ValueID], visible: [Int]) {
+    let visible = problem.meta.indices.filter { !problem.initialRange.contains($0) || isRead($0) }
+    let values = problem.meta.enumerated().map { index, leaf in
+      visible.contains(index)
+        ? builder.input(leaf.name, leaf.type) : builder.constant(0, leaf.type)
+    }
+    return (values, visible)
+  }
+}
+
+extension GraphBuilder {
+  /// Adds one input per leaf.
+  fileprivate func inputs(_ leaves: [Leaf]) -> [ValueID] {
+    leaves.map { input($0.name, $0.type) }
+  }
+}

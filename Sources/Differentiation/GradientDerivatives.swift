@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The `gradient` op: its expansion into a reverse sweep, and the two ways of differentiating it.
+//
+// With `(L, g) = gradient f(x)` and adjoints `(L_adj, g_adj)`, the adjoint of the operands is
+//
+//   x_adj = L_adj * grad f(x)  +  d/dx <g, g_adj>
+//
+// and the second term is, by symmetry of second derivatives, the tangent of `grad f` along `g_adj`.
+// *Forward over reverse* computes it so: one JVP of the gradient program, no tape of a tape.
+// *Reverse over reverse* is the reverse sweep of the gradient program.
+
+package import TensorIR
+
+extension Differentiator {
+  /// The value and gradient of a function as an ordinary graph.
+  ///
+  /// The inputs are those of the function; the outputs its value, then its derivative with respect
+  /// to each input listed in `wrt` (zeros where it does not depend on one).
+  package func expandGradient(_ gradient: GradientOp) throws -> Graph {
+    let function = gradient.function
+    let builder = GraphBuilder(name: "gradient of \(function.name)")
+    let arguments = builder.inputs(like: function)
+    let seed = builder.constant(1, function.outputTypes[0])
+    let (outputs, adjoints) = try appendVJP(
+      function, arguments: arguments, outputAdjoints: [seed], wrt: gradient.wrt, into: builder)
+    builder.output(function.outputNames[0], outputs[0])
+    for (position, adjoint) in zip(gradient.wrt, adjoints) {
+      let value = adjoint ?? builder.constant(0, like: arguments[position])
+      builder.output(function.inputNames[position] + "_adj", value)
+    }
+    return builder.graph
+  }
+
+  /// The graph with every `gradient` op, also inside loops, replaced by its expansion.
+  package func expandGradients(in graph: Graph) throws -> Graph {
+    let builder = GraphBuilder(name: graph.name)
+    var map = ValueMap(for: graph)
+    map[graph.inputs] = builder.inputs(like: graph)
+    for node in graph.nodes {
+      map[node.results] = try builder.withProvenance(node.provenance) {
+        try appendExpanded(node.op, map[node.operands], builder)
+      }
+    }
+    for (name, output) in zip(graph.outputNames, graph.outputs) {
+      builder.output(name, map[output])
+    }
+    return builder.graph
+  }
+
+  private func appendExpanded(
+    _ op: Op, _ operands: [ValueID], _ builder: GraphBuilder
+  ) throws -> [ValueID] {
+    if case .gradient(let gradient) = op {
+      return builder.inline(try expandGradients(in: expandGradient(gradient)), operands)
+    }
+    if case .loop(var loop) = op {
+      loop.body = try expandGradients(in: loop.body)
+      return builder.append(.loop(loop), operands)
+    }
+    return builder.append(op, operands)
+  }
+}
+
+/// The VJP of one `gradient` node.
+struct GradientVJP {
+  let gradient: GradientOp
+  let operands: [ValueID]
+  /// The value, then the gradients.
+  let results: [ValueID]
+  /// Whose adjoints are wanted and not known to be zero.
+  let neededOperands: [Bool]
+  let builder: GraphBuilder
+  let differentiator: Differentiator
+
+  /// Emits the adjoints of the operands from those of the results.
+  func emit(_ adjoints: [ValueID?]) throws -> [ValueID?] {
+    switch differentiator.derivation {
+    case .forwardOverReverse: try emitForwardOverReverse(adjoints)
+    case .reverseOverReverse: try emitReverseOverReverse(adjoints)
+    }
+  }
+
+  private func emitForwardOverReverse(_ adjoints: [ValueID?]) throws -> [ValueID?] {
+    let needed = operands.indices.filter { neededOperands[$0] }
+    let extra = needed.filter { !gradient.wrt.contains($0) }
+    var whole = gradient
+    whole.wrt += extra
+    var directions = [ValueID?](repeating: nil, count: operands.count)
+    for (position, adjoint) in zip(gradient.wrt, adjoints.dropFirst()) {
+      directions[position] = builder.sum([directions[position], adjoint])
+    }
+    var gradients = results
+    var tangents = [ValueID?](repeating: nil, count: whole.wrt.count + 1)
+    if directions.contains(where: { $0 != nil }) {
+      let program = try differentiator.expandGradient(whole)
+      let (values, valueTangents) = try differentiator.appendJVP(
+        program, arguments: operands, tangents: directions, into: builder)
+      gradients += values.dropFirst(results.count)
+      tangents = valueTangents
+    } else if !extra.isEmpty {
+      gradients += builder.append(.gradient(whole), operands).dropFirst(results.count)
+    }
+    return operands.indices.map { position in
+      guard neededOperands[position],
+        let index = whole.wrt.firstIndex(of: position).map({ $0 + 1 })
+      else { return nil }
+      return builder.sum([tangents[index], scaled(gradients[index], by: adjoints[0])])
+    }
+  }
+
+  private func emitReverseOverReverse(_ adjoints: [ValueID?]) throws -> [ValueID?] {
+    let needed = operands.indices.filter { neededOperands[$0] }
+    let (_, operandAdjoints) = try differentiator.appendVJP(
+      differentiator.expandGradient(gradient), arguments: operands, outputAdjoints: adjoints,
+      wrt: needed, into: builder)
+    var result = [ValueID?](repeating: nil, count: operands.count)
+    for (position, adjoint) in zip(needed, operandAdjoints) { result[position] = adjoint }
+    return result
+  }
+
+  /// An array times a scalar that may be zero.
+  private func scaled(_ value: ValueID, by scalar: ValueID?) -> ValueID? {
+    scalar.map {
+      builder.multiply(builder.broadcast(scalar: $0, to: builder.shape(of: value)), value)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rules of the ops with regions. A loop's derivative is a loop (`LoopJVP.swift`, `LoopVJP.swift`).
+// A gradient's derivative is where the two derivations of the meta-gradient part ways
+// (`GradientDerivatives.swift`).
+
+import TensorIR
+
+/// The rule of `loop`.
+func loopRule(_ loop: Loop) -> DerivativeRule {
+  .structured(
+    StructuredRule(
+      jvp: { scope, tangents in try emitLoopJVP(loop, scope, tangents) },
+      vjp: { scope, flow in
+        let (builder, operands) = (scope.builder, scope.operands)
+        let loops = try LoopVJP(loop, flow: flow, differentiator: scope.differentiator)
+        let results = builder.append(.loop(loops.forward), operands)
+        let pullback: StructuredRule.Pullback = { adjoints in
+          loops.emitBackward(
+            operands: operands, forwardResults: results, adjoints: adjoints, builder: builder)
+        }
+        return (Array(results.prefix(loop.body.outputs.count)), pullback)
+      }))
+}
+
+/// The rule of `gradient`.
+func gradientRule(_ gradient: GradientOp) -> DerivativeRule {
+  .structured(
+    StructuredRule(
+      jvp: { scope, tangents in
+        let (outputs, outputTangents) = try scope.differentiator.appendJVP(
+          scope.differentiator.expandGradient(gradient), arguments: scope.operands,
+          tangents: tangents, into: scope.builder)
+        return (outputs, outputTangents)
+      },
+      vjp: { scope, flow in
+        let activity = Activity(rule: scope.differentiator.rule)
+        let isRead = activity.usefulInputs(of: gradient.function)
+        let vjp = GradientVJP(
+          gradient: gradient, operands: scope.operands,
+          results: scope.builder.append(scope.op, scope.operands),
+          neededOperands: zip(flow.neededOperands, isRead).map { $0 && $1 },
+          builder: scope.builder, differentiator: scope.differentiator)
+        return (vjp.results, vjp.emit)
+      }))
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rules of the elementwise ops. `x` and `a`, `b` are operands, `y` is the result.
+//
+// Kinks are decided here, once. relu is elaborated to `select(x > 0, x, 0)`, so `relu'(0) = 0`.
+// Where a formula has a pole at a kink, the pole is kept out of the formula by a second select (its
+// operand is replaced by a harmless number), not only masked out of the result: a masked infinity
+// times a zero adjoint would be NaN in the next order of derivative. See Note [Guarded poles].
+
+import TensorIR
+
+/// The rule of a scalar function of one argument.
+func unaryRule(_ function: UnaryFunction) -> DerivativeRule {
+  switch function {
+  case .negate: unary { _, _ in .number(-1) }
+  case .exp: unary { _, y in .array(y) }
+  case .log: unary { x, _ in .array(1 / x) }
+  case .sqrt: unary { x, y in .array(squareRootPartial(x, y)) }
+  case .rsqrt: unary { x, y in .array(-0.5 * (y / x)) }
+  case .tanh: unary { _, y in .array(1 - y * y) }
+  case .logistic: unary { _, y in .array(y * (1 - y)) }
+  case .sin: unary { x, _ in .array(x.applying(.cos)) }
+  case .cos: unary { x, _ in .array(-x.applying(.sin)) }
+  case .erf: unary { x, _ in .array(twoOverSquareRootOfPi * (-(x * x)).applying(.exp)) }
+  case .abs: unary { x, _ in .array(x.applying(.sign)) }
+  case .sign: .constant(reason: "sign is piecewise constant")
+  case .floor: .constant(reason: "floor is piecewise constant")
+  }
+}
+
+/// The rule of a scalar function of two arguments.
+func binaryRule(_ function: BinaryFunction) -> DerivativeRule {
+  switch function {
+  case .add: binary(lhs: { _, _, _ in .number(1) }, rhs: { _, _, _ in .number(1) })
+  case .subtract: binary(lhs: { _, _, _ in .number(1) }, rhs: { _, _, _ in .number(-1) })
+  case .multiply:
+    .bilinear(
+      lhs: { scope, adjoint in scope.builder.multiply(adjoint, scope.operands[1]) },
+      rhs: { scope, adjoint in scope.builder.multiply(adjoint, scope.operands[0]) })
+  case .divide:
+    binary(lhs: { _, b, _ in .array(1 / b) }, rhs: { _, b, y in .array(-(y * (1 / b))) })
+  case .power:
+    binary(
+      lhs: { a, b, _ in .array(powerBasePartial(a, b)) },
+      rhs: { a, _, y in .array(powerExponentPartial(a, y)) })
+  case .maximum:
+    binary(
+      lhs: { a, b, _ in .array(shareOfWinner(a, .greater, b)) },
+      rhs: { a, b, _ in .array(shareOfWinner(b, .greater, a)) })
+  case .minimum:
+    binary(
+      lhs: { a, b, _ in .array(shareOfWinner(a, .less, b)) },
+      rhs: { a, b, _ in .array(shareOfWinner(b, .less, a)) })
+  }
+}
+
+/// `select(c, a, b)` is linear in `a` and `b` together; each gets the adjoint where it was taken.
+var selectRule: DerivativeRule {
+  .linear(steering: [0]) { scope, adjoint, operand in
+    let zero = scope.builder.constant(0, like: adjoint)
+    let condition = scope.operands[0]
+    return operand == 1
+      ? scope.builder.select(condition, adjoint, zero)
+      : scope.builder.select(condition, zero, adjoint)
+  }
+}
+
+/// Conversions between float types are linear; to integers they are piecewise constant.
+func convertRule(_ dtype: DType) -> DerivativeRule {
+  guard dtype.isFloat else {
+    return .constant(reason: "an integer or a truth value has no derivative")
+  }
+  return .linear { scope, adjoint, _ in
+    scope.builder.convert(adjoint, to: scope.builder.type(of: scope.operands[0]).dtype)
+  }
+}
+
+// MARK: Formulas
+
+private let twoOverSquareRootOfPi = 1.1283791670955126
+
+/// `0.5 / y`, and 0 at `x = 0`: so Adam at `v = 0` has finite, correct gradients.
+private func squareRootPartial(_ x: Term, _ y: Term) -> Term {
+  let zero = x.filled(0)
+  let safe = y.where(x, .greater, zero, else: x.filled(1))
+  return (0.5 / safe).where(x, .greater, zero, else: zero)
+}
+
+/// `b * a^(b - 1)`, and 0 for `b = 0` also at `a = 0`.
+private func powerBasePartial(_ a: Term, _ b: Term) -> Term {
+  let zero = b.filled(0)
+  let safe = b.filled(1).where(b, .equal, zero, else: b)
+  return zero.where(b, .equal, zero, else: safe * a.power(safe - 1))
+}
+
+/// `log(a) * y`, and 0 at `a = 0`.
+private func powerExponentPartial(_ a: Term, _ y: Term) -> Term {
+  let zero = a.filled(0)
+  let safe = a.filled(1).where(a, .equal, zero, else: a)
+  return zero.where(a, .equal, zero, else: safe.applying(.log) * y)
+}
+
+/// 1 where `a` beats `b`, one half on a tie, else 0.
+private func shareOfWinner(_ a: Term, _ beats: Comparison, _ b: Term) -> Term {
+  let shared = a.filled(0.5).where(a, .equal, b, else: a.filled(0))
+  return a.filled(1).where(a, beats, b, else: shared)
+}
+
+// MARK: Shorthands
+
+private func unary(_ partial: @escaping (_ x: Term, _ y: Term) -> Factor) -> DerivativeRule {
+  .partials { scope, _ in partial(scope.operand(0), scope.result) }
+}
+
+private func binary(
+  lhs: @escaping (_ a: Term, _ b: Term, _ y: Term) -> Factor,
+  rhs: @escaping (_ a: Term, _ b: Term, _ y: Term) -> Factor
+) -> DerivativeRule {
+  .partials { scope, operand in
+    (operand == 0 ? lhs : rhs)(scope.operand(0), scope.operand(1), scope.result)
+  }
+}
+
+// Note [Guarded poles]
+//
+// sqrt'(x) = select(x > 0, 0.5 / y, 0) is finite at 0, but its VJP is not: the adjoint that reaches
+// `0.5 / y` is 0 there, and the partial of the division is -0.5 / y^2 = -inf, so y_adj = 0 * inf.
+// With `safe = select(x > 0, y, 1)` inside, the division never sees the zero, at any order.

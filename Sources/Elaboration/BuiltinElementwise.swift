@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Built-in functions that work element by element. On numbers known at build time they are computed
+// here, in Float64.
+
+import Diagnostics
+import Foundation
+import TensorIR
+
+extension Elaborator {
+  /// An elementwise function of one argument that is not a tree.
+  func elementwise(_ builtin: Builtin, _ operand: Operand) throws -> Value {
+    switch builtin {
+    case .float: return .tensor(try float(operand))
+    case .int: return .tensor(try int(operand))
+    case .stopGradient:
+      let x = try tensor(operand)
+      return .tensor(x.dtype.isFloat ? emitter.add(.stopGradient, x) : x)
+    default: break
+    }
+    if let x = operand.value.number, let result = fold(builtin, x) {
+      if case .integer = operand.value, let whole = Int(exactly: result) { return .integer(whole) }
+      return .real(result)
+    }
+    if builtin == .square {
+      let x = try tensor(operand)
+      return .tensor(emitter.binary(.multiply, x, x))
+    }
+    let x = try floatTensor(operand)
+    if builtin == .relu {
+      let zero = emitter.constant(0, x.type)
+      return .tensor(emitter.add(.select, emitter.add(.compare(.greater), x, zero), x, zero))
+    }
+    guard let function = builtin.function else {
+      preconditionFailure("compiler bug: \(builtin) is not an elementwise function")
+    }
+    return .tensor(emitter.unary(function, x))
+  }
+
+  /// The function of a number known at build time.
+  private func fold(_ builtin: Builtin, _ x: Double) -> Double? {
+    switch builtin {
+    case .exp: Foundation.exp(x)
+    case .log: Foundation.log(x)
+    case .sqrt: x.squareRoot()
+    case .rsqrt: 1 / x.squareRoot()
+    case .tanh: Foundation.tanh(x)
+    case .sin: Foundation.sin(x)
+    case .cos: Foundation.cos(x)
+    case .erf: Foundation.erf(x)
+    case .abs: Swift.abs(x)
+    case .sign: x > 0 ? 1 : x < 0 ? -1 : 0
+    case .floor: x.rounded(.down)
+    case .sigmoid: 1 / (1 + Foundation.exp(-x))
+    case .relu: Swift.max(x, 0)
+    case .square: x * x
+    default: nil
+    }
+  }
+
+  private func float(_ operand: Operand) throws -> Tensor {
+    if case .boolean = operand.value {
+      return emitter.convert(try condition(operand), to: floatType)
+    }
+    return emitter.convert(try tensor(operand), to: floatType)
+  }
+
+  private func int(_ operand: Operand) throws -> Tensor {
+    if case .boolean = operand.value { return emitter.convert(try condition(operand), to: .i32) }
+    return emitter.convert(try tensor(operand, dtype: .i32), to: .i32)
+  }
+}
+
+extension Builtin {
+  /// The IR's function of one argument, for those that are one.
+  fileprivate var function: UnaryFunction? {
+    switch self {
+    case .exp: .exp
+    case .log: .log
+    case .sqrt: .sqrt
+    case .rsqrt: .rsqrt
+    case .tanh: .tanh
+    case .sin: .sin
+    case .cos: .cos
+    case .erf: .erf
+    case .abs: .abs
+    case .sign: .sign
+    case .floor: .floor
+    case .sigmoid: .logistic
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Calls: finding the function (the user's own, then the prelude's, then the built-in ones), matching
+// arguments to parameters, and running the body of a function in a scope of its own.
+
+import Diagnostics
+import SpecLanguage
+import TensorIR
+
+extension Elaborator {
+  /// The value of `callee(arguments)`.
+  func call(_ callee: Name, _ arguments: [Argument]) throws -> Value {
+    let isPrelude = callee.span.file.isBuiltIn
+    if let function = declarations.function(callee.text, forPrelude: isPrelude) {
+      return try call(function, callee, arguments)
+    }
+    if let builtin = Builtin(rawValue: callee.text) {
+      return try call(builtin, callee, arguments)
+    }
+    let known = declarations.functionNames + Builtin.allCases.map(\.rawValue)
+    var help = didYouMean(callee.text, among: known)
+    if declarations.optimizer(callee.text) != nil {
+      help = "\(callee.text) is an optimiser; it stands after 'by'"
+    }
+    throw fail(.functionUnknown(callee.text), at: callee.span, help: help)
+  }
+
+  /// Arguments in the order of the parameters; nil where none is given.
+  func match(
+    _ arguments: [Argument], to parameters: [String], of callee: Name
+  ) throws -> [Argument?] {
+    var matched = [Argument?](repeating: nil, count: parameters.count)
+    var position = 0
+    for argument in arguments {
+      let index: Int
+      if let name = argument.name {
+        guard let found = parameters.firstIndex(of: name.text) else {
+          let help = didYouMean(name.text, among: parameters)
+          throw fail(
+            .argumentUnknown(name.text, of: callee.text), at: name.span,
+            help: help ?? "its parameters are \(parameters.joined(separator: ", "))")
+        }
+        index = found
+      } else {
+        guard position < parameters.count else {
+          throw fail(
+            .argumentTooMany(of: callee.text, limit: parameters.count), at: argument.value.span)
+        }
+        index = position
+        position += 1
+      }
+      guard matched[index] == nil else {
+        throw fail(
+          .argumentRepeated(parameters[index]), at: argument.name?.span ?? argument.value.span)
+      }
+      matched[index] = argument
+    }
+    return matched
+  }
+
+  /// The arguments of a function or optimiser with their values, one for each parameter.
+  ///
+  /// Defaults are evaluated in the file's scope, so they cannot see the caller's names.
+  func evaluateArguments(
+    _ arguments: [Argument], for parameters: [ParameterDeclaration], of callee: Name
+  ) throws -> [Operand] {
+    let matched = try match(arguments, to: parameters.map(\.name.text), of: callee)
+    let results = zip(parameters, matched).map { parameter, argument in
+      Result {
+        if let argument { return try evaluated(argument.value) }
+        guard let value = parameter.defaultValue else {
+          throw fail(
+            .argumentMissing(parameter.name.text, of: callee.text), at: callee.span,
+            notes: [DiagnosticNote("\(parameter.name.text) is declared here", at: parameter.name.span)])
+        }
+        return try within(fileScope) { try evaluated(value) }
+      }
+    }
+    return try results.map { try $0.get() }
+  }
+
+  private func call(
+    _ function: FunctionDeclaration, _ callee: Name, _ arguments: [Argument]
+  ) throws -> Value {
+    let operands = try evaluateArguments(arguments, for: function.parameters, of: callee)
+    // Two functions may share a name (the user's and the prelude's); the place tells them apart.
+    guard !frames.contains(where: { $0.declaration == function.name.span }) else {
+      throw fail(.recursion(function.name.text), at: callee.span)
+    }
+    let frame = CallFrame(
+      function: function.name.text, declaration: function.name.span, callee: callee.span,
+      arguments: operands.map(label))
+    return try within(frame) { try run(function, operands) }
+  }
+
+  /// Runs `body` as the body of a call.
+  func within(_ frame: CallFrame, _ body: () throws -> Value) throws -> Value {
+    let saved = leadingSizes
+    leadingSizes = nil
+    frames.append(frame)
+    defer {
+      frames.removeLast()
+      leadingSizes = saved
+    }
+    return try body()
+  }
+
+  /// Runs the body of a function on arguments already evaluated.
+  func run(_ function: FunctionDeclaration, _ operands: [Operand]) throws -> Value {
+    let body = Scope(parent: function.name.span.file.isBuiltIn ? nil : fileScope)
+    return try within(body) {
+      var sizes: [String: Int?] = [:]
+      for variable in function.shapeVariables { sizes[variable.text] = .some(nil) }
+      for (parameter, operand) in zip(function.parameters, operands) {
+        var argument = operand
+        if let type = parameter.type {
+          let conformed = try conform(operand, to: type, parameter.name.text, sizes: sizes)
+          argument = Operand(expression: operand.expression, value: conformed.value)
+          sizes = conformed.sizes
+        }
+        declare(parameter.name, argument.value)
+      }
+      for variable in function.shapeVariables {
+        if let size = sizes[variable.text] ?? nil { declare(variable, .integer(size)) }
+      }
+      checkedFunctions.insert(function.name.text)
+      guard let result = try run(function.body) else {
+        throw fail(.returnMissing(function.name.text), at: function.name.span)
+      }
+      guard let type = function.result else { return result.value }
+      return try conform(
+        result, to: type, "the result of \(function.name.text)", sizes: sizes
+      ).value
+    }
+  }
+}

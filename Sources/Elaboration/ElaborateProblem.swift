@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a parsed spec to a `MetaProblem`: binds dimensions, declares parameters and data, and
+// elaborates the four functions of the problem, each as a graph of its own. All parts are looked at
+// even after errors, so that one run reports many; the problem is made only if there were none.
+
+package import Diagnostics
+package import SpecLanguage
+package import TensorIR
+
+/// Elaborates a spec.
+///
+/// - Parameters:
+///   - file: the parsed spec with everything it imports.
+///   - dims: sizes that replace the declared ones (`--set hidden=64`).
+///   - dtype: the float type of the build, `f32` or `f64`.
+///   - diagnostics: receives every error and warning; ids are grouped as in `ElaborationMessage`.
+/// - Returns: the problem, or nil if an error was reported, now or before (by the parser).
+package func elaborate(
+  _ file: SpecFile, dims: [String: Int] = [:], dtype: DType, diagnostics: DiagnosticCollector
+) -> MetaProblem? {
+  // After a syntax error most of what could be said here would be its consequence.
+  guard !diagnostics.hasErrors else { return nil }
+  let prelude = Prelude.declarations(diagnostics: diagnostics)
+  let declarations = Declarations(file, prelude: prelude, diagnostics: diagnostics)
+  let elaborator = Elaborator(
+    declarations: declarations, dtype: dtype, diagnostics: diagnostics)
+  elaborator.bindDimensions(overrides: dims)
+  elaborator.bindConstants()
+  let problem = elaborator.elaborateProblem(start: Span(file: file.source, start: 0, end: 0))
+  elaborator.checkRemainingFunctions()
+  if diagnostics.hasErrors { return nil }
+  elaborator.warnOfUnusedDimensions()
+  return problem
+}
+
+/// The parts of a problem that its four graphs share.
+struct ProblemFrame {
+  let parameters: DeclaredTree
+  let metas: [DeclaredTree]
+  let innerData: [DeclaredData]
+  let outerData: [DeclaredData]
+  let steps: Int
+}
+
+extension Elaborator {
+  func elaborateProblem(start: Span) -> MetaProblem? {
+    reportMissingDeclarations(start)
+    let tasks = declarations.batch.flatMap(batchSize)
+    let (parameters, metas) = declareTrees()
+    let innerData = declareData(declarations.inner?.data ?? [], isOuter: false)
+    let outerData = declareData(declarations.outer?.data ?? [], isOuter: true)
+    reportSharedNames(innerData, outerData)
+    let steps = declarations.inner.flatMap { inner in
+      attempt { try positive(inner.steps, "the number of inner steps") }
+    }
+    guard let spec = declarations.spec, let parameters, metas.count == declarations.metas.count,
+      !metas.isEmpty, let inner = declarations.inner, let outer = declarations.outer
+    else { return nil }
+    let frame = ProblemFrame(
+      parameters: parameters, metas: metas, innerData: innerData, outerData: outerData,
+      steps: steps ?? 1)
+    let innerLoss = elaborateInnerLoss(inner, frame)
+    let optimizer = elaborateOptimizer(inner, frame)
+    let outerLoss = elaborateOuterLoss(outer, frame)
+    guard let innerLoss, let optimizer, let outerLoss, !diagnostics.hasErrors else { return nil }
+    warnOfUnusedInputs(
+      frame, innerLoss: innerLoss, update: optimizer.update, outerLoss: outerLoss)
+    return MetaProblem(
+      name: spec.text, dtype: floatType, dims: dimensions, seed: declarations.seed,
+      steps: frame.steps, tasks: tasks, theta: parameters.leaves,
+      initialParameters: initialParameters(metas), meta: metas.flatMap(\.leaves),
+      gradientNames: gradientNames(metas), innerData: innerData.map(\.data),
+      outerData: outerData.map(\.data), state: optimizer.state, innerLoss: innerLoss,
+      initialState: optimizer.initialState, update: optimizer.update, outerLoss: outerLoss)
+  }
+
+  private func reportMissingDeclarations(_ start: Span) {
+    let needed: [(isThere: Bool, what: String)] = [
+      (declarations.spec != nil, "name; write 'spec NAME' first"),
+      (declarations.parameters != nil, "'params'"),
+      (!declarations.metas.isEmpty, "'meta' parameters"),
+      (declarations.inner != nil, "'inner' problem"),
+      (declarations.outer != nil, "'outer' objective"),
+    ]
+    for part in needed where !part.isThere {
+      _ = fail(.declarationMissing(part.what), at: start)
+    }
+  }
+
+  private func batchSize(_ name: Name) -> Int? {
+    attempt { try positive(Expression(.name(name.text), at: name.span), "the number of tasks") }
+  }
+
+  /// Inner and outer data are different arrays of one library call, so their names must differ.
+  private func reportSharedNames(_ inner: [DeclaredData], _ outer: [DeclaredData]) {
+    var places: [String: Span] = [:]
+    for data in inner + outer {
+      let name = data.name
+      if let previous = places[name.text] {
+        let note = DiagnosticNote("\(name.text) was declared here before", at: previous)
+        _ = fail(.declarationRepeated(name.text), at: name.span, notes: [note])
+      }
+      places[name.text] = name.span
+    }
+    for data in inner + outer {
+      if let tree = trees[data.name.text] {
+        let note = DiagnosticNote("\(tree.name) was declared here before", at: tree.declaration)
+        _ = fail(.declarationRepeated(tree.name), at: data.name.span, notes: [note])
+      }
+    }
+  }
+
+  private func initialParameters(_ metas: [DeclaredTree]) -> InitialParameters {
+    var first = 0
+    for (meta, tree) in zip(declarations.metas, metas) {
+      if case .initial = meta { return .meta(firstIndex: first) }
+      first += tree.leaves.count
+    }
+    return .input
+  }
+
+  /// `grad.w1` for the leaf `w1` of the only meta tree, `grad` for a single array, and
+  /// `grad.eta.w1` where there are several metas.
+  private func gradientNames(_ metas: [DeclaredTree]) -> [String] {
+    metas.flatMap { meta in
+      meta.leaves(named: metas.count == 1 ? "grad" : "grad.\(meta.name)").map(\.name)
+    }
+  }
+}
+
+// MARK: - The graphs of the losses
+
+extension Elaborator {
+  /// `(theta..., meta..., inner data slices...) -> loss`
+  private func elaborateInnerLoss(_ inner: InnerDeclaration, _ frame: ProblemFrame) -> Graph? {
+    beginGraph("inner_loss")
+    let block = Scope(parent: fileScope)
+    addParameters(frame, to: block)
+    addData(frame.innerData, to: block)
+    return finishLoss("inner", inner.body, inner.objective, in: block)
+  }
+
+  /// `(theta..., meta..., inner losses, outer data...) -> loss`
+  private func elaborateOuterLoss(_ outer: OuterDeclaration, _ frame: ProblemFrame) -> Graph? {
+    beginGraph("outer_loss")
+    let block = Scope(parent: fileScope)
+    addParameters(frame, to: block)
+    let losses = emitter.input("inner.losses", TensorType([frame.steps], floatType))
+    let field = Tree.Field(name: "losses", value: .tensor(losses), declaration: nil)
+    block.declare(
+      "inner",
+      Binding(
+        value: .tree(Tree(fields: [field], stack: nil)), declaration: nil, isVariable: false))
+    addData(frame.outerData, to: block)
+    return finishLoss("outer", outer.body, outer.objective, in: block)
+  }
+
+  func beginGraph(_ name: String) {
+    emitter = Emitter(name: name)
+  }
+
+  /// Adds the parameters and the meta parameters as inputs of the current graph.
+  private func addParameters(_ frame: ProblemFrame, to block: Scope) {
+    addTree(frame.parameters, to: block)
+    for meta in frame.metas { addTree(meta, to: block) }
+  }
+
+  /// Adds the leaves of a tree as inputs and the tree as a name.
+  func addTree(_ tree: DeclaredTree, to block: Scope, isVariable: Bool = false) {
+    let inputs = tree.leaves.map { emitter.input($0.name, $0.type) }
+    var rest = inputs[...]
+    block.declare(
+      tree.name,
+      Binding(
+        value: tree.root.value(&rest), declaration: tree.declaration, isVariable: isVariable))
+  }
+
+  private func addData(_ data: [DeclaredData], to block: Scope) {
+    for datum in data {
+      let input = emitter.input(datum.data.leaf.name, datum.data.leaf.type)
+      block.declare(
+        datum.name.text,
+        Binding(value: .tensor(input), declaration: datum.name.span, isVariable: false))
+    }
+  }
+
+  /// Runs the statements of a block and makes the objective the graph's output.
+  private func finishLoss(
+    _ what: String, _ body: [Statement], _ objective: Expression, in block: Scope
+  ) -> Graph? {
+    within(block) {
+      attempt {
+        guard try run(body) == nil else { throw Reported() }
+        let operand = try evaluated(objective)
+        let loss = try tensor(operand)
+        guard loss.type == .scalar(floatType) else {
+          throw fail(
+            .lossNotScalar(what, found: operand.value.spelling), at: objective.span,
+            help: loss.dtype.isFloat ? "write mean(...) for the loss of a batch" : nil)
+        }
+        emitter.output("loss", loss)
+        return emitter.graph
+      }
+    }
+  }
+}

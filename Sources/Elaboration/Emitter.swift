@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Makes IR nodes for elaboration, in nested regions. A loop body is a graph of its own that sees
+// outside values only through its inputs; expressions in a body may nevertheless name any value in
+// scope. The emitter closes the gap: a value of an outer region used in an inner one becomes an
+// invariant input of every region between.
+
+import Diagnostics
+import TensorIR
+
+/// Builds one graph with nested regions.
+final class Emitter {
+  private struct Region {
+    let number: Int
+    let builder: GraphBuilder
+    /// Outer values used here, and the inputs that stand for them.
+    var captured: [Tensor] = []
+    var inputs: [ValueKey: Tensor] = [:]
+  }
+
+  private struct ValueKey: Hashable {
+    let region: Int
+    let id: ValueID
+  }
+
+  private var regions: [Region]
+  private var regionCount = 1
+  /// The place in the spec that the next nodes come from.
+  var location: Span?
+
+  /// Starts a graph.
+  init(name: String) {
+    regions = [Region(number: 0, builder: GraphBuilder(name: name))]
+  }
+
+  private var builder: GraphBuilder { regions[regions.count - 1].builder }
+
+  private var regionNumber: Int { regions[regions.count - 1].number }
+
+  /// The graph as built so far; meaningful outside of inner regions.
+  var graph: Graph { builder.graph }
+
+  /// Adds an input to the current region's graph.
+  func input(_ name: String, _ type: TensorType) -> Tensor {
+    Tensor(id: builder.input(name, type), type: type, region: regionNumber)
+  }
+
+  /// Adds an output to the current region's graph.
+  func output(_ name: String, _ tensor: Tensor) {
+    builder.output(name, local(tensor).id)
+  }
+
+  /// Makes a node in the current region.
+  func append(_ op: Op, _ operands: [Tensor]) -> [Tensor] {
+    let ids = operands.map { local($0).id }
+    let provenance = Provenance(location: location?.shortDescription ?? "")
+    let results = builder.withProvenance(provenance) { builder.append(op, ids) }
+    return results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
+  }
+
+  /// Makes a node with one result.
+  func add(_ op: Op, _ operands: Tensor...) -> Tensor { append(op, operands)[0] }
+
+  /// Opens an inner region; its inputs are added with `input` before anything else is made.
+  func beginRegion(_ name: String) {
+    regions.append(Region(number: regionCount, builder: GraphBuilder(name: name)))
+    regionCount += 1
+  }
+
+  /// Closes the innermost region.
+  ///
+  /// - Returns: its graph, and the outer values that its last inputs stand for.
+  func endRegion() -> (graph: Graph, captured: [Tensor]) {
+    let region = regions.removeLast()
+    return (region.builder.graph, region.captured)
+  }
+
+  /// The tensor as a value of the current region.
+  private func local(_ tensor: Tensor) -> Tensor { local(tensor, level: regions.count - 1) }
+
+  private func local(_ tensor: Tensor, level: Int) -> Tensor {
+    guard tensor.region != regions[level].number else { return tensor }
+    guard level > 0 else { preconditionFailure("compiler bug: a value outlived its region") }
+    let key = ValueKey(region: tensor.region, id: tensor.id)
+    if let input = regions[level].inputs[key] { return input }
+    let outer = local(tensor, level: level - 1)
+    let builder = regions[level].builder
+    let name = "invariant\(regions[level].captured.count)"
+    let input = Tensor(
+      id: builder.input(name, tensor.type), type: tensor.type, region: regions[level].number)
+    regions[level].captured.append(outer)
+    regions[level].inputs[key] = input
+    return input
+  }
+}
+
+// MARK: - Short names
+
+extension Emitter {
+  func constant(_ value: Double, _ type: TensorType) -> Tensor { add(.constant(value, type)) }
+
+  func unary(_ function: UnaryFunction, _ x: Tensor) -> Tensor { add(.unary(function), x) }
+
+  func binary(_ function: BinaryFunction, _ a: Tensor, _ b: Tensor) -> Tensor {
+    add(.binary(function), a, b)
+  }
+
+  func convert(_ x: Tensor, to dtype: DType) -> Tensor {
+    x.dtype == dtype ? x : add(.convert(dtype), x)
+  }
+
+  func reshape(_ x: Tensor, to shape: [Int]) -> Tensor {
+    x.shape == shape ? x : add(.reshape(shape), x)
+  }
+
+  func transpose(_ x: Tensor, _ permutation: [Int]) -> Tensor {
+    permutation == Array(permutation.indices) ? x : add(.transpose(permutation), x)
+  }
+
+  func reduce(_ reduction: Reduction, _ x: Tensor, axes: [Int]) -> Tensor {
+    axes.isEmpty ? x : add(.reduce(reduction, axes: axes), x)
+  }
+
+  /// Stretches `x` to a shape it fits in the manner of NumPy: axes are matched from the last, and
+  /// an axis of size 1, or one that is missing, repeats.
+  func broadcast(_ x: Tensor, to shape: [Int]) -> Tensor {
+    guard x.shape != shape else { return x }
+    let offset = shape.count - x.shape.count
+    let kept = x.shape.indices.filter { x.shape[$0] == shape[offset + $0] }
+    let squeezed = reshape(x, to: kept.map { x.shape[$0] })
+    return squeezed.shape == shape
+      ? squeezed : add(.broadcast(shape: shape, axes: kept.map { $0 + offset }), squeezed)
+  }
+
+  /// Moves one axis to another place, the order of the others unchanged.
+  func moveAxis(_ x: Tensor, from: Int, to: Int) -> Tensor {
+    var permutation = Array(x.shape.indices)
+    permutation.remove(at: from)
+    permutation.insert(from, at: to)
+    return transpose(x, permutation)
+  }
+}

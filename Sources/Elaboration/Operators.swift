@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Arithmetic, comparisons and choice. Numbers known at build time are computed here; trees are
+// treated leaf by leaf; arrays are brought to one shape in the manner of NumPy, with the stretching
+// written out as `broadcast` nodes.
+
+import Diagnostics
+import Foundation
+import SpecLanguage
+import TensorIR
+
+extension Elaborator {
+  /// `-x` and `not c`.
+  func unary(_ op: UnaryOperator, _ operand: Operand) throws -> Value {
+    switch (op, operand.value) {
+    case (.minus, .integer(let value)): return .integer(-value)
+    case (.minus, .real(let value)): return .real(-value)
+    case (.not, .boolean(let value)): return .boolean(!value)
+    case (.minus, _):
+      return try mapLeaves(operand) { [self] leaf in
+        let x = try tensor(leaf)
+        if x.dtype.isFloat { return .tensor(emitter.unary(.negate, x)) }
+        let zero = emitter.constant(0, x.type)
+        return .tensor(emitter.binary(.subtract, zero, x))
+      }
+    case (.not, _):
+      let x = try condition(operand)
+      return .tensor(compare(.equal, asNumber(x), 0))
+    }
+  }
+
+  /// Applies a function to an operand, or to each leaf of a tree.
+  func mapLeaves(_ operand: Operand, _ transform: (Operand) throws -> Value) throws -> Value {
+    guard case .tree(let tree) = operand.value else { return try transform(operand) }
+    return .tree(
+      try tree.mapValues {
+        try mapLeaves(Operand(expression: operand.expression, value: $0), transform)
+      })
+  }
+
+  /// `lhs op rhs`, with messages at the operator.
+  func binary(
+    _ op: BinaryOperator, at place: Span, _ lhs: Operand, _ rhs: Operand
+  ) throws -> Value {
+    if op == .matrixProduct { return .tensor(try matrixProduct(at: place, lhs, rhs)) }
+    if let a = lhs.value.number, let b = rhs.value.number {
+      return fold(op, lhs.value, rhs.value, a, b)
+    }
+    if case .boolean(let a) = lhs.value, case .boolean(let b) = rhs.value, op == .and || op == .or {
+      return .boolean(op == .and ? a && b : a || b)
+    }
+    if let paired = try pairLeaves(at: place, lhs, rhs, { try binary(op, at: place, $0, $1) }) {
+      return paired
+    }
+    return .tensor(try tensorBinary(op, at: place, lhs, rhs))
+  }
+
+  /// Both operands known now.
+  private func fold(
+    _ op: BinaryOperator, _ lhs: Value, _ rhs: Value, _ a: Double, _ b: Double
+  ) -> Value {
+    switch op {
+    case .less: return .boolean(a < b)
+    case .lessOrEqual: return .boolean(a <= b)
+    case .greater: return .boolean(a > b)
+    case .greaterOrEqual: return .boolean(a >= b)
+    case .equal: return .boolean(a == b)
+    case .notEqual: return .boolean(a != b)
+    case .add, .subtract, .multiply, .divide, .power: break
+    case .and, .or, .matrixProduct: return .poison
+    }
+    if case .integer(let i) = lhs, case .integer(let j) = rhs, let exact = foldExactly(op, i, j) {
+      return .integer(exact)
+    }
+    switch op {
+    case .add: return .real(a + b)
+    case .subtract: return .real(a - b)
+    case .multiply: return .real(a * b)
+    case .divide: return .real(a / b)
+    default: return .real(pow(a, b))
+    }
+  }
+
+  /// The whole-number result of whole-number arithmetic, if it is one and fits.
+  private func foldExactly(_ op: BinaryOperator, _ i: Int, _ j: Int) -> Int? {
+    func fitting(_ result: (partialValue: Int, overflow: Bool)) -> Int? {
+      result.overflow ? nil : result.partialValue
+    }
+    switch op {
+    case .add: return fitting(i.addingReportingOverflow(j))
+    case .subtract: return fitting(i.subtractingReportingOverflow(j))
+    case .multiply: return fitting(i.multipliedReportingOverflow(by: j))
+    case .divide: return j != 0 && i.isMultiple(of: j) ? fitting(i.dividedReportingOverflow(by: j)) : nil
+    case .power:
+      guard j >= 0 else { return nil }
+      return Int(exactly: pow(Double(i), Double(j)))
+    default: return nil
+    }
+  }
+
+  /// If an operand is a tree, the tree of results: two trees leaf by leaf, a tree and anything else
+  /// with the other operand at every leaf. Nil if neither is a tree.
+  func pairLeaves(
+    at place: Span, _ lhs: Operand, _ rhs: Operand, _ combine: (Operand, Operand) throws -> Value
+  ) throws -> Value? {
+    switch (lhs.value, rhs.value) {
+    case (.tree(let a), .tree(let b)):
+      guard a.fields.map(\.name) == b.fields.map(\.name) else {
+        throw fail(
+          .treeMismatch(
+            "trees are combined leaf by leaf, but \(lhs.value.spelling) and "
+              + "\(rhs.value.spelling) have different fields"), at: place, operands: [lhs, rhs])
+      }
+      var result = a
+      for index in a.fields.indices {
+        result.fields[index].value = try combine(
+          Operand(expression: lhs.expression, value: a.fields[index].value),
+          Operand(expression: rhs.expression, value: b.fields[index].value))
+      }
+      return .tree(result)
+    case (.tree(let a), _):
+      return .tree(
+        try a.mapValues { try combine(Operand(expression: lhs.expression, value: $0), rhs) })
+    case (_, .tree(let b)):
+      return .tree(
+        try b.mapValues { try combine(lhs, Operand(expression: rhs.expression, value: $0)) })
+    default: return nil
+    }
+  }
+
+  private func tensorBinary(
+    _ op: BinaryOperator, at place: Span, _ lhs: Operand, _ rhs: Operand
+  ) throws -> Tensor {
+    let name = "'\(op.rawValue)'"
+    switch op {
+    case .and, .or:
+      let (a, b) = try sameShape(name, at: place, lhs, rhs, try condition(lhs), try condition(rhs))
+      let sum = emitter.binary(op == .and ? .minimum : .maximum, asNumber(a), asNumber(b))
+      return compare(.notEqual, sum, 0)
+    case .power: return try power(at: place, lhs, rhs)
+    default: break
+    }
+    let (a, b) = try unified(name, at: place, lhs, rhs)
+    if let function = op.function {
+      if op == .divide, !a.dtype.isFloat {
+        throw fail(
+          .contextNotDifferentiable(lhs.value.kind), at: place, operands: [lhs, rhs],
+          help: "float(...) converts")
+      }
+      return emitter.binary(function, a, b)
+    }
+    guard let comparison = op.comparison else {
+      preconditionFailure("compiler bug: \(op) is neither arithmetic nor a comparison")
+    }
+    return emitter.add(.compare(comparison), a, b)
+  }
+
+  /// `maximum` and `minimum`.
+  func extremum(_ function: BinaryFunction, at place: Span, _ lhs: Operand, _ rhs: Operand) throws
+    -> Value
+  {
+    if let a = lhs.value.number, let b = rhs.value.number {
+      return (function == .maximum) == (a >= b) ? lhs.value : rhs.value
+    }
+    let combine = { [self] (a: Operand, b: Operand) in
+      try extremum(function, at: place, a, b)
+    }
+    if let paired = try pairLeaves(at: place, lhs, rhs, combine) { return paired }
+    let (a, b) = try unified(function.rawValue, at: place, lhs, rhs)
+    return .tensor(emitter.binary(function, a, b))
+  }
+
+  /// `if condition then a else b`, element by element.
+  func select(_ test: Operand, _ lhs: Operand, _ rhs: Operand) throws -> Value {
+    let place = test.expression.span
+    let combine = { [self] (a: Operand, b: Operand) in try select(test, a, b) }
+    if let paired = try pairLeaves(at: place, lhs, rhs, combine) { return paired }
+    let chosen = try condition(test)
+    let (a, b) = try unified("a choice", at: place, lhs, rhs)
+    guard let shape = commonShape(chosen.shape, a.shape) else {
+      throw fail(
+        .broadcast(op: "a choice", lhs: chosen.shape.spelling, rhs: a.shape.spelling), at: place,
+        operands: [lhs, rhs])
+    }
+    return .tensor(
+      emitter.add(
+        .select, emitter.broadcast(chosen, to: shape), emitter.broadcast(a, to: shape),
+        emitter.broadcast(b, to: shape)))
+  }
+
+  /// The operand as an array of truth values.
+  func condition(_ operand: Operand) throws -> Tensor {
+    switch operand.value {
+    case .tensor(let tensor) where tensor.dtype == .bool: return tensor
+    case .boolean(let value): return emitter.constant(value ? 1 : 0, .scalar(.bool))
+    default:
+      throw fail(.conditionNeeded(found: operand.value.kind), at: operand.expression.span)
+    }
+  }
+
+  private func asNumber(_ condition: Tensor) -> Tensor {
+    emitter.convert(condition, to: floatType)
+  }
+
+  private func compare(_ comparison: Comparison, _ x: Tensor, _ number: Double) -> Tensor {
+    emitter.add(.compare(comparison), x, emitter.constant(number, x.type))
+  }
+}
+
+// MARK: - Bringing operands together
+
+extension Elaborator {
+  /// Both operands as arrays of one element type and one shape.
+  func unified(
+    _ name: String, at place: Span, _ lhs: Operand, _ rhs: Operand
+  ) throws -> (Tensor, Tensor) {
+    let (a, b) = try sameElementType(name, at: place, lhs, rhs)
+    return try sameShape(name, at: place, lhs, rhs, a, b)
+  }
+
+  /// Both operands as arrays of one element type; a number takes the type of the other operand.
+  func sameElementType(
+    _ name: String, at place: Span, _ lhs: Operand, _ rhs: Operand
+  ) throws -> (Tensor, Tensor) {
+    let mixed = {
+      self.fail(
+        .elementTypes(op: name, lhs: lhs.value.spelling, rhs: rhs.value.spelling), at: place,
+        operands: [lhs, rhs], help: "float(...) converts whole numbers and conditions to floats")
+    }
+    // A number is made in the other operand's shape at once: a constant needs no broadcast.
+    if let number = lhs.value.number {
+      let b = try tensor(rhs)
+      guard lhs.value.fits(b.dtype) else { throw mixed() }
+      return (emitter.constant(number, b.type), b)
+    }
+    let a = try tensor(lhs)
+    if let number = rhs.value.number {
+      guard rhs.value.fits(a.dtype) else { throw mixed() }
+      return (a, emitter.constant(number, a.type))
+    }
+    let b = try tensor(rhs)
+    guard a.dtype == b.dtype, a.dtype != .bool else { throw mixed() }
+    return (a, b)
+  }
+
+  private func sameShape(
+    _ name: String, at place: Span, _ lhs: Operand, _ rhs: Operand, _ a: Tensor, _ b: Tensor
+  ) throws -> (Tensor, Tensor) {
+    guard let shape = commonShape(a.shape, b.shape) else {
+      throw fail(
+        .broadcast(op: name, lhs: a.shape.spelling, rhs: b.shape.spelling), at: place,
+        operands: [lhs, rhs])
+    }
+    return (emitter.broadcast(a, to: shape), emitter.broadcast(b, to: shape))
+  }
+
+  /// The shape that both shapes stretch to, axes matched from the last; nil if there is none.
+  func commonShape(_ a: [Int], _ b: [Int]) -> [Int]? {
+    let rank = max(a.count, b.count)
+    let paddedA = [Int](repeating: 1, count: rank - a.count) + a
+    let paddedB = [Int](repeating: 1, count: rank - b.count) + b
+    var shape: [Int] = []
+    for (x, y) in zip(paddedA, paddedB) {
+      guard x == y || x == 1 || y == 1 else { return nil }
+      shape.append(max(x, y))
+    }
+    return shape
+  }
+}
+
+extension Value {
+  /// Whether a number known at build time can be an element of an array of this type.
+  fileprivate func fits(_ dtype: DType) -> Bool {
+    if case .integer = self { return dtype != .bool }
+    return dtype.isFloat
+  }
+}
+
+extension BinaryOperator {
+  /// The IR's function for an arithmetic operator.
+  fileprivate var function: BinaryFunction? {
+    switch self {
+    case .add: .add
+    case .subtract: .subtract
+    case .multiply: .multiply
+    case .divide: .divide
+    default: nil
+    }
+  }
+
+  /// The IR's comparison for a comparison operator.
+  fileprivate var comparison: Comparison? {
+    switch self {
+    case .less: .less
+    case .lessOrEqual: .lessOrEqual
+    case .greater: .greater
+    case .greaterOrEqual: .greaterOrEqual
+    case .equal: .equal
+    case .notEqual: .notEqual
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checking values against written types. A size in a function's signature that is one of its size
+// variables (`func f<n>(x: [n])`) is bound by the first argument that has it and checked against the
+// others; `...` stands for any leading axes, the same ones throughout a signature.
+
+import Diagnostics
+import SpecLanguage
+import TensorIR
+
+extension Elaborator {
+  /// A value brought to a type, and the sizes bound so far.
+  struct Conformed {
+    let value: Value
+    let sizes: [String: Int?]
+  }
+
+  /// Checks an operand against a type. A number becomes a scalar array where the type is one.
+  ///
+  /// - Parameters:
+  ///   - what: what to call the operand in messages.
+  ///   - sizes: the size variables of the signature with what they are bound to, if they are.
+  func conform(
+    _ operand: Operand, to type: TypeSyntax, _ what: String, sizes: [String: Int?]
+  ) throws -> Conformed {
+    switch type {
+    case .tensor(let syntax): return try conform(operand, to: syntax, what, sizes: sizes)
+    case .tree(let path, let isElement):
+      let node = try node(at: path)
+      let expected = isElement ? node.element : node
+      if let difference = expected.mismatch(operand.value, path: operand.expression.span.text) {
+        let name = (isElement ? "each " : "") + path.map(\.text).joined(separator: ".")
+        throw fail(
+          .treeMismatch("\(what) must be like \(name), but \(difference)"),
+          at: operand.expression.span,
+          notes: [DiagnosticNote("\(what) is declared like \(name) here", at: type.span)])
+      }
+      return Conformed(value: operand.value, sizes: sizes)
+    case .tuple(let types, _):
+      var sizes = sizes
+      let values = try parts(of: operand, count: types.count)
+      let conformed = try zip(types, values).map { type, value in
+        let part = try conform(
+          Operand(expression: operand.expression, value: value), to: type, what, sizes: sizes)
+        sizes = part.sizes
+        return part.value
+      }
+      return Conformed(value: .tuple(conformed), sizes: sizes)
+    }
+  }
+
+  private func conform(
+    _ operand: Operand, to syntax: TensorSyntax, _ what: String, sizes: [String: Int?]
+  ) throws -> Conformed {
+    let dtype = try elementType(syntax.elementType)
+    let found: Tensor
+    if case .boolean = operand.value, dtype == .bool {
+      found = try condition(operand)
+    } else {
+      found = try tensor(operand, dtype: dtype)
+    }
+    guard let sizes = try matched(syntax, found, dtype: dtype, sizes: sizes) else {
+      let expected = dtype.prefix + (try describe(syntax, sizes: sizes))
+      throw fail(
+        .shape(what: what, expected: expected, found: found.type.spelling),
+        at: operand.expression.span, operands: [operand],
+        notes: [DiagnosticNote("\(what) is declared as \(syntax.span.text) here", at: syntax.span)])
+    }
+    return Conformed(value: .tensor(found), sizes: sizes)
+  }
+
+  /// The sizes after matching an array with a written type; nil if they do not match.
+  private func matched(
+    _ syntax: TensorSyntax, _ found: Tensor, dtype: DType, sizes: [String: Int?]
+  ) throws -> [String: Int?]? {
+    let named = syntax.shape.compactMap { entry in
+      if case .size(let size) = entry { size } else { nil }
+    }
+    let hasEllipsis = named.count < syntax.shape.count
+    let leading = found.shape.count - named.count
+    guard found.dtype == dtype, leading >= 0, hasEllipsis || leading == 0 else { return nil }
+    if hasEllipsis {
+      let prefix = Array(found.shape.prefix(leading))
+      if let known = leadingSizes, known != prefix { return nil }
+      leadingSizes = prefix
+    }
+    var sizes = sizes
+    for (expression, size) in zip(named, found.shape.suffix(named.count)) {
+      if case .name(let name) = expression.kind, let variable = sizes[name] {
+        if let known = variable, known != size { return nil }
+        sizes[name] = .some(size)
+      } else if try self.size(expression, sizes: sizes) != size {
+        return nil
+      }
+    }
+    return sizes
+  }
+
+  /// A size in a signature, with the size variables bound so far as names.
+  private func size(_ expression: Expression, sizes: [String: Int?]) throws -> Int {
+    let names = Scope(parent: scope)
+    for (name, size) in sizes {
+      if let size {
+        names.declare(name, Binding(value: .integer(size), declaration: nil, isVariable: false))
+      }
+    }
+    return try within(names) { try integer(expression, "a size") }
+  }
+
+  /// The expected shape with the sizes that are known: `[10, d]`.
+  private func describe(_ syntax: TensorSyntax, sizes: [String: Int?]) throws -> String {
+    let entries = try syntax.shape.flatMap { entry -> [String] in
+      switch entry {
+      case .ellipsis:
+        return leadingSizes.map { $0.map(String.init) } ?? ["..."]
+      case .size(let expression):
+        if case .name(let name) = expression.kind, let variable = sizes[name] {
+          return [variable.map(String.init) ?? name]
+        }
+        return [String(try size(expression, sizes: sizes))]
+      }
+    }
+    return "[\(entries.joined(separator: ", "))]"
+  }
+
+  /// The IR's element type for the word before a shape.
+  func elementType(_ name: Name?) throws -> DType {
+    guard let name else { return floatType }
+    switch name.text {
+    case "float": return floatType
+    case "i32": return .i32
+    case "bool": return .bool
+    case "f32", "f64":
+      throw fail(
+        .elementTypeUnknown(name.text), at: name.span,
+        help: "floats are written without a word; --dtype chooses their precision")
+    default:
+      throw fail(
+        .elementTypeUnknown(name.text), at: name.span,
+        help: didYouMean(name.text, among: ["float", "i32", "bool"]))
+    }
+  }
+
+  /// The declared tree, or the part of one, that a path names.
+  func node(at path: [Name]) throws -> TreeNode {
+    guard let first = path.first else { preconditionFailure("compiler bug: an empty path") }
+    guard let tree = trees[first.text] else {
+      throw fail(
+        .nameUnknown(first.text), at: first.span,
+        help: didYouMean(first.text, among: trees.keys)
+          ?? "a type is a shape such as [10, 1], or the name of a parameter tree")
+    }
+    var node = tree.root
+    for name in path.dropFirst() {
+      guard case .group(let members, _) = node,
+        let member = members.first(where: { $0.name == name.text })
+      else {
+        var known: [String] = []
+        if case .group(let members, _) = node { known = members.map(\.name) }
+        throw fail(
+          .fieldUnknown(name.text, of: first.text), at: name.span,
+          help: didYouMean(name.text, among: known))
+      }
+      node = member.node
+    }
+    return node
+  }
+}

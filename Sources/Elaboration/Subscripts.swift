@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `x[...]`: positions, ranges and `...` on arrays; positions on tuples, lists and stacked groups.
+// Positions and range ends may be negative, counting from the end. A position may also be an i32
+// array, which gathers.
+
+import Diagnostics
+import SpecLanguage
+import TensorIR
+
+extension Elaborator {
+  /// The value of `base[subscripts]`.
+  func subscripted(_ base: Operand, _ subscripts: [Subscript]) throws -> Value {
+    switch base.value {
+    case .tuple(let parts), .list(let parts):
+      guard subscripts.count == 1, case .position(let position) = subscripts[0] else { break }
+      let index = try integer(position, "a position")
+      return parts[try resolve(index, size: parts.count, at: position.span)]
+    case .tree(let tree):
+      guard tree.stack != nil else { break }
+      return .tree(
+        try tree.mapValues {
+          try subscripted(Operand(expression: base.expression, value: $0), subscripts)
+        })
+    case .tensor(let tensor): return .tensor(try subscripted(tensor, base, subscripts))
+    default: break
+    }
+    throw fail(
+      .kind(what: "the left of '['", expected: "an array", found: base.value.kind),
+      at: base.expression.span)
+  }
+
+  private func subscripted(
+    _ tensor: Tensor, _ base: Operand, _ subscripts: [Subscript]
+  ) throws -> Tensor {
+    let entries = try expanded(subscripts, base, rank: tensor.shape.count)
+    var result = tensor
+    var axis = 0
+    for entry in entries {
+      switch entry {
+      case .position(let position):
+        let operand = try evaluated(position)
+        if case .tensor(let indices) = operand.value, indices.dtype == .i32 {
+          result = gather(result, indices, axis: axis)
+          axis += indices.shape.count
+        } else {
+          let index = try integer(operand, "a position")
+          let start = try resolve(index, size: result.shape[axis], at: position.span)
+          result = slice(result, axis: axis, from: start, to: start + 1)
+          var shape = result.shape
+          shape.remove(at: axis)
+          result = emitter.reshape(result, to: shape)
+        }
+      case .range(let from, let to, let by, let span):
+        result = try range(result, axis: axis, from, to, by, span)
+        axis += 1
+      case .ellipsis: axis += 1
+      }
+    }
+    return result
+  }
+
+  /// One entry per axis: `...` becomes as many entries as axes are left over (each stands for a
+  /// whole axis), and missing entries at the end are left out.
+  private func expanded(
+    _ subscripts: [Subscript], _ base: Operand, rank: Int
+  ) throws -> [Subscript] {
+    let ellipses = subscripts.filter(\.isEllipsis).count
+    let free = rank - (subscripts.count - ellipses)
+    guard free >= 0, ellipses <= 1 else {
+      throw fail(
+        .subscripts(count: subscripts.count, shape: base.value.spelling),
+        at: base.expression.span, operands: [base])
+    }
+    return subscripts.flatMap { entry in
+      entry.isEllipsis ? Array(repeating: entry, count: free) : [entry]
+    }
+  }
+
+  /// A position counted from the start, checked against the axis.
+  private func resolve(_ index: Int, size: Int, at span: Span) throws -> Int {
+    let position = index < 0 ? index + size : index
+    guard position >= 0, position < size else {
+      throw fail(.positionOutOfRange(index, size: size), at: span)
+    }
+    return position
+  }
+
+  private func range(
+    _ x: Tensor, axis: Int, _ from: Expression?, _ to: Expression?, _ by: Expression?, _ span: Span
+  ) throws -> Tensor {
+    let size = x.shape[axis]
+    let start = try rangeEnd(from, size: size, absent: 0)
+    let end = try rangeEnd(to, size: size, absent: size)
+    guard start < end else { throw fail(.rangeEmpty(from: start, to: end), at: span) }
+    let step = try by.map { try integer($0, "the step of a range") } ?? 1
+    guard step >= 1 else { throw fail(.limitation("a range that goes backwards"), at: span) }
+    let part = slice(x, axis: axis, from: start, to: end)
+    return step == 1 ? part : everyNth(part, axis: axis, step: step)
+  }
+
+  private func rangeEnd(_ expression: Expression?, size: Int, absent: Int) throws -> Int {
+    guard let expression else { return absent }
+    let value = try integer(expression, "the end of a range")
+    let end = value < 0 ? value + size : value
+    guard end >= 0, end <= size else {
+      throw fail(.positionOutOfRange(value, size: size), at: expression.span)
+    }
+    return end
+  }
+
+  /// Positions 0, step, 2 step, ... of an axis: the axis is filled up to a multiple of the step and
+  /// folded in two.
+  private func everyNth(_ x: Tensor, axis: Int, step: Int) -> Tensor {
+    let count = (x.shape[axis] + step - 1) / step
+    var high = [Int](repeating: 0, count: x.shape.count)
+    high[axis] = count * step - x.shape[axis]
+    let none = [Int](repeating: 0, count: high.count)
+    let filled = high == none ? x : emitter.add(.pad(low: none, high: high), x)
+    var folded = filled.shape
+    folded[axis] = count
+    let result = folded
+    folded.insert(step, at: axis + 1)
+    let first = slice(emitter.reshape(filled, to: folded), axis: axis + 1, from: 0, to: 1)
+    return emitter.reshape(first, to: result)
+  }
+
+  /// The part of an axis from one position up to another.
+  func slice(_ x: Tensor, axis: Int, from start: Int, to end: Int) -> Tensor {
+    guard start > 0 || end < x.shape[axis] else { return x }
+    var starts = [Int](repeating: 0, count: x.shape.count)
+    starts[axis] = start
+    var shape = x.shape
+    shape[axis] = end - start
+    return emitter.add(.slice(starts: starts, shape: shape), x)
+  }
+
+  /// The entries of an axis at the given positions; the axes of `indices` replace it.
+  func gather(_ x: Tensor, _ indices: Tensor, axis: Int) -> Tensor {
+    let rows = emitter.add(.gather, emitter.moveAxis(x, from: axis, to: 0), indices)
+    // Result axes: those of the indices, then the axes of x without `axis`.
+    let count = indices.shape.count
+    let others = x.shape.count - 1
+    let permutation =
+      (0..<axis).map { count + $0 } + (0..<count) + (axis..<others).map { count + $0 }
+    return emitter.transpose(rows, permutation)
+  }
+}
+
+extension Subscript {
+  fileprivate var isEllipsis: Bool { if case .ellipsis = self { true } else { false } }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Declared parameter trees: the names, shapes and initialisers of `params` and `meta`, from which
+// come the flattened leaves (names with dots, in order of declaration) and the tree values that
+// expressions see.
+
+import Diagnostics
+import TensorIR
+
+/// One array of a declared tree.
+struct TreeLeaf {
+  let type: TensorType
+  let initializer: Initializer
+  let declaration: Span
+}
+
+/// A declared tree, one of its groups, or one of its arrays.
+indirect enum TreeNode {
+  case leaf(TreeLeaf)
+  case group(members: [Member], stack: Int?)
+
+  struct Member {
+    let name: String
+    let node: TreeNode
+    let declaration: Span
+  }
+
+  /// All arrays below, in order, with their names from here on.
+  var leaves: [(path: [String], leaf: TreeLeaf)] {
+    switch self {
+    case .leaf(let leaf): return [([], leaf)]
+    case .group(let members, _):
+      return members.flatMap { member in
+        member.node.leaves.map { (path: [member.name] + $0.path, leaf: $0.leaf) }
+      }
+    }
+  }
+
+  /// The value with this structure whose arrays are the next of `tensors`.
+  func value(_ tensors: inout ArraySlice<Tensor>) -> Value {
+    switch self {
+    case .leaf: return tensors.popFirst().map { .tensor($0) } ?? .poison
+    case .group(let members, let stack):
+      let fields = members.map { member in
+        Tree.Field(
+          name: member.name, value: member.node.value(&tensors), declaration: member.declaration)
+      }
+      return .tree(Tree(fields: fields, stack: stack))
+    }
+  }
+
+  /// The same structure with another initialiser for every array.
+  func with(_ initializer: Initializer) -> TreeNode {
+    switch self {
+    case .leaf(let leaf):
+      return .leaf(
+        TreeLeaf(type: leaf.type, initializer: initializer, declaration: leaf.declaration))
+    case .group(let members, let stack):
+      let changed = members.map {
+        Member(name: $0.name, node: $0.node.with(initializer), declaration: $0.declaration)
+      }
+      return .group(members: changed, stack: stack)
+    }
+  }
+
+  /// Every array with `size` more leading layers.
+  func stacked(_ size: Int) -> TreeNode {
+    switch self {
+    case .leaf(let leaf):
+      let type = TensorType([size] + leaf.type.shape, leaf.type.dtype)
+      return .leaf(
+        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
+    case .group(let members, let stack):
+      let changed = members.map {
+        Member(name: $0.name, node: $0.node.stacked(size), declaration: $0.declaration)
+      }
+      return .group(members: changed, stack: stack)
+    }
+  }
+
+  /// One layer of a stacked group: every array without its leading axis.
+  var element: TreeNode {
+    switch self {
+    case .leaf(let leaf):
+      let type = TensorType(Array(leaf.type.shape.dropFirst()), leaf.type.dtype)
+      return .leaf(
+        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
+    case .group(let members, _):
+      let changed = members.map {
+        Member(name: $0.name, node: $0.node.element, declaration: $0.declaration)
+      }
+      return .group(members: changed, stack: nil)
+    }
+  }
+
+  /// How a value differs from this structure, or nil if it has it.
+  ///
+  /// - Parameter path: what to call the value: `theta.w1`.
+  func mismatch(_ value: Value, path: String) -> String? {
+    switch (self, value) {
+    case (.leaf(let leaf), .tensor(let tensor)):
+      return tensor.type == leaf.type
+        ? nil : "\(path) should be \(leaf.type.spelling), got \(tensor.type.spelling)"
+    case (.group(let members, _), .tree(let tree)):
+      for member in members {
+        guard let field = tree[member.name] else { return "\(path) has no \(member.name)" }
+        let inner = "\(path).\(member.name)"
+        if let difference = member.node.mismatch(field.value, path: inner) { return difference }
+      }
+      let known = Set(members.map(\.name))
+      let extra = tree.fields.first { !known.contains($0.name) }
+      return extra.map { "\(path) has a field \($0.name) too many" }
+    default: return "\(path) is \(value.kind)"
+    }
+  }
+}
+
+/// A declared tree with its name.
+struct DeclaredTree {
+  let name: String
+  let root: TreeNode
+  let declaration: Span
+
+  /// The leaves under their full names: `theta.block.wq`, or just `lr` for a single array.
+  var leaves: [Leaf] { leaves(named: name) }
+
+  /// The leaves as if the tree had another name.
+  func leaves(named name: String) -> [Leaf] {
+    root.leaves.map { path, leaf in
+      Leaf(
+        name: ([name] + path).joined(separator: "."), type: leaf.type,
+        initializer: leaf.initializer)
+    }
+  }
+}

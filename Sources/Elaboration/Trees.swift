@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the syntax of `params`, `meta` and data to shapes and initialisers.
+
+import Diagnostics
+import SpecLanguage
+import TensorIR
+
+extension Elaborator {
+  /// Declares the parameter tree and all meta parameters, in order.
+  ///
+  /// - Returns: the parameters and the meta parameters; those with errors are left out.
+  func declareTrees() -> (parameters: DeclaredTree?, metas: [DeclaredTree]) {
+    var parameters: DeclaredTree?
+    if let syntax = declarations.parameters {
+      parameters = attempt { try declare(syntax) }
+    }
+    var metas: [DeclaredTree] = []
+    for meta in declarations.metas {
+      guard let tree = attempt({ try declare(meta) }) else { continue }
+      metas.append(tree)
+    }
+    return (parameters, metas)
+  }
+
+  private func declare(_ syntax: TreeDeclaration) throws -> DeclaredTree {
+    let tree = DeclaredTree(
+      name: syntax.name.text, root: try group(syntax), declaration: syntax.name.span)
+    trees[tree.name] = tree
+    return tree
+  }
+
+  private func declare(_ meta: MetaDeclaration) throws -> DeclaredTree {
+    let root: TreeNode
+    switch meta {
+    case .initial(_, let parameters):
+      guard parameters.text == declarations.parameters?.name.text else {
+        throw fail(
+          .nameUnknown(parameters.text), at: parameters.span,
+          help: declarations.parameters.map { "the parameters are called \($0.name.text)" })
+      }
+      root = try node(at: [parameters])
+    case .leaf(let leaf): root = try node(of: leaf)
+    case .tree(let tree): root = try group(tree)
+    }
+    let tree = DeclaredTree(name: meta.name.text, root: root, declaration: meta.name.span)
+    trees[tree.name] = tree
+    return tree
+  }
+
+  /// A tree or group; all its members are checked before the first error stops.
+  private func group(_ syntax: TreeDeclaration) throws -> TreeNode {
+    var members: [TreeNode.Member] = []
+    var hasErrors = syntax.members.isEmpty
+    if syntax.members.isEmpty {
+      _ = fail(
+        .kind(what: syntax.name.text, expected: "at least one array", found: "none"),
+        at: syntax.name.span)
+    }
+    for member in syntax.members {
+      let name = member.name
+      if let previous = members.first(where: { $0.name == name.text }) {
+        let note = DiagnosticNote("\(name.text) was declared here before", at: previous.declaration)
+        _ = fail(.declarationRepeated(name.text), at: name.span, notes: [note])
+        hasErrors = true
+        continue
+      }
+      let node = attempt { () -> TreeNode in
+        switch member {
+        case .leaf(let leaf): return try self.node(of: leaf)
+        case .group(let group): return try self.group(group)
+        }
+      }
+      guard let node else {
+        hasErrors = true
+        continue
+      }
+      members.append(TreeNode.Member(name: name.text, node: node, declaration: name.span))
+    }
+    if hasErrors { throw Reported() }
+    let node = TreeNode.group(members: members, stack: nil)
+    guard let stack = syntax.stack else { return node }
+    let layers = try positive(stack, "the number of layers")
+    guard case .group(let stackedMembers, _) = node.stacked(layers) else { return node }
+    return .group(members: stackedMembers, stack: layers)
+  }
+
+  /// An array of a tree, or a copy of another tree.
+  func node(of leaf: LeafDeclaration) throws -> TreeNode {
+    switch leaf.type {
+    case .like(let path):
+      let node = try node(at: path)
+      guard let syntax = leaf.initializer else { return node }
+      return node.with(try initializer(syntax, dtype: floatType))
+    case .tensor(let syntax):
+      let type = try self.type(syntax)
+      guard type.dtype.isFloat else {
+        throw fail(
+          .kind(what: leaf.name.text, expected: "an array of floats", found: type.spelling),
+          at: syntax.span)
+      }
+      let initializer =
+        try leaf.initializer.map { try self.initializer($0, dtype: type.dtype) }
+        ?? Initializer(kind: type.rank >= 2 ? "glorot" : "zeros")
+      return .leaf(
+        TreeLeaf(type: type, initializer: initializer, declaration: leaf.name.span))
+    }
+  }
+
+  /// A written type with all its sizes known.
+  func type(_ syntax: TensorSyntax) throws -> TensorType {
+    let sizes = try syntax.shape.map { entry in
+      switch entry {
+      case .size(let expression): return try positive(expression, "a size")
+      case .ellipsis(let span):
+        throw fail(.kind(what: "a size", expected: "a whole number", found: "..."), at: span)
+      }
+    }
+    return TensorType(sizes, try elementType(syntax.elementType))
+  }
+
+  /// A whole number of at least 1.
+  func positive(_ expression: Expression, _ what: String) throws -> Int {
+    let value = try integer(expression, what)
+    guard value >= 1 else {
+      throw fail(
+        .kind(what: what, expected: "at least 1", found: String(value)), at: expression.span)
+    }
+    return value
+  }
+}
+
+extension TreeMember {
+  /// The name of the array or group.
+  fileprivate var name: Name {
+    switch self {
+    case .leaf(let leaf): leaf.name
+    case .group(let group): group.name
+    }
+  }
+}
+
+// MARK: - Data and initialisers
+
+/// A data array with what its declaration says.
+struct DeclaredData {
+  let data: DataLeaf
+  let name: Name
+}
+
+extension Elaborator {
+  /// The data of `inner` or `outer`; arrays with errors are left out.
+  func declareData(_ syntax: [DataDeclaration], isOuter: Bool) -> [DeclaredData] {
+    syntax.compactMap { datum in
+      attempt {
+        let type = try type(datum.type)
+        if datum.isStream, isOuter {
+          throw fail(
+            .kind(
+              what: "outer data", expected: "the same at every step", found: "a stream"),
+            at: datum.name.span)
+        }
+        let fallback = Initializer(kind: type.dtype.isFloat ? "normal" : "zeros",
+          parameters: type.dtype.isFloat ? [0, 1] : [])
+        let initializer =
+          try datum.initializer.map { try self.initializer($0, dtype: type.dtype) } ?? fallback
+        let leaf = Leaf(name: datum.name.text, type: type, initializer: initializer)
+        let isBatched = declarations.batch != nil && !datum.isShared
+        return DeclaredData(
+          data: DataLeaf(leaf: leaf, isStreamed: datum.isStream, isBatched: isBatched),
+          name: datum.name)
+      }
+    }
+  }
+
+  /// The initialisers: what each takes, the number of its arguments, their values if none are
+  /// given, and whether it can fill an array of whole numbers.
+  private static let initializers:
+    [String: (takes: String, counts: ClosedRange<Int>, defaults: [Double], fillsIntegers: Bool)] = [
+      "zeros": ("no arguments", 0...0, [], true),
+      "ones": ("no arguments", 0...0, [], true),
+      "constant": ("one number", 1...1, [], true),
+      "normal": ("a mean and a standard deviation", 0...2, [0, 1], false),
+      "uniform": ("a lower and an upper end", 0...2, [0, 1], false),
+      "he": ("no arguments", 0...0, [], false),
+      "glorot": ("no arguments", 0...0, [], false),
+      "integers": ("a first number and an end", 2...2, [], true),
+      "iota": ("no arguments", 0...0, [], true),
+    ]
+
+  /// An initialiser with its arguments as numbers.
+  func initializer(_ syntax: InitializerSyntax, dtype: DType) throws -> Initializer {
+    let name = syntax.name.text
+    guard let known = Self.initializers[name] else {
+      throw fail(
+        .initializerUnknown(name), at: syntax.name.span,
+        help: didYouMean(name, among: Self.initializers.keys)
+          ?? "there are \(Self.initializers.keys.sorted().joined(separator: ", "))")
+    }
+    guard known.counts.contains(syntax.arguments.count), syntax.arguments.count != 1
+      || known.counts.upperBound == 1
+    else {
+      throw fail(
+        .initializerArguments(name, expected: known.takes, found: syntax.arguments.count),
+        at: syntax.name.span)
+    }
+    guard dtype.isFloat || known.fillsIntegers else {
+      throw fail(
+        .kind(what: "the initialiser of whole numbers", expected: "integers(first, end)", found: name),
+        at: syntax.name.span)
+    }
+    let arguments = try syntax.arguments.map { try number($0, "an argument of \(name)") }
+    return Initializer(kind: name, parameters: arguments.isEmpty ? known.defaults : arguments)
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meaning of every op, one case each. Read this file to learn the IR: the code prefers to be
+// obvious. Shapes are already checked by the builder or the verifier, so nothing is checked twice;
+// only the values of row indices can still be wrong.
+
+import TensorIR
+
+extension Evaluator {
+  /// The results of one node for the values of its operands.
+  func evaluate(_ node: Node, _ operands: [NumericArray], region: Program?) throws -> [NumericArray]
+  {
+    switch node.op {
+    case .unary(let function):
+      return [map(operands[0]) { function($0) }]
+    case .binary(let function):
+      return [combine(operands[0], operands[1]) { function($0, $1) }]
+    case .compare(let comparison):
+      let type = operands[0].type.with(.bool)
+      return [combine(operands[0], operands[1], as: type) { comparison($0, $1) ? 1 : 0 }]
+    case .select:
+      let chosen = operands[0].elements.indices.map { index in
+        operands[operands[0].elements[index] != 0 ? 1 : 2].elements[index]
+      }
+      return [NumericArray(operands[1].type, chosen)]
+    case .convert(let dtype):
+      return [map(operands[0], as: operands[0].type.with(dtype)) { dtype.converted($0) }]
+    case .stopGradient:
+      return [operands[0]]
+    case .constant(let value, let type):
+      let precision = precision.appropriate(for: type.dtype)
+      return [NumericArray(type, repeating: precision.rounded(value))]
+    case .iota(let axis, let shape):
+      var strides = [Int](repeating: 0, count: shape.count)
+      strides[axis] = 1
+      let indices = stridedOffsets(shape: shape, strides: strides)
+      return [NumericArray(TensorType(shape, .i32), indices.map(Double.init))]
+    case .broadcast(let shape, let axes):
+      return [broadcast(operands[0], to: shape, axes: axes)]
+    case .reshape(let shape):
+      return [NumericArray(TensorType(shape, operands[0].type.dtype), operands[0].elements)]
+    case .transpose(let permutation):
+      return [transpose(operands[0], permutation)]
+    case .slice(let starts, let shape):
+      return [slice(operands[0], starts: starts, shape: shape)]
+    case .pad(let low, let high):
+      return [pad(operands[0], low: low, high: high)]
+    case .concatenate(let axis):
+      return [concatenate(operands, axis: axis)]
+    case .reduce(let reduction, let axes):
+      return [reduce(operands[0], reduction, axes: axes)]
+    case .contract(let labels):
+      return [contract(operands[0], operands[1], labels)]
+    case .gather:
+      return [try gather(operands[0], operands[1], node.provenance)]
+    case .scatterAdd(let rows):
+      return [try scatterAdd(operands[0], operands[1], rows: rows, node.provenance)]
+    case .loop(let loop):
+      return try run(loop, operands, prepared(region))
+    case .gradient:
+      return try run(prepared(region), operands)
+    }
+  }
+
+  private func prepared(_ region: Program?) -> Program {
+    guard let region else { preconditionFailure("compiler bug: a region was not prepared") }
+    return region
+  }
+
+  // MARK: Elementwise
+
+  private func map(
+    _ x: NumericArray, as type: TensorType? = nil, _ function: (Double) -> Double
+  ) -> NumericArray {
+    let type = type ?? x.type
+    let precision = precision.appropriate(for: type.dtype)
+    return NumericArray(type, x.elements.map { precision.rounded(function($0)) })
+  }
+
+  private func combine(
+    _ x: NumericArray, _ y: NumericArray, as type: TensorType? = nil,
+    _ function: (Double, Double) -> Double
+  ) -> NumericArray {
+    let type = type ?? x.type
+    let precision = precision.appropriate(for: type.dtype)
+    let elements = zip(x.elements, y.elements).map { precision.rounded(function($0, $1)) }
+    return NumericArray(type, elements)
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meaning of reductions, contractions and loops: everything that accumulates or repeats.
+// Sums run in C order of the summed axes, one rounding for each product and each addition.
+
+import TensorIR
+
+extension Evaluator {
+  /// Combines over `axes`, which vanish from the shape.
+  func reduce(_ x: NumericArray, _ reduction: Reduction, axes: [Int]) -> NumericArray {
+    let strides = x.shape.denseStrides
+    let kept = x.shape.indices.filter { !axes.contains($0) }
+    let shape = kept.map { x.shape[$0] }
+    let starts = stridedOffsets(shape: shape, strides: kept.map { strides[$0] })
+    let steps = stridedOffsets(shape: axes.map { x.shape[$0] }, strides: axes.map { strides[$0] })
+    let precision = precision.appropriate(for: x.type.dtype)
+    let elements = x.elements.withUnsafeBufferPointer { x in
+      starts.map { start in
+        var result = x[start]
+        for step in steps.dropFirst() {
+          switch reduction {
+          case .sum: result = precision.rounded(result + x[start + step])
+          case .maximum: result = BinaryFunction.maximum(result, x[start + step])
+          }
+        }
+        return result
+      }
+    }
+    return NumericArray(TensorType(shape, x.type.dtype), elements)
+  }
+
+  /// For every element of the output: the sum of products over the labels that are not in it.
+  func contract(
+    _ lhs: NumericArray, _ rhs: NumericArray, _ labels: ContractionLabels
+  ) -> NumericArray {
+    let extents = extents(of: labels, lhs.shape, rhs.shape)
+    let summed = labels.lhs.filter { !labels.output.contains($0) }
+    let shape = labels.output.map { extents[$0, default: 1] }
+    let summedShape = summed.map { extents[$0, default: 1] }
+    /// Offsets into one operand while `walk` advances over the extents of its labels.
+    func offsets(_ operand: [Int], _ strides: [Int], walk: [Int], _ shape: [Int]) -> [Int] {
+      let stride = Dictionary(uniqueKeysWithValues: zip(operand, strides))
+      return stridedOffsets(shape: shape, strides: walk.map { stride[$0, default: 0] })
+    }
+    let lhsStrides = lhs.shape.denseStrides
+    let rhsStrides = rhs.shape.denseStrides
+    let lhsStarts = offsets(labels.lhs, lhsStrides, walk: labels.output, shape)
+    let rhsStarts = offsets(labels.rhs, rhsStrides, walk: labels.output, shape)
+    let lhsSteps = offsets(labels.lhs, lhsStrides, walk: summed, summedShape)
+    let rhsSteps = offsets(labels.rhs, rhsStrides, walk: summed, summedShape)
+    let steps = Array(zip(lhsSteps, rhsSteps))
+    let elements = lhs.elements.withUnsafeBufferPointer { lhs in
+      rhs.elements.withUnsafeBufferPointer { rhs in
+        zip(lhsStarts, rhsStarts).map { lhsStart, rhsStart in
+          var sum = 0.0
+          for (lhsStep, rhsStep) in steps {
+            let product = precision.rounded(lhs[lhsStart + lhsStep] * rhs[rhsStart + rhsStep])
+            sum = precision.rounded(sum + product)
+          }
+          return sum
+        }
+      }
+    }
+    return NumericArray(TensorType(shape, lhs.type.dtype), elements)
+  }
+
+  private func extents(of labels: ContractionLabels, _ lhs: [Int], _ rhs: [Int]) -> [Int: Int] {
+    Dictionary(zip(labels.lhs + labels.rhs, lhs + rhs)) { first, _ in first }
+  }
+
+  /// Runs the body once for each iteration; see `Loop` for the order of operands and results.
+  func run(_ loop: Loop, _ operands: [NumericArray], _ body: Program) throws -> [NumericArray] {
+    var carries = Array(operands[loop.carryRange])
+    let stacked = operands[loop.stackedInputRange]
+    let invariants = operands[loop.invariantRange]
+    let sliceTypes = loop.body.outputTypes.dropFirst(loop.carryCount)
+    var stackedOutputs = sliceTypes.map { type in
+      NumericArray(TensorType([loop.tripCount] + type.shape, type.dtype), repeating: 0)
+    }
+    let forward = 0..<loop.tripCount
+    for iteration in loop.isReversed ? Array(forward.reversed()) : Array(forward) {
+      let index = NumericArray(.scalar(.i32), [Double(iteration)])
+      let slices = stacked.map { $0.slice(at: iteration) }
+      let results = try run(body, [index] + carries + slices + invariants)
+      carries = Array(results.prefix(loop.carryCount))
+      for (position, slice) in results.dropFirst(loop.carryCount).enumerated() {
+        let count = slice.elements.count
+        let range = (iteration * count)..<((iteration + 1) * count)
+        stackedOutputs[position].elements.replaceSubrange(range, with: slice.elements)
+      }
+    }
+    return carries + stackedOutputs
+  }
+}

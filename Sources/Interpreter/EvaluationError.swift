@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can go wrong when a well-formed graph is evaluated: wrong inputs, an index outside its table,
+// or a `gradient` op where nobody said how to expand it. Everything else is a compiler bug.
+
+package import TensorIR
+
+/// A failure of an evaluation, in words for the user.
+package enum EvaluationError: Error, Hashable, CustomStringConvertible {
+  /// The graph has another number of inputs.
+  case inputCount(expected: Int, found: Int)
+  /// An input has another shape or element type.
+  case inputType(name: String, expected: TensorType, found: TensorType)
+  /// A row index of `gather` or `scatterAdd` is not in `0..<rows`.
+  case indexOutOfRange(index: Int, rows: Int, provenance: Provenance)
+  /// A `gradient` op in an evaluator that was made without `expandGradient`.
+  case gradientNotExpanded(provenance: Provenance)
+
+  package var description: String {
+    switch self {
+    case .inputCount(let expected, let found):
+      "the graph has \(expected) inputs, got \(found)"
+    case .inputType(let name, let expected, let found):
+      "input '\(name)' is \(expected), got \(found)"
+    case .indexOutOfRange(let index, let rows, let provenance):
+      "index \(index) is outside a table of \(rows) rows at \(provenance)"
+    case .gradientNotExpanded(let provenance):
+      "a gradient op needs an evaluator made with 'expandGradient', at \(provenance)"
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// No code here: this file is the map. Read it after README.md.
+//
+// MixFuse turns a spec of a bilevel problem into a shared library that computes its meta-gradient.
+// Data flows one way, through one target a stage; a stage may import only what Package.swift lists
+// for it (Tests/MixFuseTests/LayeringTests.swift holds the sources to that).
+//
+//   spec text -> SyntaxTree -> MetaProblem -> Graph -> Program -> C -> object -> .so + manifest
+//
+// Diagnostics      Source files, spans, messages with ids, caret rendering. Every stage reports into a
+//                  collector that is passed in; only the executable prints.
+// SpecLanguage     Lexer, parser, syntax tree, printer, and the prelude: layers, losses and optimisers
+//                  written in the language itself.
+// TensorIR         The op catalogue and the graph. Static shapes, explicit broadcasts, loops that stay
+//                  loops. A `MetaProblem` is four graphs and the names of their arrays; no later stage
+//                  knows that a spec language exists.
+// Elaboration      Syntax tree to MetaProblem: names, shapes and types are checked here and only here.
+// Interpreter      What each op means, slowly, in Float64 or Float32. The oracle of all tests.
+// Differentiation  One derivative rule per op; JVP and VJP as functions from graph to graph. The inner
+//                  gradient is one op, `gradient`; the VJP of that op is forward-over-reverse in the
+//                  mixed derivation and reverse-over-reverse in the standard one. Everything else about
+//                  the two is the same code.
+// Optimization     Passes over graphs. `Pipelines.swift` is the list, with a reason for each place in it.
+// Scheduling       Graph to Program: which ops share a loop nest, in what order, at which addresses. The
+//                  arena is laid out here; the number printed is the number used.
+// CEmission        Program to C. Fixed text comes from Templates/, loop nests from the Program.
+// Toolchain        libclang checks the C and reads its interface back, LLVM compiles it for a CPU, a
+//                  linker makes the library; the build cache is here.
+// MixFuse          This target: the stages in a row (`Compilation.swift`), what writes files
+//                  (`Build.swift`), the oracles (`Verification`).
+// MixFuseRuntime   Loads and runs libraries; imports nothing of the above.
+//
+// Invariants
+//   - A Graph that leaves a stage passes the verifier; tests run it after every pass.
+//   - The four switches over all ops (types, interpreter, derivative rule, kernels) have no default.
+//   - Same spec and options, same bytes of C.
+//   - A library allocates nothing, prints nothing, has no state, and gives the same bits for any number
+//     of threads.
+//   - Files are written whole or not at all.

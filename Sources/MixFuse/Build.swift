@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Spec file to shared library on disk: the stages of `Compilation`, then check, compile, link, cache,
+// write. Every file is written whole or not at all.
+
+package import CEmission
+import Diagnostics
+import Differentiation
+import Scheduling
+package import TensorIR
+package import Toolchain
+
+/// What a build produced.
+public struct BuildResult: Sendable {
+  /// The spec's name, which begins every symbol and file name.
+  public let name: String
+  /// Paths of the files written: the library, header, C source, manifest, Swift binding.
+  public let files: [String]
+  /// Whether the build cache already had the result.
+  public let cameFromCache: Bool
+  /// Path of the shared library.
+  public var library: String { files[0] }
+}
+
+extension Compilation {
+  /// Builds the library into a folder, which is made if need be.
+  ///
+  /// - Cost: front end and planning 10 to 100 ms, LLVM most of a second; a few milliseconds if the
+  ///   cache has it.
+  package func build(into folder: String, cache: BuildCache? = Compilation.defaultCache) throws
+    -> BuildResult
+  {
+    let problem = try problem()
+    let target = try target()
+    do {
+      let text = try generatedText(of: problem, for: target)
+      let key = try cacheKey(text, target)
+      let cached = cache?.entry(for: key)
+      let artifacts = try cached ?? artifacts(text, problem.name, for: target)
+      if cached == nil {
+        // A cache that cannot be written is no reason to fail.
+        try? cache?.store(artifacts, for: key)
+      }
+      return BuildResult(
+        name: problem.name, files: try write(artifacts, problem.name, into: folder),
+        cameFromCache: cached != nil)
+    } catch let error as ToolchainError {
+      throw failure(error)
+    }
+  }
+
+  package static var defaultCache: BuildCache? {
+    BuildCache.standardFolder().map { BuildCache(folder: $0) }
+  }
+
+  /// What the generator wrote.
+  package struct GeneratedText {
+    package var library: LibraryText
+    package var manifest: ManifestDescription
+  }
+
+  /// Generates the C, and the manifest as the generator sees it.
+  package func generatedText(
+    of problem: MetaProblem, for target: TargetDescription
+  ) throws -> GeneratedText {
+    let programs = try programs(of: problem, for: target.contractionTarget)
+    let library = emitLibrary(
+      named: problem.name, entryPoints: programs, banner: banner(problem),
+      for: target.contractionTarget)
+    return GeneratedText(
+      library: library, manifest: manifest(of: problem, programs, library, target))
+  }
+
+  /// The files of the library by suffix: `.so`, `.h`, `.c`, `.json`, `.swift`.
+  ///
+  /// libclang checks the C and reads its interface back; the manifest that is written is the one
+  /// that agrees with what it read.
+  package func artifacts(
+    _ text: GeneratedText, _ name: String, for target: TargetDescription
+  ) throws -> BuildCache.Entry {
+    var manifest = text.manifest
+    let interface = try checkC(source: text.library.source, name: "\(name).c", for: target)
+    manifest.entryPoints = try manifest.entryPoints.map { try $0.confirmed(by: interface) }
+    let json = try manifest.json()
+    let objects = try compile(
+      [
+        CSource(name: "\(name).c", text: text.library.source),
+        CSource(name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json)),
+      ], for: target)
+    return [
+      ".so": try linkSharedLibrary(objects, name: "\(name).so"),
+      ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
+      ".json": Array(json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
+    ]
+  }
+
+  private func manifest(
+    of problem: MetaProblem, _ programs: [Program], _ library: LibraryText,
+    _ target: TargetDescription
+  ) -> ManifestDescription {
+    ManifestDescription(
+      compiler: Compiler.version, name: problem.name, dtype: problem.dtype.rawValue,
+      dims: Dictionary(problem.dims.map { ($0.name, $0.value) }) { first, _ in first },
+      seed: problem.seed, options: options.summary,
+      sourceDigest: ContentDigest(of: Array(library.source.utf8)).hex,
+      target: .init(triple: target.triple, cpu: target.cpu, features: target.features),
+      entryPoints: programs.map {
+        ManifestDescription.ProgramDescription(
+          $0, library: problem.name, usefulFlops: problem.usefulFlops(of: $0.name),
+          initializers: problem.initializers)
+      })
+  }
+
+  /// Everything that decides the bytes of the result: the text that is compiled, what the manifest
+  /// says, the machine and the tools.
+  private func cacheKey(
+    _ text: GeneratedText, _ target: TargetDescription
+  ) throws -> ContentDigest {
+    ContentDigest(
+      ofParts: [text.library.source, text.library.header, try text.manifest.json()]
+        + target.fingerprint + (try ExternalTools().fingerprint()))
+  }
+
+  private func write(
+    _ artifacts: BuildCache.Entry, _ name: String, into folder: String
+  ) throws -> [String] {
+    try AtomicFile.createFolder(folder)
+    var files: [String] = []
+    for suffix in [".so", ".h", ".c", ".json", ".swift"] {
+      guard let bytes = artifacts[suffix] else { continue }
+      let path = "\(folder)/\(name)\(suffix)"
+      try AtomicFile.write(bytes, to: path, isExecutable: suffix == ".so")
+      files.append(path)
+    }
+    return files
+  }
+}

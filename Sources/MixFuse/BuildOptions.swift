@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a user may choose about a build. The command line, the tests and other programs all speak to
+// the compiler through this one type.
+
+package import Differentiation
+package import TensorIR
+
+/// The choices of one build.
+public struct BuildOptions: Sendable {
+  /// Dimensions that replace the spec's own values: `--set hidden=64`.
+  public var dims: [String: Int] = [:]
+  /// The float type of the build, `f32` or `f64`.
+  package var dtype: DType = .f32
+  /// The three switches of the derivation.
+  package var derivation = DerivationOptions()
+  /// The CPU to compile for, by LLVM's name; `nil` for the machine at hand.
+  public var targetCPU: String?
+
+  public init() {}
+
+  /// The choices as text, for cache keys and for the manifest.
+  package var summary: [String: String] {
+    [
+      "derivation": derivation.derivation.rawValue,
+      "remat": derivation.rematerialization.rawValue,
+      "inner_gradients": derivation.innerGradients.rawValue,
+    ]
+  }
+}

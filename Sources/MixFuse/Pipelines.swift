@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The passes, in order. Nothing but lists: a pass is described where it is written.
+
+package import Optimization
+
+package enum Pipelines {
+  /// From a derived graph to what is scheduled.
+  package static let standard: [Pass] = [
+    // Derivatives are taken: what only stood in their way can go.
+    .removeStopGradients,
+    // A step count of one leaves straight-line code, in which the passes below see across steps.
+    .inlineSingleTripLoops,
+    .simplifyAlgebra,
+    // Before dead code: the primal program recomputed beside its tangent is the same program.
+    .eliminateCommonSubexpressions,
+    // Common subexpressions bring equal operands together, which simplify further.
+    .simplifyAlgebra,
+    .eliminateCommonSubexpressions,
+    .eliminateDeadCode,
+  ]
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Facts about a problem that the manifest and the reports state.
+
+import CEmission
+import Differentiation
+import TensorIR
+import Toolchain
+
+extension MetaProblem {
+  /// How to draw every array that an entry point may ask for, by name.
+  var initializers: [String: Initializer] {
+    var result: [String: Initializer] = [:]
+    let data = (innerData + outerData).map(\.leaf)
+    for leaf in theta + meta + data { result[leaf.name] = leaf.initializer }
+    for leaf in state { result[leaf.name] = Initializer(kind: "zeros") }
+    for leaf in theta {
+      result["direction.\(leaf.name)"] = Initializer(kind: "normal", parameters: [0, 1])
+    }
+    result["step"] = Initializer(kind: "zeros")
+    result["inner_losses"] = Initializer(kind: "ones")
+    return result
+  }
+
+  /// The arithmetic that a perfect implementation of an entry point could not avoid, in
+  /// floating-point operations: `(11 T + 3)` forward passes of the inner loss's matrix products for
+  /// the meta-gradient (DESIGN section 1), 3 for a gradient, 1 for a loss, 11 for a Hessian-vector
+  /// product with its gradient.
+  func usefulFlops(of entry: String) -> Int {
+    let unit = innerLoss.contractionFlops
+    switch EntryPoint(rawValue: entry) {
+    case .metaGradient: return (11 * steps + 3) * unit * (tasks ?? 1)
+    case .innerGradient, .innerStep: return 3 * unit
+    case .innerLoss: return unit
+    case .hessianVectorProduct: return 11 * unit
+    case .outerLossGradient: return 3 * outerLoss.contractionFlops
+    case nil: return 0
+    }
+  }
+}
+
+extension Graph {
+  /// Floating-point operations in the contractions of the graph, loops multiplied out.
+  var contractionFlops: Int {
+    nodes.reduce(0) { sum, node in
+      switch node.op {
+      case .contract(let labels):
+        var extents: [Int: Int] = [:]
+        for (list, operand) in [(labels.lhs, node.operands[0]), (labels.rhs, node.operands[1])] {
+          for (label, extent) in zip(list, type(of: operand).shape) { extents[label] = extent }
+        }
+        return sum + 2 * extents.values.reduce(1, *)
+      case .loop(let loop): return sum + loop.tripCount * loop.body.contractionFlops
+      default: return sum + node.op.regions.reduce(0) { $0 + $1.contractionFlops }
+      }
+    }
+  }
+}
+
+extension ManifestDescription.ProgramDescription {
+  /// The description with names and types as libclang read them from the C.
+  ///
+  /// - Throws: `GeneratedCodeMismatch` if the C is not what was meant to be written.
+  func confirmed(by interface: CInterface) throws -> Self {
+    guard interface.function(named: symbol)?.isDefined == true else {
+      throw GeneratedCodeMismatch(symbol: symbol, expected: "a definition", found: "none")
+    }
+    var result = self
+    result.inputs = try confirm(inputs, "\(symbol)_inputs", interface, isConstant: true)
+    result.outputs = try confirm(outputs, "\(symbol)_outputs", interface, isConstant: false)
+    return result
+  }
+
+  private func confirm(
+    _ arrays: [ManifestDescription.Array], _ name: String, _ interface: CInterface,
+    isConstant: Bool
+  ) throws -> [ManifestDescription.Array] {
+    let fields = interface.structure(named: name)?.fields ?? []
+    guard fields.count == arrays.count else {
+      throw GeneratedCodeMismatch(
+        symbol: name, expected: "\(arrays.count) fields", found: "\(fields.count)")
+    }
+    return try zip(arrays, fields).map { array, field in
+      guard case .pointer(let element, isConstant) = field.type,
+        let dtype = elementNames[element], dtype == array.dtype
+      else {
+        throw GeneratedCodeMismatch(
+          symbol: "\(name).\(field.name)", expected: "a pointer to \(array.dtype)",
+          found: "\(field.type)")
+      }
+      var confirmed = array
+      confirmed.cName = field.name
+      confirmed.dtype = dtype
+      return confirmed
+    }
+  }
+
+  private var elementNames: [CType: String] {
+    [
+      .floating(bits: 32): "f32", .floating(bits: 64): "f64",
+      .integer(bits: 32, isSigned: true): "i32", .integer(bits: 8, isSigned: false): "bool",
+    ]
+  }
+}
+
+/// The generated C declares something else than the generator meant: a compiler bug.
+struct GeneratedCodeMismatch: Error, CustomStringConvertible {
+  var symbol: String
+  var expected: String
+  var found: String
+
+  var description: String { "generated \(symbol): expected \(expected), found \(found)" }
+}

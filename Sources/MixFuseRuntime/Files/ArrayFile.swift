@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Arrays in files: the front door to the formats. Reading goes by what the file contains, writing
+// by the extension of its name. Writing is atomic (see AtomicFile).
+
+internal import Foundation
+
+/// Reading and writing of named arrays in .npy, .npz and .safetensors files.
+public enum ArrayFile {
+  /// A file format for arrays.
+  public enum Format: String, CaseIterable, Sendable {
+    /// One array, in numpy's format; it is called like the file.
+    case npy
+    /// Several arrays by name, in numpy's archive format.
+    case npz
+    /// Several arrays by name, in Hugging Face's format.
+    case safetensors
+
+    /// The format that the extension of a path asks for, or nil.
+    public init?(path: String) {
+      let name = path.split(separator: "/").last ?? ""
+      self.init(rawValue: name.split(separator: ".").last.map { $0.lowercased() } ?? "")
+    }
+  }
+
+  /// Reads the arrays of a file, whichever of the formats it has.
+  ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - names: the arrays to read; nil reads all. The others cost nothing, and one that the file
+  ///     does not hold is simply missing from the result.
+  /// - Returns: the arrays, in the file's order.
+  /// - Throws: `fileUnreadable`; `fileMalformed` naming the file, the member, what was expected and
+  ///   what was found; `memoryExhausted`.
+  public static func read(
+    _ path: String, names: Set<String>? = nil
+  ) throws(RuntimeError) -> NamedArrays {
+    let file = try InputFile(path: path)
+    let isWanted = { (name: String) in names?.contains(name) ?? true }
+    let start = try file.bytes(at: 0, count: min(file.byteCount, 9), member: "")
+    if start.starts(with: [0x93] + Array("NUMPY".utf8)) {
+      let name = stem(of: path)
+      let source = PlainSource(file, offset: 0, count: file.byteCount, member: "")
+      return isWanted(name) ? [name: try NpyFormat.read(from: source)] : [:]
+    }
+    if SafetensorsFormat.matches(start) {
+      return try SafetensorsFormat.read(file, isWanted: isWanted)
+    }
+    // "PK": a zip archive, empty ones included. Damaged files with a known extension are reported
+    // as such.
+    if start.starts(with: Array("PK".utf8)) || Format(path: path) == .npz {
+      return try readArchive(file, isWanted: isWanted)
+    }
+    throw .fileMalformed(
+      path: path, member: "", expected: "an .npy, .npz or .safetensors file",
+      found: file.byteCount == 0 ? "an empty file" : "other bytes")
+  }
+
+  /// Writes arrays to a file in the format that its extension asks for, replacing it only when
+  /// complete.
+  ///
+  /// - Parameters:
+  ///   - arrays: what to write, in this order; exactly one array for .npy.
+  ///   - path: where to write it.
+  ///   - compression: how the members of an .npz file are stored.
+  /// - Throws: `fileUnwritable`, also for another extension; `memoryExhausted`.
+  public static func write(
+    _ arrays: NamedArrays, to path: String, compression: Compression = .stored
+  ) throws(RuntimeError) {
+    guard let format = Format(path: path) else {
+      throw .fileUnwritable(path: path, reason: "the name must end in .npy, .npz or .safetensors")
+    }
+    if format == .npy && arrays.count != 1 {
+      throw .fileUnwritable(
+        path: path, reason: "an .npy file holds one array, not \(arrays.count)")
+    }
+    let file = try AtomicFile(path: path)
+    switch format {
+    case .npy:
+      for (_, array) in arrays {
+        try file.write(NpyFormat.header(of: array))
+        try array.write(to: file)
+      }
+    case .npz:
+      try writeArchive(arrays, to: file, compression: compression)
+    case .safetensors:
+      try SafetensorsFormat.write(arrays, to: file)
+    }
+    try file.commit()
+  }
+
+  /// Reads the .npy members of an archive; other members are left alone, as numpy does.
+  private static func readArchive(
+    _ file: InputFile, isWanted: (String) -> Bool
+  ) throws(RuntimeError) -> NamedArrays {
+    let archive = try ZipArchive(file)
+    var result = NamedArrays()
+    for member in archive.members where member.name.hasSuffix(".npy") {
+      let name = String(member.name.dropLast(4))
+      guard isWanted(name) else {
+        continue
+      }
+      guard result[name] == nil else {
+        throw .fileMalformed(
+          path: file.path, member: member.name, expected: "each name once", found: "it twice")
+      }
+      result[name] = try NpyFormat.read(from: archive.open(member))
+    }
+    return result
+  }
+
+  private static func writeArchive(
+    _ arrays: NamedArrays, to file: AtomicFile, compression: Compression
+  ) throws(RuntimeError) {
+    var writer = ZipWriter(file)
+    for (name, array) in arrays {
+      let body = UnsafeRawBufferPointer(start: array.memory.pointer, count: array.byteCount)
+      try writer.add(
+        name: name + ".npy", header: NpyFormat.header(of: array), body: body,
+        compression: compression)
+    }
+    try writer.finish()
+  }
+
+  private static func stem(of path: String) -> String {
+    let name = path.split(separator: "/").last ?? ""
+    let end = name.lastIndex(of: ".") ?? name.endIndex
+    return String(name[..<end])
+  }
+}
+
+extension NDArray {
+  /// Appends the elements to a file, in C order.
+  func write(to file: AtomicFile) throws(RuntimeError) {
+    try file.write(UnsafeRawBufferPointer(start: memory.pointer, count: byteCount))
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// .safetensors files: the length of a header (8 bytes, little-endian), the header in JSON, then the
+// data:
+//
+//     {"eta.w1": {"dtype": "F32", "shape": [1, 40], "data_offsets": [0, 160]},
+//      "__metadata__": {...}}
+//
+// Source: https://github.com/huggingface/safetensors, README "Format".
+
+internal import Foundation
+
+/// Reading and writing of .safetensors files.
+enum SafetensorsFormat {
+  /// What the header says of one array.
+  private struct Entry: Codable {
+    var dtype: String
+    var shape: [Int]
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var data_offsets: [Int]
+  }
+
+  private struct Header: Decodable {
+    var entries: [String: Entry] = [:]
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Name.self)
+      for key in container.allKeys where key.stringValue != "__metadata__" {
+        entries[key.stringValue] = try container.decode(Entry.self, forKey: key)
+      }
+    }
+  }
+
+  private struct Name: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) {
+      self.stringValue = stringValue
+    }
+
+    init?(intValue: Int) {
+      nil
+    }
+  }
+
+  /// The longest header that the format's own library accepts.
+  private static let longestHeader = 100_000_000
+  private static let types: [String: ElementType] = [
+    "BOOL": .bool, "F16": .float16, "F32": .float32, "F64": .float64, "I32": .int32,
+    "I64": .int64, "U8": .uint8,
+  ]
+
+  /// Whether the beginning of a file looks like this format.
+  static func matches(_ start: [UInt8]) -> Bool {
+    start.count > 8 && start[8] == UInt8(ascii: "{")
+  }
+
+  /// Reads the arrays that `isWanted` accepts, in the order of their data.
+  ///
+  /// - Errors: `fileMalformed`, `fileUnreadable`, `memoryExhausted`.
+  static func read(
+    _ file: InputFile, isWanted: (String) -> Bool
+  ) throws(RuntimeError) -> NamedArrays {
+    let (entries, dataStart) = try readHeader(of: file)
+    let sorted = entries.sorted { left, right in
+      let (leftOffsets, rightOffsets) = (left.value.data_offsets, right.value.data_offsets)
+      return leftOffsets == rightOffsets
+        ? left.key < right.key : leftOffsets.lexicographicallyPrecedes(rightOffsets)
+    }
+    var position = 0
+    var result = NamedArrays()
+    for (name, entry) in sorted {
+      let elementType = try check(entry, name: name, position: position, path: file.path)
+      position = entry.data_offsets[1]
+      guard position <= file.byteCount - dataStart else {
+        throw .fileMalformed(
+          path: file.path, member: name, expected: "\(dataStart + position) bytes",
+          found: "a file of \(file.byteCount) bytes")
+      }
+      if isWanted(name) {
+        let array = try NDArray(zeros: entry.shape, elementType: elementType)
+        let target = UnsafeMutableRawBufferPointer(
+          start: array.memory.pointer, count: array.byteCount)
+        try file.read(into: target, at: dataStart + entry.data_offsets[0], member: name)
+        if elementType == .bool {
+          NpyFormat.normaliseTruthValues(in: target)
+        }
+        result[name] = array
+      }
+    }
+    return result
+  }
+
+  /// Appends the arrays to `file` and leaves committing it to the caller.
+  ///
+  /// - Errors: `fileUnwritable`.
+  static func write(_ arrays: NamedArrays, to file: AtomicFile) throws(RuntimeError) {
+    var header: [String: Entry] = [:]
+    var position = 0
+    for (name, array) in arrays {
+      let code = types.first { $0.value == array.elementType }?.key ?? ""
+      let end = position + array.byteCount
+      header[name] = Entry(dtype: code, shape: array.shape, data_offsets: [position, end])
+      position = end
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard var text = try? Array(encoder.encode(header)) else {
+      throw .fileUnwritable(path: file.path, reason: "names cannot be written as JSON")
+    }
+    // Spaces align the data to 64 bytes.
+    text += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (text.count + 8) % 64) % 64)
+    try file.write((0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) })
+    try file.write(text)
+    for (_, array) in arrays {
+      try array.write(to: file)
+    }
+  }
+
+  private static func readHeader(
+    of file: InputFile
+  ) throws(RuntimeError) -> (entries: [String: Entry], dataStart: Int) {
+    let lengthBytes = try file.bytes(at: 0, count: 8, member: "")
+    let length = lengthBytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let longest = min(longestHeader, file.byteCount - 8)
+    guard length <= UInt64(longest) else {
+      throw .fileMalformed(
+        path: file.path, member: "",
+        expected: "a .safetensors header of at most \(longest) bytes", found: "\(length) bytes")
+    }
+    let text = try file.bytes(at: 8, count: Int(length), member: "")
+    do {
+      let header = try JSONDecoder().decode(Header.self, from: Data(text))
+      return (header.entries, 8 + Int(length))
+    } catch {
+      throw .fileMalformed(
+        path: file.path, member: "", expected: "a .safetensors header in JSON",
+        found: decodingReason(error))
+    }
+  }
+
+  /// Checks one entry that must begin at `position`: the format allows no gaps and no overlaps.
+  private static func check(
+    _ entry: Entry, name: String, position: Int, path: String
+  ) throws(RuntimeError) -> ElementType {
+    guard let elementType = types[entry.dtype] else {
+      throw .fileMalformed(
+        path: path, member: name,
+        expected: "a type of " + types.keys.sorted().joined(separator: ", "), found: entry.dtype)
+    }
+    guard let byteCount = try? NDArray.size(of: entry.shape, elementType: elementType).byteCount
+    else {
+      throw .fileMalformed(
+        path: path, member: name, expected: "a possible shape", found: "\(entry.shape)")
+    }
+    let (end, overflow) = position.addingReportingOverflow(byteCount)
+    guard !overflow, entry.data_offsets == [position, end] else {
+      throw .fileMalformed(
+        path: path, member: name,
+        expected: "\(byteCount) bytes from \(position) for \(elementType) \(entry.shape)",
+        found: "offsets \(entry.data_offsets)")
+    }
+    return elementType
+  }
+}
+
+/// What a JSON decoder complained about, on one line.
+func decodingReason(_ error: any Error) -> String {
+  guard let error = error as? DecodingError else {
+    return "text that is not JSON"
+  }
+  let context: DecodingError.Context
+  switch error {
+  case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found):
+    context = found
+  case .keyNotFound(let key, let found):
+    return "no \(key.stringValue)" + place(found)
+  @unknown default:
+    return "text that cannot be decoded"
+  }
+  return context.codingPath.isEmpty
+    ? "text that is not JSON" : "an unexpected value" + place(context)
+}
+
+private func place(_ context: DecodingError.Context) -> String {
+  let path = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
+  return path.isEmpty ? "" : " at " + path.joined(separator: "/")
+}

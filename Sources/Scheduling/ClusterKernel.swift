@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a cluster to its loop nest. Without row reductions it is one nest over the domain; with them:
+//
+//   for each row:
+//     for each phase:
+//       declare the accumulators of this phase
+//       for each element of the row: compute, accumulate, store
+//       compute and store the row's values that are now known
+
+import TensorIR
+
+extension KernelBuilder {
+  /// The kernel of a cluster.
+  ///
+  /// - Cost: one pass over every array read or written, per phase that touches it.
+  mutating func kernel(
+    for cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses
+  ) -> Kernel {
+    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses)
+    let statements = writer.statements(&self)
+    return kernel(statements, equations: writer.equations, split: writer.split)
+  }
+}
+
+/// Writes the statements of one cluster.
+private struct ClusterKernelWriter {
+  let cluster: Cluster
+  let position: Int
+  let plan: RegionPlan
+  let uses: RegionUses
+  let nest: LoopNest
+  /// Scalars of values made in this kernel, in the traversal at hand or in the row.
+  private var made: [ValueID: Int] = [:]
+
+  init(_ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses) {
+    self.cluster = cluster
+    self.position = position
+    self.plan = plan
+    self.uses = uses
+    nest = ClusterKernelWriter.nest(cluster, at: position, in: plan, uses)
+  }
+
+  /// One line per result: `%7: f32[10, 40] = add %5, %6`.
+  var equations: [String] {
+    cluster.entries.map { entry in
+      let node = plan.graph.nodes[entry.node]
+      let operands = node.operands.map { operand -> String in
+        switch plan.bindings[operand.index] {
+        case .constant(let value): "\(value)"
+        default: operand.description
+        }
+      }
+      return "\(node.result): \(plan.types[node.result.index]) = \(node.op.text) "
+        + operands.joined(separator: ", ")
+    }
+  }
+
+  /// The outermost loop over which no result is reduced.
+  var split: (variable: Int, extent: Int)? {
+    let reduced = cluster.entries.flatMap { entry -> [Int] in
+      switch (entry.placement, plan.graph.nodes[entry.node].op) {
+      case (.rowReduction, .reduce(_, let axes)), (.memoryReduction, .reduce(_, let axes)): axes
+      default: []
+      }
+    }
+    let group = nest.groups.indices.first { number in
+      nest.groups[number].extent > 1 && !reduced.contains(nest.groups[number].axes[0])
+    }
+    return group.map { ($0, nest.groups[$0].extent) }
+  }
+
+  // MARK: The nest
+
+  private static func nest(
+    _ cluster: Cluster, at position: Int, in plan: RegionPlan, _ uses: RegionUses
+  ) -> LoopNest {
+    var strides: [[Int]] = []
+    var apart: [Set<Int>] = cluster.rowAxes.map { [Set($0)] } ?? []
+    var alone = Set<Int>()
+    for entry in cluster.entries {
+      let node = plan.graph.nodes[entry.node]
+      for operand in node.operands {
+        switch plan.bindings[operand.index] {
+        case .view(let view):
+          strides.append(domainStrides(view.strides, entry.placement, cluster))
+        case .axisIndex(let axis, _):
+          alone.insert(isRow(entry.placement) ? cluster.keptAxes[axis] : axis)
+        case .constant, .stepIndex, nil: break
+        }
+      }
+      if uses.needsStorage.contains(node.result) {
+        strides.append(resultStrides(entry, cluster, plan))
+      }
+      if case .memoryReduction = entry.placement, case .reduce(_, let axes) = node.op {
+        apart.append(Set(axes))
+      }
+    }
+    return LoopNest(domain: cluster.domain, strides: strides, apart: apart, alone: alone)
+  }
+
+  private static func isRow(_ placement: ClusterPlacement) -> Bool {
+    if case .row = placement { true } else { false }
+  }
+
+  /// Strides along the axes of the domain of an access written along the axes of a value.
+  private static func domainStrides(
+    _ strides: [Int], _ placement: ClusterPlacement, _ cluster: Cluster
+  ) -> [Int] {
+    isRow(placement) ? spread(strides, over: cluster.keptAxes, cluster) : strides
+  }
+
+  private static func spread(_ strides: [Int], over axes: [Int], _ cluster: Cluster) -> [Int] {
+    var result = [Int](repeating: 0, count: cluster.domain.count)
+    for (axis, stride) in zip(axes, strides) { result[axis] = stride }
+    return result
+  }
+
+  /// Strides along the domain of the dense result of an entry.
+  private static func resultStrides(
+    _ entry: Cluster.Entry, _ cluster: Cluster, _ plan: RegionPlan
+  ) -> [Int] {
+    let node = plan.graph.nodes[entry.node]
+    let strides = plan.types[node.result.index].shape.denseStrides
+    switch entry.placement {
+    case .element: return strides
+    case .row, .rowReduction: return spread(strides, over: cluster.keptAxes, cluster)
+    case .memoryReduction:
+      guard case .reduce(_, let axes) = node.op else { return strides }
+      return spread(strides, over: cluster.domain.indices.filter { !axes.contains($0) }, cluster)
+    }
+  }
+
+  // MARK: Statements
+
+  mutating func statements(_ builder: inout KernelBuilder) -> [Statement] {
+    countCost(&builder)
+    let preamble = initializeMemoryReductions(&builder)
+    guard cluster.rowAxes != nil else {
+      let body = elementStatements(phase: 0, &builder)
+      return preamble + nest.loops(over: Array(nest.groups.indices), body)
+    }
+    let rowGroups = nest.groups(in: cluster.keptAxes)
+    let innerGroups = nest.groups.indices.filter { !rowGroups.contains($0) }
+    var row: [Statement] = []
+    for phase in 0...lastPhase {
+      var accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
+      for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
+        let node = plan.graph.nodes[entry.node]
+        guard case .reduce(let reduction, _) = node.op else { continue }
+        let scalar = builder.newScalar(plan.types[node.result.index].dtype)
+        row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement))
+        accumulators.append((entry, scalar))
+      }
+      let rowValues = made
+      var body = builder.scope { elementStatements(phase: phase, &$0, accumulators) }
+      made = rowValues
+      if body.isEmpty { continue }
+      body = nest.loops(over: innerGroups, body)
+      row.append(contentsOf: body)
+      for (entry, scalar) in accumulators {
+        let result = plan.graph.nodes[entry.node].result
+        made[result] = scalar
+        store(result, entry, scalar, &builder, &row)
+      }
+      for entry in cluster.entries where entry.placement == .row(phase: phase) {
+        compute(entry, &builder, &row)
+      }
+    }
+    return preamble + nest.loops(over: rowGroups, row)
+  }
+
+  private var lastPhase: Int {
+    cluster.entries.map { entry in
+      switch entry.placement {
+      case .element(let phase), .row(let phase), .rowReduction(let phase),
+        .memoryReduction(let phase):
+        phase
+      }
+    }.max() ?? 0
+  }
+
+  /// The statements at one element of the domain.
+  private mutating func elementStatements(
+    phase: Int, _ builder: inout KernelBuilder,
+    _ accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
+  ) -> [Statement] {
+    var body: [Statement] = []
+    for entry in cluster.entries {
+      let node = plan.graph.nodes[entry.node]
+      switch entry.placement {
+      case .element(phase):
+        compute(entry, &builder, &body)
+      case .rowReduction(phase):
+        guard case .reduce(let reduction, _) = node.op,
+          let scalar = accumulators.first(where: { $0.entry.node == entry.node })?.scalar
+        else { continue }
+        let value = read(node.operands[0], entry, &builder, &body)
+        body.append(.accumulate(scalar: scalar, reduction, value: value))
+      case .memoryReduction(phase):
+        guard case .reduce(let reduction, _) = node.op else { continue }
+        let value = read(node.operands[0], entry, &builder, &body)
+        let parameter = builder.parameter(
+          for: node.result, plan.types[node.result.index].dtype, written: true)
+        let strides = Self.resultStrides(entry, cluster, plan)
+        body.append(
+          .accumulateInMemory(
+            parameter: parameter, nest.index(offset: 0, strides: strides), reduction, value: value))
+      case .element, .row, .rowReduction, .memoryReduction:
+        continue
+      }
+    }
+    return body
+  }
+
+  private mutating func compute(
+    _ entry: Cluster.Entry, _ builder: inout KernelBuilder, _ statements: inout [Statement]
+  ) {
+    let node = plan.graph.nodes[entry.node]
+    let operands = node.operands.map { read($0, entry, &builder, &statements) }
+    let scalar = builder.define(
+      .apply(node.op, operands), plan.types[node.result.index].dtype, in: &statements)
+    made[node.result] = scalar
+    store(node.result, entry, scalar, &builder, &statements)
+  }
+
+  private mutating func store(
+    _ result: ValueID, _ entry: Cluster.Entry, _ scalar: Int, _ builder: inout KernelBuilder,
+    _ statements: inout [Statement]
+  ) {
+    guard uses.needsStorage.contains(result) else { return }
+    let parameter = builder.parameter(
+      for: result, plan.types[result.index].dtype, written: true)
+    let strides = Self.resultStrides(entry, cluster, plan)
+    statements.append(
+      .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: scalar))
+    builder.forgetLoads(of: parameter)
+  }
+
+  private mutating func read(
+    _ operand: ValueID, _ entry: Cluster.Entry, _ builder: inout KernelBuilder,
+    _ statements: inout [Statement]
+  ) -> Int {
+    guard var binding = plan.bindings[operand.index] else {
+      preconditionFailure("compiler bug: \(operand) is unbound")
+    }
+    switch binding {
+    case .view(var view):
+      if plan.producer[view.root] == position, let scalar = made[view.root] { return scalar }
+      view.strides = Self.domainStrides(view.strides, entry.placement, cluster)
+      binding = .view(view)
+    case .axisIndex(let axis, let offset) where Self.isRow(entry.placement):
+      binding = .axisIndex(axis: cluster.keptAxes[axis], offset: offset)
+    case .axisIndex, .constant, .stepIndex: break
+    }
+    return builder.read(binding, plan.types[operand.index].dtype, in: nest, &statements)
+  }
+
+  private mutating func initializeMemoryReductions(_ builder: inout KernelBuilder) -> [Statement] {
+    var statements: [Statement] = []
+    for entry in cluster.entries {
+      let node = plan.graph.nodes[entry.node]
+      guard case .memoryReduction = entry.placement, case .reduce(let reduction, let axes) = node.op
+      else { continue }
+      let dtype = plan.types[node.result.index].dtype
+      let parameter = builder.parameter(for: node.result, dtype, written: true)
+      let kept = nest.groups.indices.filter { !axes.contains(nest.groups[$0].axes[0]) }
+      let strides = Self.resultStrides(entry, cluster, plan)
+      let body = builder.scope { builder -> [Statement] in
+        var body: [Statement] = []
+        let zero = builder.define(.constant(reduction.neutralElement), dtype, in: &body)
+        body.append(
+          .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: zero))
+        return body
+      }
+      statements += nest.loops(over: kept, body)
+    }
+    return statements
+  }
+
+  private func countCost(_ builder: inout KernelBuilder) {
+    var arrays: [ValueID: Int] = [:]
+    for entry in cluster.entries {
+      let node = plan.graph.nodes[entry.node]
+      let size = plan.types[node.operands[0].index].elementCount
+      builder.count(flops: node.op.isElementwise || node.op.family == .reduction ? size : 0, bytes: 0)
+      for operand in node.operands {
+        if case .view(let view) = plan.bindings[operand.index],
+          plan.producer[view.root] != position
+        {
+          arrays[view.root] = plan.types[view.root.index].byteCount
+        }
+      }
+      if uses.needsStorage.contains(node.result) {
+        arrays[node.result] = plan.types[node.result.index].byteCount
+      }
+    }
+    builder.count(flops: 0, bytes: arrays.values.reduce(0, +))
+  }
+}
+
+extension Reduction {
+  /// What an accumulator starts from.
+  var neutralElement: Double {
+    switch self {
+    case .sum: 0
+    case .maximum: -.infinity
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kernels that move data: copies between layouts, rows looked up by index, rows summed by index.
+
+import TensorIR
+
+extension KernelBuilder {
+  /// Writes what `source` reads into a window of a value.
+  ///
+  /// - Cost: one read and one write of every element.
+  mutating func copy(
+    _ source: Binding, shape: [Int], dtype: DType, to destination: View, types: [TensorType]
+  ) -> Kernel {
+    var strides = [destination.strides]
+    var alone = Set<Int>()
+    var origin = ""
+    switch source {
+    case .view(let view):
+      strides.append(view.strides)
+      origin = "\(view.root)"
+    case .axisIndex(let axis, _):
+      alone.insert(axis)
+      origin = "index along axis \(axis)"
+    case .constant(let value): origin = "\(value)"
+    case .stepIndex: origin = "loop index"
+    }
+    let nest = LoopNest(domain: shape, strides: strides, alone: alone)
+    var body: [Statement] = []
+    let value = read(source, dtype, in: nest, &body)
+    let parameter = parameter(for: destination.root, dtype, written: true)
+    body.append(
+      .store(
+        parameter: parameter,
+        nest.index(offset: destination.offset, strides: destination.strides), scalar: value))
+    let type = TensorType(shape, dtype)
+    count(flops: 0, bytes: 2 * type.byteCount)
+    return kernel(
+      nest.loops(over: Array(nest.groups.indices), body), equations: ["\(type) = copy \(origin)"])
+  }
+
+  /// `result[i..., d...] = table[indices[i...], d...]`.
+  mutating func gather(
+    table: View, indices: View, result: View, types: [TensorType]
+  ) -> Kernel {
+    let rank = indices.shape.count
+    let rowRank = result.shape.count - rank
+    let zeros = [Int](repeating: 0, count: rank)
+    let indexStrides = indices.strides + [Int](repeating: 0, count: rowRank)
+    let tableStrides = zeros + Array(table.strides.dropFirst())
+    let nest = LoopNest(
+      domain: result.shape, strides: [indexStrides, tableStrides, result.strides],
+      apart: [Set(0..<rank)])
+    let dtype = types[table.root.index].dtype
+
+    var outer: [Statement] = []
+    let row = loadIndex(indices, indexStrides, nest, &outer)
+    var body: [Statement] = []
+    var source = nest.index(offset: table.offset, strides: tableStrides)
+    source.lookups = [.init(variable: row, stride: table.strides[0])]
+    let tableParameter = parameter(for: table.root, dtype)
+    let value = define(.load(parameter: tableParameter, source), dtype, in: &body)
+    let target = parameter(for: result.root, dtype, written: true)
+    body.append(
+      .store(
+        parameter: target, nest.index(offset: result.offset, strides: result.strides),
+        scalar: value))
+    count(flops: 0, bytes: 2 * TensorType(result.shape, dtype).byteCount)
+    return indexedKernel(nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = gather")
+  }
+
+  /// `result[r, d...] = sum of updates[i..., d...] over the i with indices[i...] = r`, in order.
+  mutating func scatterAdd(
+    indices: View, updates: View, result: View, types: [TensorType]
+  ) -> Kernel {
+    let rank = indices.shape.count
+    let rowRank = updates.shape.count - rank
+    let zeros = [Int](repeating: 0, count: rank)
+    let indexStrides = indices.strides + [Int](repeating: 0, count: rowRank)
+    let resultStrides = zeros + Array(result.strides.dropFirst())
+    let dtype = types[result.root.index].dtype
+    let target = parameter(for: result.root, dtype, written: true)
+
+    let clear = LoopNest(domain: result.shape, strides: [result.strides])
+    let preamble = scope { builder -> [Statement] in
+      var body: [Statement] = []
+      let zero = builder.define(.constant(0), dtype, in: &body)
+      body.append(
+        .store(
+          parameter: target, clear.index(offset: result.offset, strides: result.strides),
+          scalar: zero))
+      return clear.loops(over: Array(clear.groups.indices), body)
+    }
+
+    let nest = LoopNest(
+      domain: updates.shape, strides: [indexStrides, updates.strides, resultStrides],
+      apart: [Set(0..<rank)])
+    var outer: [Statement] = []
+    let row = loadIndex(indices, indexStrides, nest, &outer)
+    var body: [Statement] = []
+    let source = parameter(for: updates.root, dtype)
+    let value = define(
+      .load(parameter: source, nest.index(offset: updates.offset, strides: updates.strides)),
+      dtype, in: &body)
+    var place = nest.index(offset: result.offset, strides: resultStrides)
+    place.lookups = [.init(variable: row, stride: result.strides[0])]
+    body.append(.accumulateInMemory(parameter: target, place, .sum, value: value))
+    let updateType = TensorType(updates.shape, dtype)
+    count(
+      flops: updateType.elementCount,
+      bytes: 3 * updateType.byteCount + TensorType(result.shape, dtype).byteCount)
+    let main = indexedKernel(
+      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = scatter_add")
+    guard case .fused(var fused) = main.body else { return main }
+    fused.statements = preamble + fused.statements
+    var kernel = main
+    kernel.body = .fused(fused)
+    return kernel
+  }
+
+  private mutating func loadIndex(
+    _ indices: View, _ strides: [Int], _ nest: LoopNest, _ statements: inout [Statement]
+  ) -> Int {
+    let parameter = parameter(for: indices.root, .i32)
+    return define(
+      .load(parameter: parameter, nest.index(offset: indices.offset, strides: strides)), .i32,
+      in: &statements)
+  }
+
+  private func indexedKernel(
+    _ nest: LoopNest, _ rank: Int, _ outer: [Statement], _ body: [Statement], _ equation: String
+  ) -> Kernel {
+    let outerGroups = nest.groups(in: Array(0..<rank))
+    let innerGroups = nest.groups.indices.filter { !outerGroups.contains($0) }
+    return kernel(
+      nest.loops(over: outerGroups, outer + nest.loops(over: innerGroups, body)),
+      equations: [equation])
+  }
+}

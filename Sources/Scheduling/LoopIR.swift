@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LoopIR: what a scheduled program is made of. Nothing here names a derivative or a C spelling: a
+// back end for another target would start from these types.
+//
+//   Program -> steps (kernel calls and loops over them) -> kernels (loop nests, contractions)
+//   Buffer     -> where an array lives: an input, an output, or a place in the arena
+
+package import TensorIR
+
+/// An induction variable of a step loop, unique within its entry point.
+package struct LoopVariable: Hashable, Sendable {
+  package let index: Int
+  package init(index: Int) { self.index = index }
+}
+
+/// Where a buffer lives.
+package enum Placement: Hashable, Sendable {
+  case input(Int)
+  case output(Int)
+  /// Bytes from the start of the shared arena.
+  case arena(offset: Int)
+  /// Bytes from the start of the running worker's part of the arena.
+  case workerArena(offset: Int)
+}
+
+/// A dense array of the program.
+package struct Buffer: Hashable, Sendable {
+  /// A C identifier, unique within its entry point.
+  package var name: String
+  /// What is in it, for the comment beside its declaration.
+  package var comment: String
+  package var dtype: DType
+  package var elementCount: Int
+  package var placement: Placement
+
+  package var byteCount: Int { elementCount * dtype.byteCount }
+}
+
+/// An address: `buffer + offset + sum of loop variables times strides`, in elements.
+package struct Pointer: Hashable, Sendable {
+  package var buffer: Int
+  package var offset: Int = 0
+  package var terms: [Term] = []
+
+  /// One loop variable times a stride in elements.
+  package struct Term: Hashable, Sendable {
+    package var variable: LoopVariable
+    package var stride: Int
+  }
+
+  package init(buffer: Int, offset: Int = 0, terms: [Term] = []) {
+    self.buffer = buffer
+    self.offset = offset
+    self.terms = terms
+  }
+
+  package func advanced(by elements: Int) -> Pointer {
+    Pointer(buffer: buffer, offset: offset + elements, terms: terms)
+  }
+
+  package func advanced(by variable: LoopVariable, times stride: Int) -> Pointer {
+    Pointer(
+      buffer: buffer, offset: offset,
+      terms: stride == 0 ? terms : terms + [Term(variable: variable, stride: stride)])
+  }
+}
+
+/// A step of a program.
+package indirect enum Step: Sendable {
+  case call(KernelCall)
+  case loop(StepLoop)
+}
+
+/// A kernel applied to addresses and loop indices.
+package struct KernelCall: Sendable {
+  package var kernel: Kernel
+  /// One address for each pointer parameter of the kernel.
+  package var arguments: [Pointer]
+  /// The loop variables passed as integer parameters.
+  package var indices: [LoopVariable]
+  /// Where it comes from in the spec, and by which derivative rules.
+  package var provenance: Provenance
+  /// Whether the kernel's units are shared out over the workers.
+  package var isParallel = false
+}
+
+/// A loop over steps.
+package struct StepLoop: Sendable {
+  package var label: String
+  package var variable: LoopVariable
+  package var tripCount: Int
+  package var isReversed: Bool
+  /// Iterations run on several workers; arrays local to the body live in the worker's arena.
+  package var isParallel: Bool
+  package var body: [Step]
+}
+
+/// A pure function of memory. Two calls with equal kernels share one function in the emitted code.
+package struct Kernel: Hashable, Sendable {
+  package enum Body: Hashable, Sendable {
+    case fused(FusedKernel)
+    case contraction(ContractionShape)
+  }
+
+  package var body: Body
+  package var parameters: [Parameter]
+  /// The equation it computes, in IR notation with shapes; a line of text per result.
+  package var equations: [String]
+  /// Floating-point operations of one call, counting a multiply-add as two.
+  package var flops: Int
+  /// Bytes of distinct memory that one call reads and writes.
+  package var bytesMoved: Int
+}
+
+/// A pointer parameter.
+package struct Parameter: Hashable, Sendable {
+  package var dtype: DType
+  package var isWritten: Bool
+}
+
+/// A loop nest over scalars.
+package struct FusedKernel: Hashable, Sendable {
+  /// Number of integer parameters (indices of enclosing step loops), read by `.stepIndex`.
+  package var indexParameterCount: Int
+  /// Types of the scalars, indexed by scalar number.
+  package var scalars: [DType]
+  package var statements: [Statement]
+  /// The loop that may be shared out over workers: every nest of the kernel has it once, and no
+  /// two of its iterations touch the same memory. `nil` if there is none.
+  package var splitVariable: Int?
+  /// Extent of that loop.
+  package var splitExtent = 1
+}
+
+/// An index into an array: affine in the kernel's loop variables, plus scalars times strides for
+/// rows that are looked up.
+package struct ElementIndex: Hashable, Sendable {
+  package var offset: Int
+  package var terms: [Term]
+  /// Looked-up rows: an i32 scalar times a stride.
+  package var lookups: [Term]
+
+  package struct Term: Hashable, Sendable {
+    /// A loop variable of the kernel, or a scalar number for lookups.
+    package var variable: Int
+    package var stride: Int
+  }
+
+  package init(offset: Int = 0, terms: [Term] = [], lookups: [Term] = []) {
+    self.offset = offset
+    self.terms = terms.filter { $0.stride != 0 }
+    self.lookups = lookups
+  }
+}
+
+/// The right-hand side of a scalar definition.
+package enum ScalarExpression: Hashable, Sendable {
+  case constant(Double)
+  /// An index expression as an i32.
+  case index(ElementIndex)
+  /// The n-th integer parameter of the kernel as an i32.
+  case stepIndex(Int)
+  case load(parameter: Int, ElementIndex)
+  /// An elementwise op on scalars.
+  case apply(Op, [Int])
+}
+
+/// A statement of a fused kernel.
+package indirect enum Statement: Hashable, Sendable {
+  case loop(variable: Int, extent: Int, body: [Statement])
+  case define(scalar: Int, ScalarExpression)
+  case store(parameter: Int, ElementIndex, scalar: Int)
+  /// Declares a scalar that `accumulate` will change.
+  case accumulator(scalar: Int, initial: Double)
+  case accumulate(scalar: Int, Reduction, value: Int)
+  /// `memory[index] = memory[index] (+ or max) value`.
+  case accumulateInMemory(parameter: Int, ElementIndex, Reduction, value: Int)
+}
+
+/// A compiled-to-be function of the library.
+package struct Program: Sendable {
+  package var name: String
+  package var inputs: [Port]
+  package var outputs: [Port]
+  package var buffers: [Buffer]
+  package var steps: [Step]
+  package var arenaBytes: Int
+  package var workerArenaBytes: Int
+
+  /// A named array at the boundary of an entry point.
+  package struct Port: Sendable {
+    package var name: String
+    package var type: TensorType
+    /// For i32 inputs that select rows: valid values are `0..<indexBound`.
+    package var indexBound: Int?
+  }
+}

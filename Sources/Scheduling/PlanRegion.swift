@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Forms clusters: decides which ops of a region share a loop nest, and orders the steps.
+//
+//   before:  %3 = multiply %1, %2      after:  cluster over [8, 64], rows over axis 1:
+//            %4 = reduce_sum{1} %3               phase 0: %3, %4 = sum
+//            %5 = broadcast %4                   phase 1: %6 = %3 / %4
+//            %6 = divide %3, %5
+//
+// Nodes are visited in order. An elementwise op or reduction joins the latest cluster with its
+// domain whose position is not before any of its operands' producers; everything else is a step of
+// its own. Positions are execution order, so a node that joins an earlier cluster is hoisted there.
+// Movement ops cost nothing (see `View`) except pad, concatenate and awkward reshapes, which copy.
+//
+// Not done here: epilogues of contractions, recomputation of a value in two clusters.
+
+import TensorIR
+
+/// Bounds that keep kernels within what registers and the vectoriser handle well.
+private enum ClusterLimit {
+  static let entries = 96
+  static let distinctArrays = 28
+  /// Arrays up to this many elements may share a nest without sharing data: one call less.
+  static let unrelatedElements = 1 << 14
+  /// How many steps back a cluster is looked for.
+  static let lookBack = 24
+}
+
+/// Plans a region. `inputs` says how each graph input is read.
+struct RegionPlanner {
+  private var plan: RegionPlan
+  private let variables: LoopVariableSource
+
+  static func plan(
+    _ graph: Graph, inputs: [Binding], variables: LoopVariableSource
+  ) -> RegionPlan {
+    var planner = RegionPlanner(graph, inputs: inputs, variables: variables)
+    for index in graph.nodes.indices { planner.visit(index) }
+    return planner.plan
+  }
+
+  private init(_ graph: Graph, inputs: [Binding], variables: LoopVariableSource) {
+    plan = RegionPlan(
+      graph: graph, types: graph.types, bindings: .init(repeating: nil, count: graph.types.count))
+    for (input, binding) in zip(graph.inputs, inputs) { plan.bindings[input.index] = binding }
+    self.variables = variables
+  }
+
+  private func binding(_ value: ValueID) -> Binding {
+    guard let binding = plan.bindings[value.index] else {
+      preconditionFailure("compiler bug: \(value) has no binding in \(plan.graph.name)")
+    }
+    return binding
+  }
+
+  // MARK: Nodes
+
+  private mutating func visit(_ index: Int) {
+    let node = plan.graph.nodes[index]
+    switch node.op {
+    case .unary, .binary, .compare, .select, .convert, .stopGradient, .reduce:
+      placeInCluster(index)
+    case .constant(let value, _):
+      plan.bindings[node.result.index] = .constant(value)
+    case .iota(let axis, _):
+      plan.bindings[node.result.index] = .axisIndex(axis: axis, offset: 0)
+    case .broadcast, .reshape, .transpose, .slice:
+      plan.bindings[node.result.index] = moved(node)
+    case .pad(let low, _):
+      pad(node, low: low)
+    case .concatenate(let axis):
+      concatenate(node, axis: axis)
+    case .contract:
+      let lhs = storedView(of: node.operands[0], node.provenance)
+      let rhs = storedView(of: node.operands[1], node.provenance)
+      appendStep(.contraction(node: index, lhs: lhs, rhs: rhs), writing: node.result)
+    case .gather:
+      let table = storedView(of: node.operands[0], node.provenance)
+      let indices = storedView(of: node.operands[1], node.provenance)
+      appendStep(.gather(node: index, table: table, indices: indices), writing: node.result)
+    case .scatterAdd:
+      let indices = storedView(of: node.operands[0], node.provenance)
+      let updates = storedView(of: node.operands[1], node.provenance)
+      appendStep(
+        .scatterAdd(node: index, indices: indices, updates: updates), writing: node.result)
+    case .loop(let loop):
+      planLoop(index, loop)
+    case .gradient:
+      preconditionFailure("compiler bug: a gradient op reached scheduling unexpanded")
+    }
+  }
+
+  private mutating func appendStep(_ step: PlannedStep, writing value: ValueID) {
+    plan.steps.append(step)
+    plan.producer[value] = plan.steps.count - 1
+    if plan.bindings[value.index] == nil {
+      plan.bindings[value.index] = .view(View(dense: value, shape: plan.types[value.index].shape))
+    }
+  }
+
+  /// A view that a step can read from memory: constants, indices and awkward layouts are copied.
+  private mutating func storedView(of value: ValueID, _ provenance: Provenance) -> View {
+    if case .view(let view) = binding(value) { return view }
+    return copied(binding(value), plan.types[value.index], provenance)
+  }
+
+  private mutating func copied(
+    _ source: Binding, _ type: TensorType, _ provenance: Provenance
+  ) -> View {
+    let value = newValue(type)
+    let view = View(dense: value, shape: type.shape)
+    appendStep(
+      .copy(
+        source: source, shape: type.shape, dtype: type.dtype, destination: view,
+        provenance: provenance),
+      writing: value)
+    return view
+  }
+
+  private mutating func newValue(_ type: TensorType) -> ValueID {
+    plan.types.append(type)
+    plan.bindings.append(nil)
+    return ValueID(index: plan.types.count - 1)
+  }
+
+  // MARK: Movement
+
+  private mutating func moved(_ node: Node) -> Binding {
+    let source = binding(node.operands[0])
+    switch source {
+    case .constant:
+      return source
+    case .stepIndex:
+      return .view(
+        moveView(
+          copied(source, plan.types[node.operands[0].index], node.provenance), node))
+    case .axisIndex(let axis, let offset):
+      switch node.op {
+      case .broadcast(_, let axes): return .axisIndex(axis: axes[axis], offset: offset)
+      case .transpose(let permutation):
+        return .axisIndex(axis: permutation.firstIndex(of: axis) ?? axis, offset: offset)
+      case .slice(let starts, _): return .axisIndex(axis: axis, offset: offset + starts[axis])
+      default:
+        return .view(
+          moveView(copied(source, plan.types[node.operands[0].index], node.provenance), node))
+      }
+    case .view(let view):
+      return .view(moveView(view, node))
+    }
+  }
+
+  private mutating func moveView(_ view: View, _ node: Node) -> View {
+    switch node.op {
+    case .broadcast(let shape, let axes): return view.broadcast(to: shape, axes: axes)
+    case .transpose(let permutation): return view.transposed(permutation)
+    case .slice(let starts, let shape): return view.sliced(starts: starts, shape: shape)
+    case .reshape(let shape):
+      if let reshaped = view.reshaped(to: shape) { return reshaped }
+      let type = TensorType(view.shape, plan.types[node.result.index].dtype)
+      var dense = copied(.view(view), type, node.provenance)
+      dense.shape = shape
+      dense.strides = shape.denseStrides
+      return dense
+    default: preconditionFailure("compiler bug: \(node.op.name) is not a view")
+    }
+  }
+
+  private mutating func pad(_ node: Node, low: [Int]) {
+    let type = plan.types[node.result.index]
+    let whole = View(dense: node.result, shape: type.shape)
+    appendStep(
+      .copy(
+        source: .constant(0), shape: type.shape, dtype: type.dtype, destination: whole,
+        provenance: node.provenance),
+      writing: node.result)
+    let shape = plan.types[node.operands[0].index].shape
+    appendStep(
+      .copy(
+        source: binding(node.operands[0]), shape: shape, dtype: type.dtype,
+        destination: whole.sliced(starts: low, shape: shape), provenance: node.provenance),
+      writing: node.result)
+  }
+
+  private mutating func concatenate(_ node: Node, axis: Int) {
+    let type = plan.types[node.result.index]
+    let whole = View(dense: node.result, shape: type.shape)
+    var starts = [Int](repeating: 0, count: type.rank)
+    for operand in node.operands {
+      let shape = plan.types[operand.index].shape
+      appendStep(
+        .copy(
+          source: binding(operand), shape: shape, dtype: type.dtype,
+          destination: whole.sliced(starts: starts, shape: shape), provenance: node.provenance),
+        writing: node.result)
+      starts[axis] += shape[axis]
+    }
+  }
+
+  // MARK: Loops
+
+  private mutating func planLoop(_ index: Int, _ loop: Loop) {
+    let node = plan.graph.nodes[index]
+    let variable = variables.next()
+    let operands = node.operands.map { operand -> Binding in
+      switch binding(operand) {
+      case .view(let view) where view.isContiguous: .view(view)
+      case .constant(let value): .constant(value)
+      case .stepIndex(let variable): .stepIndex(variable)
+      case let other: .view(copied(other, plan.types[operand.index], node.provenance))
+      }
+    }
+    let inputs = [.stepIndex(variable)]
+      + zip(loop.body.inputs.dropFirst(), operands.enumerated()).map { input, operand -> Binding in
+        // A carry changes, so it has storage; any other number is the same number inside.
+        if case .view = operand.element {} else if !loop.carryRange.contains(operand.offset) {
+          return operand.element
+        }
+        return .view(View(dense: input, shape: loop.body.type(of: input).shape))
+      }
+    let body = RegionPlanner.plan(loop.body, inputs: inputs, variables: variables)
+    let planned = PlannedLoop(loop: loop, operands: operands, body: body, variable: variable)
+    plan.steps.append(.loop(node: index, planned))
+    for result in node.results {
+      plan.producer[result] = plan.steps.count - 1
+      plan.bindings[result.index] = .view(
+        View(dense: result, shape: plan.types[result.index].shape))
+    }
+  }
+
+  // MARK: Clusters
+
+  private mutating func placeInCluster(_ index: Int) {
+    let node = plan.graph.nodes[index]
+    let domain = plan.types[node.operands[0].index].shape
+    let earliest = node.operands.map { producerPosition(of: $0) }.max() ?? -1
+    let lowest = max(earliest, plan.steps.count - ClusterLimit.lookBack, 0)
+    var chosen: (position: Int, placement: ClusterPlacement)?
+    for position in stride(from: plan.steps.count - 1, through: lowest, by: -1) {
+      guard case .cluster(let cluster) = plan.steps[position],
+        cluster.entries.count < ClusterLimit.entries
+      else { continue }
+      if let placement = placement(of: node, in: cluster, at: position),
+        isWorthJoining(node, cluster, position)
+      {
+        chosen = (position, placement)
+        break
+      }
+    }
+    if chosen == nil {
+      plan.steps.append(.cluster(Cluster(domain: domain)))
+      let position = plan.steps.count - 1
+      guard let placement = placement(of: node, in: Cluster(domain: domain), at: position) else {
+        preconditionFailure("compiler bug: \(node.op.text) fits no cluster")
+      }
+      chosen = (position, placement)
+    }
+    if let chosen { join(index, chosen.position, chosen.placement) }
+  }
+
+  private mutating func join(_ index: Int, _ position: Int, _ placement: ClusterPlacement) {
+    guard case .cluster(var cluster) = plan.steps[position] else { return }
+    let node = plan.graph.nodes[index]
+    if case .rowReduction = placement, case .reduce(_, let axes) = node.op {
+      cluster.rowAxes = axes
+    }
+    cluster.entries.append(.init(node: index, placement: placement))
+    plan.steps[position] = .cluster(cluster)
+    plan.producer[node.result] = position
+    plan.placement[node.result] = placement
+    plan.bindings[node.result.index] = .view(
+      View(dense: node.result, shape: plan.types[node.result.index].shape))
+  }
+
+  /// The position of the step that makes what a value reads; -1 for inputs and numbers.
+  private func producerPosition(of value: ValueID) -> Int {
+    guard case .view(let view) = binding(value) else { return -1 }
+    return plan.producer[view.root] ?? -1
+  }
+
+  /// Where the node would be computed in the cluster, or `nil` if it cannot be.
+  private func placement(
+    of node: Node, in cluster: Cluster, at position: Int
+  ) -> ClusterPlacement? {
+    if case .reduce(_, let axes) = node.op {
+      guard plan.types[node.operands[0].index].shape == cluster.domain,
+        let phase = elementPhase(of: node.operands, in: cluster, at: position)
+      else { return nil }
+      let lastAxis = cluster.domain.indices.last { cluster.domain[$0] > 1 }
+      guard lastAxis.map(axes.contains) ?? true else { return .memoryReduction(phase: phase) }
+      return cluster.rowAxes == nil || cluster.rowAxes == axes ? .rowReduction(phase: phase) : nil
+    }
+    let shape = plan.types[node.result.index].shape
+    if shape == cluster.domain,
+      let phase = elementPhase(of: node.operands, in: cluster, at: position)
+    {
+      return .element(phase: phase)
+    }
+    if cluster.rowAxes != nil, shape == cluster.keptShape {
+      return rowPhase(of: node.operands, at: position).map { .row(phase: $0) }
+    }
+    return nil
+  }
+
+  /// The traversal in which an op on elements of the cluster can run, or `nil`.
+  private func elementPhase(
+    of operands: [ValueID], in cluster: Cluster, at position: Int
+  ) -> Int? {
+    var phase = 0
+    for operand in operands {
+      guard case .view(let view) = binding(operand),
+        let producer = plan.producer[view.root], producer >= position
+      else { continue }
+      guard producer == position, let placement = plan.placement[view.root] else { return nil }
+      switch placement {
+      case .element(let earlier):
+        guard view == View(dense: view.root, shape: cluster.domain) else { return nil }
+        phase = max(phase, earlier)
+      case .row(let earlier), .rowReduction(let earlier):
+        guard view == rowBroadcast(of: view.root, in: cluster) else { return nil }
+        phase = max(phase, earlier + 1)
+      case .memoryReduction:
+        return nil
+      }
+    }
+    return phase
+  }
+
+  /// The traversal after which an op on rows of the cluster can run; `nil` unless it reads one.
+  private func rowPhase(of operands: [ValueID], at position: Int) -> Int? {
+    var phase: Int?
+    for operand in operands {
+      guard case .view(let view) = binding(operand),
+        let producer = plan.producer[view.root], producer >= position
+      else { continue }
+      guard producer == position else { return nil }
+      switch plan.placement[view.root] {
+      case .row(let earlier), .rowReduction(let earlier):
+        guard view == View(dense: view.root, shape: view.shape) else { return nil }
+        phase = max(phase ?? 0, earlier)
+      case .element, .memoryReduction, nil:
+        return nil
+      }
+    }
+    return phase
+  }
+
+  private func rowBroadcast(of root: ValueID, in cluster: Cluster) -> View {
+    View(dense: root, shape: cluster.keptShape)
+      .broadcast(to: cluster.domain, axes: cluster.keptAxes)
+  }
+
+  /// Sharing a nest pays if data are shared, or if the arrays are small and calls dominate.
+  private func isWorthJoining(_ node: Node, _ cluster: Cluster, _ position: Int) -> Bool {
+    var arrays = Set<ValueID>()
+    for entry in cluster.entries {
+      let member = plan.graph.nodes[entry.node]
+      arrays.insert(member.result)
+      for operand in member.operands {
+        if case .view(let view) = binding(operand) { arrays.insert(view.root) }
+      }
+    }
+    let read = node.operands.compactMap { operand -> ValueID? in
+      if case .view(let view) = binding(operand) { view.root } else { nil }
+    }
+    guard arrays.union(read).count <= ClusterLimit.distinctArrays else { return false }
+    if cluster.domain.reduce(1, *) <= ClusterLimit.unrelatedElements { return true }
+    return read.contains(where: arrays.contains)
+  }
+}
+
+/// Hands out the loop variables of one entry point.
+final class LoopVariableSource {
+  private var count = 0
+
+  func next() -> LoopVariable {
+    defer { count += 1 }
+    return LoopVariable(index: count)
+  }
+}

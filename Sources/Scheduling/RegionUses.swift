@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Liveness of a planned region: which step first writes each value and which last reads it, and
+// which values need memory at all (most results inside a cluster live in registers).
+
+import TensorIR
+
+struct RegionUses {
+  /// First step that writes a value.
+  private(set) var firstWrite: [ValueID: Int] = [:]
+  /// Last step that reads a value; `steps.count` for what leaves the region.
+  private(set) var lastRead: [ValueID: Int] = [:]
+  private(set) var needsStorage: Set<ValueID> = []
+  /// Steps that read each value, increasing.
+  private var readers: [ValueID: [Int]] = [:]
+
+  init(_ plan: RegionPlan, outputs: [ValueID]) {
+    for (position, step) in plan.steps.enumerated() { visit(step, at: position, in: plan) }
+    for output in outputs {
+      if case .view(let view) = plan.bindings[output.index] {
+        lastRead[view.root] = plan.steps.count
+        needsStorage.insert(view.root)
+      }
+    }
+    // Results nobody reads still need a place to be written to, if their step writes to memory.
+    for (value, _) in firstWrite where plan.placement[value] == nil { needsStorage.insert(value) }
+    for (value, placement) in plan.placement {
+      if case .memoryReduction = placement { needsStorage.insert(value) }
+    }
+  }
+
+  private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
+    switch step {
+    case .cluster(let cluster):
+      for entry in cluster.entries {
+        let node = plan.graph.nodes[entry.node]
+        for operand in node.operands {
+          guard case .view(let view) = plan.bindings[operand.index] else { continue }
+          if plan.producer[view.root] != position {
+            read(view.root, at: position, storing: true)
+          } else if crossesPhase(view.root, reader: entry.placement, plan) {
+            needsStorage.insert(view.root)
+            read(view.root, at: position, storing: true)
+          }
+        }
+        write(node.result, at: position)
+      }
+    case .contraction(let node, let lhs, let rhs):
+      for view in [lhs, rhs] { read(view.root, at: position, storing: true) }
+      write(plan.graph.nodes[node].result, at: position)
+    case .gather(let node, let table, let indices):
+      for view in [table, indices] { read(view.root, at: position, storing: true) }
+      write(plan.graph.nodes[node].result, at: position)
+    case .scatterAdd(let node, let indices, let updates):
+      for view in [indices, updates] { read(view.root, at: position, storing: true) }
+      write(plan.graph.nodes[node].result, at: position)
+    case .copy(let source, _, _, let destination, _):
+      if case .view(let view) = source { read(view.root, at: position, storing: true) }
+      write(destination.root, at: position)
+    case .loop(let node, let planned):
+      for operand in planned.operands {
+        if case .view(let view) = operand { read(view.root, at: position, storing: true) }
+      }
+      for result in plan.graph.nodes[node].results { write(result, at: position) }
+    }
+  }
+
+  /// Whether a value made in one traversal of a row is read in a later one.
+  private func crossesPhase(
+    _ value: ValueID, reader: ClusterPlacement, _ plan: RegionPlan
+  ) -> Bool {
+    guard case .element(let made) = plan.placement[value] else { return false }
+    switch reader {
+    case .element(let phase), .rowReduction(let phase), .memoryReduction(let phase):
+      return phase > made
+    case .row: return false
+    }
+  }
+
+  private mutating func read(_ value: ValueID, at position: Int, storing: Bool) {
+    lastRead[value] = max(lastRead[value] ?? position, position)
+    if readers[value]?.last != position { readers[value, default: []].append(position) }
+    if storing { needsStorage.insert(value) }
+  }
+
+  private mutating func write(_ value: ValueID, at position: Int) {
+    if firstWrite[value] == nil { firstWrite[value] = position }
+  }
+
+  /// Whether `new` may be made in the array of `old`, a carry whose next value it is: nothing may
+  /// read `old` after the first write of `new`, except the very elements that are being replaced.
+  func mayOverwrite(_ old: ValueID, with new: ValueID, in plan: RegionPlan) -> Bool {
+    guard let first = firstWrite[new] else { return false }
+    let last = readers[old]?.last ?? -1
+    if last < first { return true }
+    guard last == first, case .cluster(let cluster) = plan.steps[first], cluster.rowAxes == nil,
+      case .element = plan.placement[new]
+    else { return false }
+    let whole = View(dense: old, shape: cluster.domain)
+    return cluster.entries.allSatisfy { entry in
+      plan.graph.nodes[entry.node].operands.allSatisfy { operand in
+        guard case .view(let view) = plan.bindings[operand.index], view.root == old else {
+          return true
+        }
+        return view == whole
+      }
+    }
+  }
+}

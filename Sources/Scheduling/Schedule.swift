@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stage's entrance: a graph in, a scheduled and memory-planned entry point out.
+
+package import TensorIR
+
+/// Decisions of the caller that change the schedule.
+package struct ScheduleOptions: Sendable {
+  /// Bytes of scratch memory that the kernel of a contraction needs on the target.
+  package var contractionScratchBytes: @Sendable (ContractionShape) -> Int
+  /// Whether tasks and large kernels may run on several workers.
+  package var mayRunParallel: Bool
+
+  package init(
+    mayRunParallel: Bool = true,
+    contractionScratchBytes: @escaping @Sendable (ContractionShape) -> Int
+  ) {
+    self.mayRunParallel = mayRunParallel
+    self.contractionScratchBytes = contractionScratchBytes
+  }
+}
+
+/// Schedules a graph that holds no `gradient` ops: forms kernels, orders them, and gives every array
+/// an address.
+///
+/// - Parameter name: of the program; the graph's unless given.
+/// - Cost: n log n in the number of nodes, independent of trip counts.
+package func schedule(
+  _ graph: Graph, named name: String? = nil, options: ScheduleOptions
+) -> Program {
+  let entry = EntryLowering(options: options)
+  var pointers: [ValueID: Pointer] = [:]
+  for (index, input) in graph.inputs.enumerated() {
+    pointers[input] = Pointer(
+      buffer: entry.addPort(.input(index), graph.type(of: input), graph.inputNames[index]))
+  }
+  var destinations: [Destination] = []
+  for (index, output) in graph.outputs.enumerated() {
+    let buffer = entry.addPort(.output(index), graph.type(of: output), graph.outputNames[index])
+    destinations.append(Destination(value: output, pointer: Pointer(buffer: buffer)))
+  }
+  let inputs = graph.inputs.map { input in
+    Binding.view(View(dense: input, shape: graph.type(of: input).shape))
+  }
+  let plan = RegionPlanner.plan(graph, inputs: inputs, variables: LoopVariableSource())
+  let (steps, block) = RegionLowering.lower(
+    plan, entry: entry, inputs: pointers, destinations: destinations)
+
+  let shared = block.layOut()
+  for (buffer, offset) in shared.offsets {
+    entry.buffers[buffer].placement = .arena(offset: offset)
+  }
+  var workerBytes = 0
+  for block in entry.workerBlocks {
+    let layout = block.layOut()
+    for (buffer, offset) in layout.offsets {
+      entry.buffers[buffer].placement = .workerArena(offset: offset)
+    }
+    workerBytes = max(workerBytes, layout.byteCount)
+  }
+  let bounds = rowIndexBounds(of: graph)
+  return Program(
+    name: name ?? graph.name,
+    inputs: graph.inputs.enumerated().map { index, input in
+      .init(
+        name: graph.inputNames[index], type: graph.type(of: input), indexBound: bounds[index])
+    },
+    outputs: graph.outputs.enumerated().map { index, output in
+      .init(name: graph.outputNames[index], type: graph.type(of: output), indexBound: nil)
+    },
+    buffers: entry.buffers, steps: steps, arenaBytes: shared.byteCount,
+    workerArenaBytes: workerBytes)
+}
+
+extension EntryLowering {
+  fileprivate func addPort(_ placement: Placement, _ type: TensorType, _ name: String) -> Int {
+    let buffer = newBuffer(type, comment: "\(name): \(type)")
+    buffers[buffer].placement = placement
+    return buffer
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a path to a parsed spec with everything it imports. `import "file.mix"` is relative to the
+// importing file; each file is read once, however often it is imported, and its declarations come
+// before those of the file that imports it.
+
+package import Diagnostics
+import Foundation
+
+/// Reads and parses a spec file and all files it imports.
+///
+/// - Errors: `syntax.import` for a file that cannot be read, and those of `parse`. The result is nil
+///   only if the file itself cannot be read.
+package func loadSpec(at path: String, diagnostics: DiagnosticCollector) -> SpecFile? {
+  var loader = Loader(diagnostics: diagnostics)
+  return loader.load(path: path, importedAt: nil)
+}
+
+private struct Loader {
+  let diagnostics: DiagnosticCollector
+  var loaded: Set<String> = []
+
+  mutating func load(path: String, importedAt span: Span?) -> SpecFile? {
+    loaded.insert(URL(fileURLWithPath: path).standardizedFileURL.path)
+    guard let source = read(path, importedAt: span) else { return nil }
+    var file = parse(source, diagnostics: diagnostics)
+    file.declarations = file.declarations.flatMap { declaration -> [Declaration] in
+      guard case .importing(let name, let place) = declaration else { return [declaration] }
+      let folder = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
+      let imported = folder == "." || name.hasPrefix("/") ? name : "\(folder)/\(name)"
+      let identity = URL(fileURLWithPath: imported).standardizedFileURL.path
+      guard !loaded.contains(identity) else { return [] }
+      return load(path: imported, importedAt: place)?.declarations ?? []
+    }
+    return file
+  }
+
+  private func read(_ path: String, importedAt span: Span?) -> SourceFile? {
+    let reason: String
+    do {
+      let data = try Data(contentsOf: URL(fileURLWithPath: path))
+      if let text = String(data: data, encoding: .utf8) {
+        return SourceFile(name: path, text: text)
+      }
+      reason = "it is not UTF-8 text"
+    } catch CocoaError.fileReadNoSuchFile {
+      reason = "there is no such file"
+    } catch {
+      reason = "it cannot be opened (is it a folder, or protected?)"
+    }
+    diagnostics.report(SyntaxMessage.importedFile(path, reason: reason), at: span)
+    return nil
+  }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The grammar of expressions, loosest binding first:
+//
+//     if c then a else b · or · and · not · < <= > >= == != · + - · * / @ · unary - · ** ·
+//     f(x) x.y x[i]
+//
+// Operators of one level group to the left, except `**`, which groups to the right and binds
+// tighter than a minus before it: -x ** 2 is -(x ** 2).
+
+import Diagnostics
+
+extension Parser {
+  /// expression = "if" expression "then" expression "else" expression | binary
+  mutating func parseExpression() throws(ParseFailure) -> Expression {
+    try nested { (parser) throws(ParseFailure) in
+      guard parser.at(.if) else { return try parser.parseBinary(minimum: 1) }
+      let start = parser.advance().span
+      let condition = try parser.parseExpression()
+      try parser.expect(.then)
+      let then = try parser.parseExpression()
+      try parser.expect(.else)
+      let otherwise = try parser.parseExpression()
+      return Expression(
+        .conditional(condition: condition, then: then, otherwise: otherwise),
+        at: parser.span(from: start))
+    }
+  }
+
+  private var currentOperator: BinaryOperator? {
+    switch current.kind {
+    case .keyword(.or): .or
+    case .keyword(.and): .and
+    case .symbol(let symbol): BinaryOperator(rawValue: symbol.rawValue)
+    default: nil
+    }
+  }
+
+  /// binary = unary { operator unary }, by precedence climbing
+  private mutating func parseBinary(minimum: Int) throws(ParseFailure) -> Expression {
+    var left = try parseUnary(minimum: minimum)
+    while let op = currentOperator, op.precedence >= minimum {
+      let place = advance().span
+      let rightMinimum = op == .power ? op.precedence : op.precedence + 1
+      let right = try nested { (parser) throws(ParseFailure) in
+        try parser.parseBinary(minimum: rightMinimum)
+      }
+      left = Expression(
+        .binary(op, at: place, left, right), at: left.span.joined(to: right.span))
+      if op.isComparison, let next = currentOperator, next.isComparison {
+        throw fail("'and' between two comparisons")
+      }
+    }
+    return left
+  }
+
+  /// unary = "not" binary | "-" binary | postfix
+  private mutating func parseUnary(minimum: Int) throws(ParseFailure) -> Expression {
+    let start = current.span
+    let op: UnaryOperator
+    let operandMinimum: Int
+    if at(.not) {
+      (op, operandMinimum) = (.not, 3)
+    } else if at(.minus) {
+      (op, operandMinimum) = (.minus, 7)
+    } else {
+      return try parsePostfix()
+    }
+    advance()
+    let operand = try nested { (parser) throws(ParseFailure) in
+      try parser.parseBinary(minimum: max(operandMinimum, min(minimum, 7)))
+    }
+    return Expression(.unary(op, operand), at: span(from: start))
+  }
+
+  /// postfix = primary { "." name | "[" subscripts "]" }
+  private mutating func parsePostfix() throws(ParseFailure) -> Expression {
+    var result = try parsePrimary()
+    while true {
+      if accept(.dot) {
+        let name = try expectFieldName()
+        result = Expression(.field(result, name), at: result.span.joined(to: name.span))
+      } else if accept(.leftBracket) {
+        let subscripts = try parseSubscripts()
+        result = Expression(
+          .subscripted(result, subscripts), at: span(from: result.span))
+      } else {
+        return result
+      }
+    }
+  }
+
+  /// primary = number | string | "true" | "false" | name [ arguments ] | "(" ... ")" | "[" ... "]"
+  ///   | "{" ... "}"
+  private mutating func parsePrimary() throws(ParseFailure) -> Expression {
+    let start = current.span
+    switch current.kind {
+    case .integer(let value): return Expression(.integer(value), at: advance().span)
+    case .real(let text): return Expression(.real(text), at: advance().span)
+    case .string(let text): return Expression(.string(text), at: advance().span)
+    case .keyword(.true): return Expression(.boolean(true), at: advance().span)
+    case .keyword(.false): return Expression(.boolean(false), at: advance().span)
+    case .identifier(let text):
+      advance()
+      guard at(.leftParenthesis) else { return Expression(.name(text), at: start) }
+      let arguments = try parseArguments()
+      return Expression(
+        .call(callee: Name(text, at: start), arguments: arguments), at: span(from: start))
+    case .symbol(.leftParenthesis): return try parseParenthesised()
+    case .symbol(.leftBracket):
+      advance()
+      let elements = try parseElements(until: .rightBracket)
+      return Expression(.list(elements), at: span(from: start))
+    case .symbol(.leftBrace): return try parseRecord()
+    default: throw fail("an expression")
+    }
+  }
+
+  /// "(" expression ")" | "(" expression "," ... ")"
+  private mutating func parseParenthesised() throws(ParseFailure) -> Expression {
+    let start = advance().span
+    let first = try parseExpression()
+    if accept(.rightParenthesis) { return Expression(first.kind, at: span(from: start)) }
+    try expect(.comma, " or ')'")
+    let rest = try parseElements(until: .rightParenthesis)
+    return Expression(.tuple([first] + rest), at: span(from: start))
+  }
+
+  /// { expression "," } and the closing symbol
+  private mutating func parseElements(until close: Symbol) throws(ParseFailure) -> [Expression] {
+    var elements: [Expression] = []
+    while !at(close) {
+      elements.append(try parseExpression())
+      guard accept(.comma) else { break }
+    }
+    try expect(close)
+    return elements
+  }
+
+  /// "{" { name ":" expression "," } "}"
+  private mutating func parseRecord() throws(ParseFailure) -> Expression {
+    let start = advance().span
+    var fields: [RecordField] = []
+    while !at(.rightBrace) {
+      let name = try expectName("the name of a field")
+      try expect(.colon)
+      fields.append(RecordField(name: name, value: try parseExpression()))
+      guard accept(.comma) else { break }
+    }
+    try expect(.rightBrace)
+    return Expression(.record(fields), at: span(from: start))
+  }
+
+  /// arguments = "(" { [ name ":" ] expression "," } ")"
+  mutating func parseArguments() throws(ParseFailure) -> [Argument] {
+    try expect(.leftParenthesis)
+    var arguments: [Argument] = []
+    while !at(.rightParenthesis) {
+      var name: Name?
+      if case .identifier(let text) = current.kind, token(ahead: 1).kind == .symbol(.colon) {
+        name = Name(text, at: advance().span)
+        advance()
+      }
+      arguments.append(Argument(name: name, value: try parseExpression()))
+      guard accept(.comma) else { break }
+    }
+    try expect(.rightParenthesis, " at the end of the arguments")
+    return arguments
+  }
+
+  /// subscripts = { "..." | expression | [ expression ] ":" [ expression ] [ ":" expression ] "," }
+  private mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
+    var subscripts: [Subscript] = []
+    while !at(.rightBracket) {
+      subscripts.append(try parseSubscript())
+      guard accept(.comma) else { break }
+    }
+    try expect(.rightBracket)
+    return subscripts
+  }
+
+  private mutating func parseSubscript() throws(ParseFailure) -> Subscript {
+    let start = current.span
+    if accept(.ellipsis) { return .ellipsis(start) }
+    let from = at(.colon) ? nil : try parseExpression()
+    guard accept(.colon) else {
+      guard let from else { throw fail("a position or a range") }
+      return .position(from)
+    }
+    let endsPart = at(.colon) || at(.comma) || at(.rightBracket)
+    let to = endsPart ? nil : try parseExpression()
+    let by = accept(.colon) ? try parseExpression() : nil
+    return .range(from: from, to: to, by: by, span: span(from: start))
+  }
+}

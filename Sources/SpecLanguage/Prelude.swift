@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The prelude: layers, losses and optimisers written in the language itself. Its `.mix` files in
+// the folder Prelude/ are embedded in the binary by SwiftPM, so they are the only copy of the text.
+
+package import Diagnostics
+
+/// The texts of the prelude and their parsed form.
+package enum Prelude {
+  /// The prelude's files, in the order in which they are read.
+  package static let sources: [SourceFile] = [
+    source("layers.mix", PackageResources.layers_mix),
+    source("losses.mix", PackageResources.losses_mix),
+    source("optimizers.mix", PackageResources.optimizers_mix),
+  ]
+
+  /// The declarations of all files of the prelude.
+  ///
+  /// The prelude has no errors (a test sees to that), so what is reported here is our bug.
+  package static func declarations(diagnostics: DiagnosticCollector) -> [Declaration] {
+    sources.flatMap { parse($0, diagnostics: diagnostics).declarations }
+  }
+
+  private static func source(_ name: String, _ bytes: [UInt8]) -> SourceFile {
+    SourceFile(
+      name: "prelude/\(name)", text: String(decoding: bytes, as: UTF8.self), isBuiltIn: true)
+  }
+}

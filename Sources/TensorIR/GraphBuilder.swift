@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one way to make nodes. Elaboration, derivative rules and passes all build through this class,
+// so every node is type-checked and carries provenance. Convenience methods for whole op families
+// are in `GraphBuilder+Ops.swift`.
+
+/// Builds a graph node by node. A reference type: rules and closures share one builder.
+package final class GraphBuilder {
+  package private(set) var graph: Graph
+  /// Given to every node made; see `withProvenance`.
+  package private(set) var provenance = Provenance()
+
+  package init(name: String) {
+    graph = Graph(name: name)
+  }
+
+  /// Continues an existing graph: new nodes are appended, outputs may be set anew.
+  package init(continuing graph: Graph) {
+    self.graph = graph
+  }
+
+  package func type(of value: ValueID) -> TensorType { graph.type(of: value) }
+  package func shape(of value: ValueID) -> [Int] { graph.type(of: value).shape }
+
+  /// Adds an input of the graph.
+  package func input(_ name: String, _ type: TensorType) -> ValueID {
+    let value = newValue(type)
+    graph.inputs.append(value)
+    graph.inputNames.append(name)
+    return value
+  }
+
+  /// Adds an output of the graph. One value may be several outputs.
+  package func output(_ name: String, _ value: ValueID) {
+    graph.outputs.append(value)
+    graph.outputNames.append(name)
+  }
+
+  /// Appends a node and returns its results.
+  ///
+  /// - Errors: stops with a compiler-bug message if the op cannot take these operands; user mistakes
+  ///   are reported by Elaboration before they come here.
+  package func append(_ op: Op, _ operands: [ValueID]) -> [ValueID] {
+    do {
+      let types = try op.resultTypes(operands.map(type(of:)))
+      let results = types.map(newValue)
+      graph.nodes.append(
+        Node(op: op, operands: operands, results: results, provenance: provenance))
+      return results
+    } catch {
+      preconditionFailure("compiler bug: \(error) at \(provenance)")
+    }
+  }
+
+  /// Appends a node with one result.
+  package func add(_ op: Op, _ operands: ValueID...) -> ValueID { append(op, operands)[0] }
+
+  /// Nodes made inside `body` carry `provenance`.
+  package func withProvenance<Result>(
+    _ provenance: Provenance, _ body: () throws -> Result
+  ) rethrows -> Result {
+    let saved = self.provenance
+    self.provenance = provenance
+    defer { self.provenance = saved }
+    return try body()
+  }
+
+  /// Copies the nodes of another graph into this one, its inputs replaced by `arguments`.
+  ///
+  /// - Returns: the values here that stand for the other graph's outputs.
+  package func inline(_ other: Graph, _ arguments: [ValueID]) -> [ValueID] {
+    precondition(arguments.count == other.inputs.count, "compiler bug: inlining \(other.name)")
+    var map = [ValueID?](repeating: nil, count: other.types.count)
+    for (input, argument) in zip(other.inputs, arguments) { map[input.index] = argument }
+    for node in other.nodes {
+      let operands = node.operands.map { mapped($0, map) }
+      let results = withProvenance(node.provenance) { append(node.op, operands) }
+      for (old, new) in zip(node.results, results) { map[old.index] = new }
+    }
+    return other.outputs.map { mapped($0, map) }
+  }
+
+  private func mapped(_ value: ValueID, _ map: [ValueID?]) -> ValueID {
+    guard let new = map[value.index] else {
+      preconditionFailure("compiler bug: \(value) is used before it is defined")
+    }
+    return new
+  }
+
+  private func newValue(_ type: TensorType) -> ValueID {
+    graph.types.append(type)
+    return ValueID(index: graph.types.count - 1)
+  }
+}

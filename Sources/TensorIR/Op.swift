@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The op catalogue. One enum, no `default:` in switches over it, so the compiler names every place
+// that a new op must fill. Those places are, in order:
+//   1. a case here, with its traits (`Op+Traits.swift`),
+//   2. its result type                  (`TypeInference.swift`),
+//   3. its text form                    (`OpText.swift`),
+//   4. its meaning                      (`Interpreter/Evaluate.swift`),
+//   5. its derivative rule              (`Differentiation/Rules/`),
+//   6. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
+// An elementwise function is a case of `UnaryFunction` or `BinaryFunction` and needs only a line in
+// each of those; a row of test data is then demanded by the rule tests.
+//
+// Conventions: no implicit broadcasting (operands of an elementwise op have equal shapes); axes count
+// from 0; `bool` values appear only as conditions.
+
+/// Scalar functions of one float argument, applied elementwise.
+package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
+  case negate, exp, log, sqrt, rsqrt, tanh, logistic, sin, cos, erf, abs, sign, floor
+}
+
+/// Scalar functions of two arguments of one type, applied elementwise.
+/// `add`, `subtract`, `multiply`, `maximum`, `minimum` also work on i32.
+package enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
+  case add, subtract, multiply, divide, power, maximum, minimum
+}
+
+/// Elementwise comparisons of two arrays of one type; the result is `bool`.
+package enum Comparison: String, Hashable, Sendable, CaseIterable {
+  case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
+}
+
+/// How a reduction combines elements.
+package enum Reduction: String, Hashable, Sendable, CaseIterable {
+  case sum, maximum
+}
+
+/// A general product of two operands in the manner of einsum. Every axis of an operand carries a
+/// label; a label in both operands and the output is a batch label, one in both operands only is
+/// summed over, one in a single operand must be in the output. No label repeats within one list.
+///
+/// - Cost: 2 x (product of the extents of all labels) floating-point operations.
+package struct ContractionLabels: Hashable, Sendable {
+  package var lhs: [Int]
+  package var rhs: [Int]
+  package var output: [Int]
+
+  package init(lhs: [Int], rhs: [Int], output: [Int]) {
+    self.lhs = lhs
+    self.rhs = rhs
+    self.output = output
+  }
+
+  /// The matrix product `[m, k] . [k, n] -> [m, n]`.
+  package static let matrixProduct = ContractionLabels(lhs: [0, 1], rhs: [1, 2], output: [0, 2])
+}
+
+/// What the VJP of a loop keeps from its forward run for its backward run. Whatever is not kept is
+/// recomputed in the backward body from the values at hand. Policies are data: a planner may change
+/// them, no derivative rule knows them by heart.
+package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
+  /// Every value that the backward body reads.
+  case everything
+  /// Only the carries at the start of each iteration (block rematerialisation).
+  case carries
+  /// The carries and the results of `gradient` ops: saved inner gradients.
+  case carriesAndGradients
+}
+
+/// A loop of fixed trip count.
+///
+/// Operands: carries, then stacked inputs (leading axis = trip count), then invariants. The body's
+/// inputs: the iteration index (`i32[]`), carries, one slice of each stacked input, invariants; its
+/// outputs: the next carries, then one slice of each stacked output. Results: the last carries, then
+/// the stacked outputs. Iterations run from 0 up, or from the last down if `isReversed`; stacked
+/// arrays are indexed by the iteration number either way.
+package struct Loop: Hashable, Sendable {
+  /// What the loop stands for, in dumps and comments: "layers", "inner steps", "tasks".
+  package var label: String
+  package var tripCount: Int
+  package var carryCount: Int
+  package var stackedInputCount: Int
+  package var isReversed: Bool
+  package var savePolicy: SavePolicy
+  package var body: Graph
+
+  package init(
+    label: String, tripCount: Int, carryCount: Int, stackedInputCount: Int,
+    isReversed: Bool = false, savePolicy: SavePolicy = .everything, body: Graph
+  ) {
+    self.label = label
+    self.tripCount = tripCount
+    self.carryCount = carryCount
+    self.stackedInputCount = stackedInputCount
+    self.isReversed = isReversed
+    self.savePolicy = savePolicy
+    self.body = body
+  }
+
+  package var stackedOutputCount: Int { body.outputs.count - carryCount }
+  package var invariantCount: Int { body.inputs.count - 1 - carryCount - stackedInputCount }
+
+  /// Without carries the iterations are independent: a parallel map.
+  package var isMap: Bool { carryCount == 0 }
+
+  /// Positions among the operands (and, plus one, among the body's inputs).
+  package var carryRange: Range<Int> { 0..<carryCount }
+  package var stackedInputRange: Range<Int> { carryCount..<(carryCount + stackedInputCount) }
+  package var invariantRange: Range<Int> {
+    (carryCount + stackedInputCount)..<(body.inputs.count - 1)
+  }
+}
+
+/// The value and gradient of a scalar function, kept whole so that its *own* derivative can be taken
+/// in either of two ways (forward-over-reverse or reverse-over-reverse).
+///
+/// Operands: the inputs of `function`. Results: the function's value, then its derivative with
+/// respect to each operand listed in `wrt`, in that order.
+package struct GradientOp: Hashable, Sendable {
+  /// One output, a float scalar.
+  package var function: Graph
+  package var wrt: [Int]
+
+  package init(function: Graph, wrt: [Int]) {
+    self.function = function
+    self.wrt = wrt
+  }
+}
+
+/// One operation of the IR. Shapes below are of operands `->` results.
+package enum Op: Hashable, Sendable {
+  // MARK: Elementwise: equal shapes in, the same shape out.
+  case unary(UnaryFunction)
+  case binary(BinaryFunction)
+  case compare(Comparison)
+  /// `(bool condition, a, b) -> a where condition, else b`.
+  case select
+  case convert(DType)
+  /// The identity, through which no derivative flows.
+  case stopGradient
+
+  // MARK: Creation: no operands.
+  /// An array filled with one number.
+  case constant(Double, TensorType)
+  /// `i32`: the index along one axis.
+  case iota(axis: Int, shape: [Int])
+
+  // MARK: Movement: every element of the result is an element of the operand (or a zero).
+  /// Operand axis `i` becomes result axis `axes[i]` (increasing); the other result axes repeat it.
+  case broadcast(shape: [Int], axes: [Int])
+  case reshape([Int])
+  /// Result axis `i` is operand axis `permutation[i]`.
+  case transpose([Int])
+  case slice(starts: [Int], shape: [Int])
+  /// Zeros around the operand.
+  case pad(low: [Int], high: [Int])
+  case concatenate(axis: Int)
+
+  // MARK: Reduction and products.
+  /// Combines over `axes` (increasing), which vanish from the shape.
+  case reduce(Reduction, axes: [Int])
+  case contract(ContractionLabels)
+
+  // MARK: Indexing of rows (axis 0) by an i32 array. Indices are checked at entry to a program.
+  /// `table: [rows, d...], indices: [i...] -> [i..., d...]`.
+  case gather
+  /// `indices: [i...], updates: [i..., d...] -> [rows, d...]`: sums the updates of each row, in
+  /// index order, so the result is deterministic.
+  case scatterAdd(rows: Int)
+
+  // MARK: Structure.
+  case loop(Loop)
+  case gradient(GradientOp)
+}

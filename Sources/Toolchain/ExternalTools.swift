@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two programs that are run rather than linked, and where they are found: clang (the C front
+// end; its C++ interface has no stability across LLVM versions, so a process it stays) and a
+// linker. A missing one is reported with the Debian package that brings it.
+
+import CLLVM
+import Glibc
+
+/// Finds clang and a linker.
+package struct ExternalTools: Sendable {
+  /// Folders that are searched, in order.
+  package let searchPath: [String]
+
+  /// Debian's folder for LLVM 19, which is not on anybody's PATH.
+  private static let debianFolder = "/usr/lib/llvm-19/bin"
+
+  /// Searches `searchPath`, or the folders of `PATH` and then Debian's LLVM folder.
+  package init(searchPath: [String]? = nil) {
+    let fromEnvironment = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init)
+    self.searchPath = searchPath ?? fromEnvironment + [ExternalTools.debianFolder]
+  }
+
+  /// Path of clang 19.
+  ///
+  /// - Throws: `toolchain.tool-missing`.
+  func clang() throws(ToolchainError) -> String {
+    guard let path = find("clang-19") else {
+      throw .toolMissing(tool: "clang-19", package: "clang-19")
+    }
+    return path
+  }
+
+  /// Path of the linker: GNU ld, which starts in 4 ms, or else lld (24 ms).
+  ///
+  /// - Throws: `toolchain.tool-missing`.
+  func linker() throws(ToolchainError) -> Linker {
+    if let path = find("ld.bfd") { return Linker(path: path, style: .bfd) }
+    if let path = find("ld.lld-19") { return Linker(path: path, style: .lld) }
+    throw .toolMissing(tool: "a linker (ld.bfd or ld.lld-19)", package: "binutils")
+  }
+
+  /// What the bytes of a library depend on besides its C text and its options: for a cache key.
+  ///
+  /// LLVM's version, and path, size and modification time of both programs, which changes when
+  /// the system upgrades them. Asking the programs for their version would cost 30 ms each.
+  ///
+  /// - Throws: `toolchain.tool-missing`.
+  package func fingerprint() throws(ToolchainError) -> [String] {
+    ["llvm \(llvmVersion())", describeFile(try clang()), describeFile(try linker().path)]
+  }
+
+  private func find(_ name: String) -> String? {
+    searchPath.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  }
+
+  private func describeFile(_ path: String) -> String {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return path }
+    return "\(path) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+  }
+}
+
+/// A linker and the command-line dialect it speaks.
+struct Linker {
+  /// Which program it is.
+  enum Style { case bfd, lld }
+
+  /// Path of the executable.
+  let path: String
+  /// Its dialect.
+  let style: Style
+}
+
+/// The version of the LLVM library in use, such as `19.1.7`.
+package func llvmVersion() -> String {
+  var major: UInt32 = 0
+  var minor: UInt32 = 0
+  var patch: UInt32 = 0
+  LLVMGetVersion(&major, &minor, &patch)
+  return "\(major).\(minor).\(patch)"
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Objects to a shared library. The linker is called directly (through clang it would cost 40 ms
+// more) and reads and writes files in memory; only the finished library touches the disk, and it
+// does so atomically. Its bytes depend on the objects and the library's name alone: no build id, no
+// path, no time.
+
+import Glibc
+
+/// Links objects into a shared library in memory.
+///
+/// - Parameters:
+///   - objects: object files from `compile`, in the order in which they are laid out.
+///   - name: file name that the library calls itself (its soname), such as `libmaml_sinusoid.so`.
+///   - tools: where the linker is.
+/// - Returns: the bytes of the library.
+/// - Cost: 5 to 25 ms.
+/// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc and
+///   libm define; `toolchain.tool-missing`.
+package func linkSharedLibrary(
+  _ objects: [CompiledUnit], name: String, tools: ExternalTools = ExternalTools()
+) throws(ToolchainError) -> [UInt8] {
+  let linker = try tools.linker()
+  var inputs: [MemoryFile] = []
+  for object in objects { inputs.append(try MemoryFile(object.bytes)) }
+  let library = try MemoryFile()
+
+  var arguments = ["-shared", "--build-id=none", "--no-undefined", "-z", "noexecstack"]
+  arguments += ["-soname", name] + inputs.map(\.path)
+  arguments += ["--as-needed", "-l:libc.so.6", "-l:libm.so.6"]
+  switch linker.style {
+  case .bfd:
+    arguments += ["-o", library.path]
+  case .lld:
+    // lld renames a temporary file over its output, which a file in memory does not allow, and has
+    // no folders of its own to search.
+    arguments += ["-o", "-"] + systemLibraryFolders.map { "-L\($0)" }
+  }
+  let result = try runChild(linker.path, arguments, inherited: inputs + [library])
+  guard result.status == 0 else {
+    throw .linkFailed(linker: linker.path, output: readable(result.messages, objects, inputs))
+  }
+  return linker.style == .bfd ? library.bytes() : result.output
+}
+
+/// Links objects into a shared library on disk; the library's soname is the file's name.
+///
+/// - Parameters:
+///   - objects: object files from `compile`.
+///   - path: where the library goes; its folder must exist.
+///   - tools: where the linker is.
+/// - Throws: those of `linkSharedLibrary(_:name:tools:)`, and `toolchain.file-unwritable`; the old
+///   file, if any, is then unchanged and nothing else is left in its folder.
+package func linkSharedLibrary(
+  _ objects: [CompiledUnit], to path: String, tools: ExternalTools = ExternalTools()
+) throws(ToolchainError) {
+  let name = path.split(separator: "/").last.map(String.init) ?? path
+  let library = try linkSharedLibrary(objects, name: name, tools: tools)
+  try AtomicFile.write(library, to: path, isExecutable: true)
+}
+
+/// Puts the names of the sources in place of the paths that only the linker understands.
+private func readable(
+  _ messages: String, _ objects: [CompiledUnit], _ inputs: [MemoryFile]
+) -> String {
+  var text = messages
+  for (object, input) in zip(objects, inputs) {
+    // GNU ld writes "object:source:" where the object knows its source.
+    for path in ["\(input.path):\(object.name):", "\(input.path):"] {
+      text = text.split(separator: path, omittingEmptySubsequences: false)
+        .joined(separator: "\(object.name):")
+    }
+  }
+  return text
+}
+
+private let systemLibraryFolders = [
+  "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
+]

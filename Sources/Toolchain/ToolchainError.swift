@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that can go wrong between C text and a shared library on disk, with its wording.
+// One case per message, in alphabetical order, so that ids, classes and texts stand together.
+// The driver turns an error into a diagnostic and an exit code; nothing here prints.
+
+package import Diagnostics
+
+/// Why C text could not be checked, compiled, linked, stored or written.
+package enum ToolchainError: Error, Equatable, DiagnosticMessage {
+  /// libclang found something to complain about in generated C.
+  case cRejected(name: String, diagnostics: [String])
+  /// `--target-cpu` names a processor that LLVM does not know for this machine's architecture.
+  case cpuUnknown(name: String, suggestion: String?)
+  /// A file could not be written; nothing was left behind.
+  case fileUnwritable(path: String, reason: String)
+  /// clang stopped on C that libclang had accepted.
+  case frontEndFailed(name: String, output: String)
+  /// The linker stopped.
+  case linkFailed(linker: String, output: String)
+  /// LLVM reported an error while reading, optimising or emitting a module.
+  case llvmFailed(step: String, name: String, messages: [String])
+  /// A program could not be started at all.
+  case programUnusable(path: String, reason: String)
+  /// A program is not installed.
+  case toolMissing(tool: String, package: String)
+
+  /// Stable id, shown in brackets.
+  package var id: String {
+    switch self {
+    case .cRejected: "toolchain.c-rejected"
+    case .cpuUnknown: "toolchain.cpu-unknown"
+    case .fileUnwritable: "toolchain.file-unwritable"
+    case .frontEndFailed: "toolchain.front-end-failed"
+    case .linkFailed: "toolchain.link-failed"
+    case .llvmFailed: "toolchain.llvm-failed"
+    case .programUnusable: "toolchain.program-unusable"
+    case .toolMissing: "toolchain.tool-missing"
+    }
+  }
+
+  /// Whose fault it is, which decides the exit code.
+  package var category: DiagnosticCategory {
+    switch self {
+    case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
+    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing: .userError
+    }
+  }
+
+  /// One line: what was found and what was expected.
+  package var text: String {
+    switch self {
+    case .cRejected(let name, let diagnostics):
+      "the generated C of \(name) has \(diagnostics.count) diagnostics, expected none"
+    case .cpuUnknown(let name, _):
+      "LLVM knows no CPU named '\(name)' for this machine"
+    case .fileUnwritable(let path, let reason):
+      "cannot write \(path): \(reason)"
+    case .frontEndFailed(let name, _):
+      "clang could not translate the generated C of \(name)"
+    case .linkFailed(let linker, _):
+      "\(linker) could not link the generated objects"
+    case .llvmFailed(let step, let name, _):
+      "LLVM could not \(step) \(name)"
+    case .programUnusable(let path, let reason):
+      "cannot run \(path): \(reason)"
+    case .toolMissing(let tool, _):
+      "\(tool) was not found"
+    }
+  }
+
+  /// What the tool itself said, one string per message, each possibly of several lines.
+  package var details: [String] {
+    switch self {
+    case .cRejected(_, let diagnostics): diagnostics
+    case .frontEndFailed(_, let output), .linkFailed(_, let output): [output]
+    case .llvmFailed(_, _, let messages): messages
+    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing: []
+    }
+  }
+
+  /// What the user can do about it, if anything is known.
+  package var help: String? {
+    switch self {
+    case .cpuUnknown(_, let suggestion):
+      suggestion ?? "'clang-19 --print-supported-cpus' lists the names"
+    case .toolMissing(_, let package):
+      "install it: sudo apt-get install \(package)"
+    case .cRejected, .fileUnwritable, .frontEndFailed, .linkFailed, .llvmFailed, .programUnusable:
+      nil
+    }
+  }
+}
+
+extension ToolchainError: CustomStringConvertible {
+  /// The whole message, help and details, for logs and for errors that nobody rendered.
+  package var description: String {
+    let lines = ["\(text) [\(id)]"] + (help.map { ["help: \($0)"] } ?? []) + details
+    return lines.joined(separator: "\n")
+  }
+}
