@@ -24,7 +24,7 @@ extension Diagnostic {
     for note in notes {
       lines.append("note: " + (note.span.map { "\($0.description): " } ?? "") + note.text)
     }
-    if let help { lines.append("help: \(help)") }
+    if let help = help ?? category.help { lines.append("help: \(help)") }
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -73,6 +73,17 @@ extension Diagnostic {
     var line = line
     while line.last == " " { line.removeLast() }
     return line
+  }
+}
+
+extension DiagnosticCategory {
+  /// What to do about a diagnostic that has no help of its own.
+  fileprivate var help: String? {
+    switch self {
+    case .userError: nil
+    case .limitation: "README.md lists what is not supported yet"
+    case .compilerBug: "this is a mistake in mixfuse; please report it with `mixfuse dump --stage ir`"
+    }
   }
 }
 

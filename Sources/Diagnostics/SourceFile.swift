@@ -11,6 +11,12 @@ package struct LineAndColumn: Hashable, Sendable {
   package let line: Int
   /// The column in characters, 1 for the first character of the line.
   package let column: Int
+
+  /// Makes a position; both numbers are at least 1.
+  package init(line: Int, column: Int) {
+    self.line = line
+    self.column = column
+  }
 }
 
 /// One source file: its name as shown to the user, its text and the start of each line.

@@ -10,70 +10,86 @@
 
 import TensorIR
 
-/// Emits a loop with its tangents.
-func emitLoopJVP(
-  _ loop: Loop, _ scope: StructuredScope, _ tangents: [ValueID?]
-) throws -> StructuredRule.Linearized {
-  let builder = scope.builder
-  let activity = Activity(rule: scope.differentiator.rule)
-  let isVaried = Array(
-    activity.variedBodyInputs(of: loop, operands: tangents.map { $0 != nil }).dropFirst())
+/// The loop of values and tangents that a loop's JVP consists of.
+struct LoopJVP {
+  private let loop: Loop
+  private(set) var combined: Loop
+  /// Operands of the combined loop, and its results, as operands and results of `loop`.
+  private var operandOrder: [Slot] = []
+  private var resultOrder: [Slot] = []
 
-  // The operands of the new loop, and its body's inputs in the same order.
-  let body = GraphBuilder(name: loop.body.name)
-  var arguments = [body.input(loop.body.inputNames[0], .scalar(.i32))]
-  var argumentTangents: [ValueID?] = [nil]
-  var operands: [ValueID] = []
-  for range in [loop.carryRange, loop.stackedInputRange, loop.invariantRange] {
-    for position in range {
-      let input = position + 1
-      arguments.append(body.input(loop.body.inputNames[input], loop.body.inputTypes[input]))
-      operands.append(scope.operands[position])
-    }
-    for position in range {
-      let input = position + 1
-      guard isVaried[position] else {
-        argumentTangents.append(nil)
-        continue
+  /// An operand or result of the original loop, by position, or its tangent.
+  private struct Slot {
+    var position: Int
+    var isTangent: Bool
+  }
+
+  /// Makes the loop; `hasTangent` tells which operands have one.
+  init(_ loop: Loop, hasTangent: [Bool], differentiator: Differentiator) throws {
+    self.loop = loop
+    combined = loop
+    let activity = Activity(rule: differentiator.rule)
+    let varied = activity.variedBodyInputs(of: loop, operands: hasTangent)
+    let isVaried = Array(varied.dropFirst())
+
+    let body = GraphBuilder(name: loop.body.name)
+    var arguments = [body.input(loop.body.inputNames[0], .scalar(.i32))]
+    var tangents: [ValueID?] = [nil]
+    for range in [loop.carryRange, loop.stackedInputRange, loop.invariantRange] {
+      operandOrder += range.map { Slot(position: $0, isTangent: false) }
+      operandOrder += range.filter { isVaried[$0] }.map { Slot(position: $0, isTangent: true) }
+      arguments += range.map { position in
+        body.input(loop.body.inputNames[position + 1], loop.body.inputTypes[position + 1])
       }
-      let name = loop.body.inputNames[input] + "_tan"
-      argumentTangents.append(body.input(name, loop.body.inputTypes[input]))
-      operands.append(tangents[position] ?? builder.constant(0, like: scope.operands[position]))
-    }
-  }
-
-  let outputs = try scope.differentiator.appendJVP(
-    loop.body, arguments: arguments, tangents: argumentTangents, into: body)
-
-  // Results: carries, their tangents, stacked outputs, their tangents.
-  var results = [ValueID?](repeating: nil, count: loop.body.outputs.count)
-  var resultTangents = results
-  var order: [(position: Int, isTangent: Bool)] = []
-  for range in [loop.carryRange, loop.carryCount..<loop.body.outputs.count] {
-    for position in range {
-      body.output(loop.body.outputNames[position], outputs.outputs[position])
-      order.append((position, false))
-    }
-    for position in range {
-      var tangent = outputs.tangents[position]
-      if range == loop.carryRange, isVaried[position], tangent == nil {
-        tangent = body.constant(0, like: outputs.outputs[position])
+      tangents += range.map { position in
+        guard isVaried[position] else { return nil }
+        let name = loop.body.inputNames[position + 1] + "_tan"
+        return body.input(name, loop.body.inputTypes[position + 1])
       }
-      guard let tangent else { continue }
-      body.output(loop.body.outputNames[position] + "_tan", tangent)
-      order.append((position, true))
     }
-  }
-  var new = loop
-  new.carryCount += loop.carryRange.filter { isVaried[$0] }.count
-  new.stackedInputCount += loop.stackedInputRange.filter { isVaried[$0] }.count
-  new.body = body.graph.withDistinctNames()
-  for (value, entry) in zip(builder.append(.loop(new), operands), order) {
-    if entry.isTangent {
-      resultTangents[entry.position] = value
-    } else {
-      results[entry.position] = value
+    let results = try differentiator.appendJVP(
+      loop.body, arguments: arguments, tangents: tangents, into: body)
+
+    for range in [loop.carryRange, loop.carryCount..<loop.body.outputs.count] {
+      for position in range {
+        body.output(loop.body.outputNames[position], results.outputs[position])
+        resultOrder.append(Slot(position: position, isTangent: false))
+      }
+      for position in range {
+        var tangent = results.tangents[position]
+        if range == loop.carryRange, isVaried[position], tangent == nil {
+          tangent = body.constant(0, like: results.outputs[position])
+        }
+        guard let tangent else { continue }
+        body.output(loop.body.outputNames[position] + "_tan", tangent)
+        resultOrder.append(Slot(position: position, isTangent: true))
+      }
     }
+    combined.carryCount += loop.carryRange.count { isVaried[$0] }
+    combined.stackedInputCount += loop.stackedInputRange.count { isVaried[$0] }
+    combined.body = body.graph.withDistinctNames()
   }
-  return (results.compactMap(\.self), resultTangents)
+
+  /// Emits the loop.
+  ///
+  /// - Returns: the results of the original loop, and their tangents.
+  func emit(
+    operands: [ValueID], tangents: [ValueID?], builder: GraphBuilder
+  ) -> StructuredRule.Linearized {
+    let arguments = operandOrder.map { slot in
+      guard slot.isTangent else { return operands[slot.position] }
+      return tangents[slot.position] ?? builder.constant(0, like: operands[slot.position])
+    }
+    let values = builder.append(.loop(combined), arguments)
+    var results: [ValueID] = []
+    var resultTangents = [ValueID?](repeating: nil, count: loop.body.outputs.count)
+    for (value, slot) in zip(values, resultOrder) {
+      if slot.isTangent {
+        resultTangents[slot.position] = value
+      } else {
+        results.append(value)
+      }
+    }
+    return (results, resultTangents)
+  }
 }

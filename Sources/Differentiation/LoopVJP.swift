@@ -26,16 +26,19 @@ struct LoopVJP {
   /// Operands of `loop` whose adjoints the backward loop computes.
   private var accumulated: [Int] = []
   private var stacked: [Int] = []
-  /// Operands of the backward loop after the carries.
-  private var sources: [Source] = []
+  /// Where the operands of the backward loop after its carries come from, in order.
+  private var origins: [Origin] = []
 
-  /// Where the backward loop gets an operand from.
-  private enum Source {
-    /// A result of the forward loop beyond those of `loop`, by position among them.
-    case saved(Int)
-    /// An operand of the loop.
-    case operand(Int)
-    /// The adjoint of a result of the loop.
+  /// What an input of the backward body is.
+  private enum Origin {
+    /// The index or a carry: an input even if nothing reads it.
+    case always
+    /// The next of the values that the forward loop stacks for it.
+    case saved
+    /// An operand of the loop, by position.
+    case stackedInput(Int)
+    case invariant(Int)
+    /// The adjoint of a stacked result of the loop, by position.
     case adjoint(Int)
   }
 
@@ -80,13 +83,16 @@ struct LoopVJP {
     func adjoint(_ position: Int) -> ValueID {
       adjoints[position] ?? builder.constant(0, like: forwardResults[position])
     }
+    var saved = forwardResults.dropFirst(loop.body.outputs.count)
     var arguments = adjointCarries.map(adjoint)
     arguments += accumulated.map { builder.constant(0, like: operands[$0]) }
-    arguments += sources.map { source in
-      switch source {
-      case .saved(let index): forwardResults[loop.body.outputs.count + index]
-      case .operand(let position): operands[position]
-      case .adjoint(let position): adjoint(position)
+    for origin in origins {
+      switch origin {
+      case .always: break
+      case .saved: arguments.append(saved.removeFirst())
+      case .stackedInput(let position), .invariant(let position):
+        arguments.append(operands[position])
+      case .adjoint(let position): arguments.append(adjoint(position))
       }
     }
     let results = builder.append(.loop(backward), arguments)
@@ -101,57 +107,28 @@ struct LoopVJP {
   /// Cuts the draft at the save set and makes the two loops of the two parts.
   private mutating func cut(_ draft: BackwardDraft) {
     let graph = draft.builder.graph
-    let candidates = draft.saveSet(in: graph)
-    // What the backward body may read, in the order of its inputs: index, carries; stacked arrays;
-    // invariants. The first group always stays, of the others what is needed.
-    var known =
-      [draft.inputs[0]] + draft.adjointInputs[..<adjointCarries.count] + draft.accumulators
-    let fixedCount = known.count
-    var origins: [(source: Source, savedValue: ValueID?, isStacked: Bool)] = []
-    for position in loop.carryRange {
-      known.append(draft.inputs[position + 1])
-      origins.append((.saved(0), draft.inputs[position + 1], true))
-    }
-    for value in candidates {
-      known.append(value)
-      origins.append((.saved(0), value, true))
-    }
-    for position in loop.stackedInputRange {
-      known.append(draft.inputs[position + 1])
-      origins.append((.operand(position), nil, true))
-    }
-    for (position, input) in zip(
-      adjointOutputs, draft.adjointInputs.dropFirst(adjointCarries.count))
-    {
-      known.append(input)
-      origins.append((.adjoint(position), nil, true))
-    }
-    for position in loop.invariantRange {
-      known.append(draft.inputs[position + 1])
-      origins.append((.operand(position), nil, false))
-    }
+    let known = knownValues(draft, graph)
     let names = draft.names
     let body = Subgraph(
       of: graph, name: "\(loop.body.name), backward",
-      known: known.map { (names[$0] ?? "saved_\($0.index)", $0) },
+      known: known.map { (names[$0.value] ?? "saved_\($0.value.index)", $0.value) },
       outputs: zip(draft.outputNames, draft.outputs).map { ($0, $1) },
-      keepsUnused: { $0 < fixedCount })
+      keepsUnused: { if case .always = known[$0].origin { true } else { false } })
+    let kept = body.keptInputs.map { known[$0] }
+    origins = kept.map(\.origin)
 
-    var saved: [ValueID] = []
-    backward.stackedInputCount = 0
-    for position in body.keptInputs.dropFirst(fixedCount) {
-      var (source, savedValue, isStacked) = origins[position - fixedCount]
-      if let savedValue {
-        source = .saved(saved.count)
-        saved.append(savedValue)
-      }
-      if isStacked { backward.stackedInputCount += 1 }
-      sources.append(source)
-    }
     backward.label = "\(loop.label), backward"
     backward.carryCount = adjointCarries.count + accumulated.count
+    backward.stackedInputCount = origins.count { origin in
+      switch origin {
+      case .saved, .stackedInput, .adjoint: true
+      case .always, .invariant: false
+      }
+    }
     backward.isReversed = !loop.isReversed
     backward.body = body.graph.withDistinctNames()
+
+    let saved = kept.compactMap { if case .saved = $0.origin { $0.value } else { nil } }
     forward.body =
       Subgraph(
         of: graph, name: loop.body.name,
@@ -159,5 +136,25 @@ struct LoopVJP {
         outputs: zip(loop.body.outputNames, draft.primalOutputs).map { ($0, $1) }
           + saved.map { (names[$0].map { "\($0)_saved" } ?? "saved_\($0.index)", $0) }
       ).graph.withDistinctNames()
+  }
+
+  /// The values that the backward body may take as given, in the order of a loop body's inputs:
+  /// index and carries, stacked arrays, invariants.
+  private func knownValues(
+    _ draft: BackwardDraft, _ graph: Graph
+  ) -> [(value: ValueID, origin: Origin)] {
+    func input(_ position: Int) -> ValueID { draft.inputs[position + 1] }
+    let (carried, stacked) = (
+      draft.adjointInputs.prefix(adjointCarries.count),
+      draft.adjointInputs.dropFirst(adjointCarries.count)
+    )
+    let fixed = [draft.inputs[0]] + carried + draft.accumulators
+    let saved = loop.carryRange.map(input) + draft.saveSet(in: graph)
+    var known: [(value: ValueID, origin: Origin)] = fixed.map { ($0, .always) }
+    known += saved.map { ($0, .saved) }
+    known += loop.stackedInputRange.map { (input($0), .stackedInput($0)) }
+    known += zip(adjointOutputs, stacked).map { ($1, .adjoint($0)) }
+    known += loop.invariantRange.map { (input($0), .invariant($0)) }
+    return known
   }
 }

@@ -88,8 +88,13 @@ private struct TaskProgram {
 
   // MARK: Value
 
-  /// The outer loss of one task.
-  func value() -> Graph {
+  /// Whether theta_T leaves the program; see `metaGradient`.
+  private var givesFinalParameters: Bool {
+    problem.initialParameters == .input && problem.tasks == nil
+  }
+
+  /// The outer loss of one task, and on demand theta_T.
+  func value(givingFinalParameters: Bool = false) -> Graph {
     let builder = GraphBuilder(name: "task")
     var rest = inputs.map { builder.input($0.name, $0.type) }
     func take(_ count: Int) -> [ValueID] {
@@ -106,6 +111,11 @@ private struct TaskProgram {
     let outerLoss = problem.outerLoss.withSavePolicy(options.lossSavePolicy)
     let arguments = last.prefix(theta.count) + meta + [losses] + outerData
     builder.output("loss", builder.inline(outerLoss, Array(arguments))[0])
+    if givingFinalParameters {
+      for (leaf, value) in zip(problem.theta, last) {
+        builder.output("final.\(leaf.name.drop { $0 != "." }.dropFirst())", value)
+      }
+    }
     return builder.graph
   }
 
@@ -163,8 +173,10 @@ private struct TaskProgram {
     let arguments = inputs.map { builder.input($0.name, $0.type) }
     let first = problem.initialParameters == .input ? problem.theta.count : 0
     let seed = builder.constant(1, .scalar(problem.dtype))
+    let value = value(givingFinalParameters: givesFinalParameters)
     let (outputs, adjoints) = try options.differentiator.appendVJP(
-      value(), arguments: arguments, outputAdjoints: [seed],
+      value, arguments: arguments,
+      outputAdjoints: [seed] + Array(repeating: nil, count: value.outputs.count - 1),
       wrt: problem.meta.indices.map { first + $0 }, into: builder)
     builder.output("loss", outputs[0])
     for (index, adjoint) in adjoints.enumerated() {
@@ -175,6 +187,9 @@ private struct TaskProgram {
           builder.constant(0, problem.meta[index].type)
         }
       builder.output(problem.gradientNames[index], value)
+    }
+    for (name, output) in zip(value.outputNames, outputs).dropFirst() {
+      builder.output(name, output)
     }
     return builder.graph
   }

@@ -18,7 +18,7 @@ extension Elaborator {
     let x = try tensor(call["x"])
     guard x.dtype.isFloat || x.dtype == .i32 && [.sum, .max].contains(builtin) else {
       throw fail(
-        .contextNotDifferentiable(call["x"].value.kind), at: call["x"].expression.span,
+        .floatsNeeded(call["x"].value.kind), at: call["x"].expression.span,
         operands: [call["x"]], help: "float(...) converts")
     }
     switch builtin {

@@ -50,7 +50,7 @@ extension Elaborator {
     let (parameters, metas) = declareTrees()
     let innerData = declareData(declarations.inner?.data ?? [], isOuter: false)
     let outerData = declareData(declarations.outer?.data ?? [], isOuter: true)
-    reportSharedNames(innerData, outerData)
+    checkInputNames([parameters].compactMap { $0 } + metas, innerData + outerData)
     let steps = declarations.inner.flatMap { inner in
       attempt { try positive(inner.steps, "the number of inner steps") }
     }
@@ -90,25 +90,6 @@ extension Elaborator {
 
   private func batchSize(_ name: Name) -> Int? {
     attempt { try positive(Expression(.name(name.text), at: name.span), "the number of tasks") }
-  }
-
-  /// Inner and outer data are different arrays of one library call, so their names must differ.
-  private func reportSharedNames(_ inner: [DeclaredData], _ outer: [DeclaredData]) {
-    var places: [String: Span] = [:]
-    for data in inner + outer {
-      let name = data.name
-      if let previous = places[name.text] {
-        let note = DiagnosticNote("\(name.text) was declared here before", at: previous)
-        _ = fail(.declarationRepeated(name.text), at: name.span, notes: [note])
-      }
-      places[name.text] = name.span
-    }
-    for data in inner + outer {
-      if let tree = trees[data.name.text] {
-        let note = DiagnosticNote("\(tree.name) was declared here before", at: tree.declaration)
-        _ = fail(.declarationRepeated(tree.name), at: data.name.span, notes: [note])
-      }
-    }
   }
 
   private func initialParameters(_ metas: [DeclaredTree]) -> InitialParameters {

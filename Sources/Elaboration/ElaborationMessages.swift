@@ -16,7 +16,6 @@ enum ElaborationMessage: DiagnosticMessage {
   case axisOutOfRange(Int, rank: Int)
   case broadcast(op: String, lhs: String, rhs: String)
   case conditionNeeded(found: String)
-  case contextNotDifferentiable(String)
   case declarationMissing(String)
   case declarationRepeated(String)
   case dimensionNotPositive(String, Int)
@@ -25,6 +24,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case elementTypeUnknown(String)
   case elementTypes(op: String, lhs: String, rhs: String)
   case fieldUnknown(String, of: String)
+  case floatsNeeded(String)
   case functionUnknown(String)
   case initializerArguments(String, expected: String, found: Int)
   case initializerUnknown(String)
@@ -44,12 +44,14 @@ enum ElaborationMessage: DiagnosticMessage {
   case reshape(from: String, to: String)
   case returnMissing(String)
   case returnMisplaced
+  case sameIdentifier(String, String, String)
   case shape(what: String, expected: String, found: String)
   case subscripts(count: Int, shape: String)
   case treeMismatch(String)
   case tuple(expected: Int, found: String)
   case unused(String)
   case wholeNumberNeeded(String, found: String)
+  case wordOfC(String)
 
   var id: String {
     switch self {
@@ -62,7 +64,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .axisOutOfRange: "shape.axis"
     case .broadcast: "shape.broadcast"
     case .conditionNeeded: "type.condition"
-    case .contextNotDifferentiable: "type.float"
     case .declarationMissing: "declaration.missing"
     case .declarationRepeated: "declaration.repeated"
     case .dimensionNotPositive: "dimension.positive"
@@ -71,6 +72,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .elementTypeUnknown: "type.unknown"
     case .elementTypes: "type.mixed"
     case .fieldUnknown: "name.field"
+    case .floatsNeeded: "type.float"
     case .functionUnknown: "name.function"
     case .initializerArguments: "declaration.initializer"
     case .initializerUnknown: "name.initializer"
@@ -90,12 +92,14 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape: "shape.reshape"
     case .returnMissing: "call.return"
     case .returnMisplaced: "call.return"
+    case .sameIdentifier: "declaration.name"
     case .shape: "shape.mismatch"
     case .subscripts: "shape.subscripts"
     case .treeMismatch: "type.tree"
     case .tuple: "type.tuple"
     case .unused: "unused"
     case .wholeNumberNeeded: "type.whole"
+    case .wordOfC: "declaration.name"
     }
   }
 
@@ -123,7 +127,6 @@ enum ElaborationMessage: DiagnosticMessage {
       "there is no axis \(axis), the array has \(rank) ax\(rank == 1 ? "is" : "es")"
     case .broadcast(let op, let lhs, let rhs): "\(op) needs shapes that match, got \(lhs) and \(rhs)"
     case .conditionNeeded(let found): "expected a condition such as x > 0, found \(found)"
-    case .contextNotDifferentiable(let found): "expected an array of floats, found \(found)"
     case .declarationMissing(let what): "the spec has no \(what)"
     case .declarationRepeated(let name): "\(name) is declared twice"
     case .dimensionNotPositive(let name, let value):
@@ -134,6 +137,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .elementTypes(let op, let lhs, let rhs):
       "\(op) needs arrays of one element type, got \(lhs) and \(rhs)"
     case .fieldUnknown(let name, let tree): "\(tree) has no field called \(name)"
+    case .floatsNeeded(let found): "expected an array of floats, found \(found)"
     case .functionUnknown(let name): "there is no function called \(name)"
     case .initializerArguments(let name, let expected, let found):
       "\(name) takes \(expected), got \(found)"
@@ -159,12 +163,15 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape(let from, let to): "an array \(from) cannot be reshaped to \(to)"
     case .returnMissing(let name): "\(name) ends without a 'return'"
     case .returnMisplaced: "'return' must be the last statement of a function"
+    case .sameIdentifier(let first, let second, let identifier):
+      "\(first) and \(second) would both be called \(identifier) in the generated C"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
     case .subscripts(let count, let shape): "\(count) subscripts are too many for the shape \(shape)"
     case .treeMismatch(let difference): difference
     case .tuple(let expected, let found): "expected a tuple of \(expected), found \(found)"
     case .unused(let name): "\(name) is never used"
     case .wholeNumberNeeded(let what, let found): "\(what) must be a whole number, got \(found)"
+    case .wordOfC(let name): "\(name) is a word of C and cannot be the name of an input"
     }
   }
 }

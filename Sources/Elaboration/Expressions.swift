@@ -141,6 +141,7 @@ extension Elaborator {
   func tensor(_ operand: Operand, dtype: DType? = nil) throws -> Tensor {
     switch operand.value {
     case .tensor(let tensor): return tensor
+    case .poison: throw Reported()
     case .integer(let value):
       return emitter.constant(Double(value), .scalar(dtype ?? floatType))
     case .real(let value) where dtype != .i32:
@@ -162,7 +163,7 @@ extension Elaborator {
     let result = try tensor(operand)
     guard result.dtype.isFloat else {
       throw fail(
-        .contextNotDifferentiable(operand.value.kind), at: operand.expression.span,
+        .floatsNeeded(operand.value.kind), at: operand.expression.span,
         operands: [operand], help: "float(...) converts")
     }
     return result

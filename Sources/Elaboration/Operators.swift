@@ -144,7 +144,7 @@ extension Elaborator {
     if let function = op.function {
       if op == .divide, !a.dtype.isFloat {
         throw fail(
-          .contextNotDifferentiable(lhs.value.kind), at: place, operands: [lhs, rhs],
+          .floatsNeeded(lhs.value.kind), at: place, operands: [lhs, rhs],
           help: "float(...) converts")
       }
       return emitter.binary(function, a, b)

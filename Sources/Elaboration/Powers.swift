@@ -25,7 +25,7 @@ extension Elaborator {
     let (a, b) = try unified("'**'", at: place, lhs, exponent)
     guard a.dtype.isFloat else {
       throw fail(
-        .contextNotDifferentiable(lhs.value.kind), at: place, operands: [lhs, rhs],
+        .floatsNeeded(lhs.value.kind), at: place, operands: [lhs, rhs],
         help: "float(...) converts")
     }
     return emitter.binary(.power, a, b)

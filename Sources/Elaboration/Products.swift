@@ -55,21 +55,33 @@ extension Elaborator {
     return emitter.broadcast(x, to: batch.suffix(own) + x.shape.suffix(2))
   }
 
-  /// If a sibling of the right operand would fit, the product with it.
+  /// If another name beside the right operand's would fit, the product with it.
   private func replacement(
     for rhs: Operand, innerSize: Int, times lhs: Operand, _ place: Span
   ) -> String? {
-    guard case .field(let base, let name) = rhs.expression.kind,
-      case .tree(let tree)? = value(ofPath: base)
-    else { return nil }
-    let fitting = tree.fields.first { field in
-      guard case .tensor(let tensor) = field.value, field.name != name.text else { return false }
-      return tensor.shape.count == 2 && tensor.shape[0] == innerSize
+    let candidates: [(text: String, value: Value)]
+    switch rhs.expression.kind {
+    case .field(let base, let name):
+      guard case .tree(let tree)? = value(ofPath: base) else { return nil }
+      candidates = tree.fields.filter { $0.name != name.text }.map {
+        ("\(base.span.text).\($0.name)", $0.value)
+      }
+    case .name(let name):
+      candidates = scope.visibleNames.subtracting([name]).sorted().compactMap { other in
+        scope.lookup(other).map { (other, $0.value) }
+      }
+    default: return nil
+    }
+    let fitting = candidates.first { candidate in
+      guard case .tensor(let tensor) = candidate.value, candidate.text != lhs.expression.span.text
+      else { return false }
+      return tensor.dtype.isFloat && tensor.shape.count == 2 && tensor.shape[0] == innerSize
     }
     guard let fitting else { return nil }
-    let path = "\(base.span.text).\(fitting.name)"
-    return "\(path) has shape \(fitting.value.spelling); did you mean "
-      + "\(lhs.expression.span.text) @ \(path)?"
+    let left = lhs.expression.span.text
+    let product =
+      place.text == "@" ? "\(left) @ \(fitting.text)" : "\(place.text)(\(left), \(fitting.text))"
+    return "\(fitting.text) has shape \(fitting.value.spelling); did you mean \(product)?"
   }
 }
 

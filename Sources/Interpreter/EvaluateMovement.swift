@@ -86,7 +86,8 @@ extension Evaluator {
     for (position, number) in indices.elements.enumerated() {
       let index = try checked(number, rows: rows, provenance)
       for offset in 0..<size {
-        let sum = result.elements[index * size + offset] + updates.elements[position * size + offset]
+        let update = updates.elements[position * size + offset]
+        let sum = result.elements[index * size + offset] + update
         result.elements[index * size + offset] = precision.rounded(sum)
       }
     }

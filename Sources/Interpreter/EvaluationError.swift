@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What can go wrong when a well-formed graph is evaluated: wrong inputs, an index outside its table,
-// or a `gradient` op where nobody said how to expand it. Everything else is a compiler bug.
+// What can go wrong when a well-formed graph is evaluated: wrong inputs, an index outside its
+// table, or a `gradient` op where nobody said how to expand it. All else is a compiler bug.
 
 package import TensorIR
 

@@ -9,7 +9,7 @@ package import TensorIR
 package struct Evaluator: Sendable {
   /// Turns a `gradient` op into a graph from its operands to its results. Differentiation supplies
   /// one; the interpreter itself knows nothing about derivatives.
-  package typealias GradientExpansion = @Sendable (GradientOp) -> Graph
+  package typealias GradientExpansion = @Sendable (GradientOp) throws -> Graph
 
   package let precision: Precision
   private let expandGradient: GradientExpansion?

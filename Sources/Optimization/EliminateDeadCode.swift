@@ -21,7 +21,8 @@ extension Pass {
     run: { graph in
       let root = Region(graph, parent: nil)
       Liveness.spread(from: root)
-      return root.rebuilt(inputs: Array(graph.inputs.indices), outputs: Array(graph.outputs.indices))
+      return root.rebuilt(
+        inputs: Array(graph.inputs.indices), outputs: Array(graph.outputs.indices))
     })
 }
 
@@ -115,8 +116,9 @@ private struct Liveness {
       return mark(node.operands[position], in: parent.region)
     }
     if position == 0 { return }  // The iteration index has no operand.
-    mark(node.operands[position - 1], in: parent.region)
-    if loop.carryRange.contains(position - 1) { mark(region.graph.outputs[position - 1], in: region) }
+    let operand = position - 1
+    mark(node.operands[operand], in: parent.region)
+    if loop.carryRange.contains(operand) { mark(region.graph.outputs[operand], in: region) }
   }
 }
 

@@ -9,15 +9,16 @@
 //     %3 = contract{[0, 1] [0, 2] to [1, 2]} %0, %1 : f32[4, 5]
 //
 // Equal means: as real numbers, and where the original is finite so is the result, up to rounding
-// in the last place and away from the ends of the float range. Signs of zeros are not kept. What could hide a NaN or an infinity is left
-// alone: `0 * x`, `x - x`, `x / x` stay as they are (symbolic zeros never become arrays, so little
-// is lost). Functions of libm are not folded, since the kernels' value is not ours to decide.
+// in the last place and away from the ends of the float range. Signs of zeros are not kept. What
+// could hide a NaN or an infinity is left alone: `0 * x`, `x - x`, `x / x` stay as they are
+// (symbolic zeros never become arrays, so little is lost). Functions of libm are not folded, since
+// the kernels' value is not ours to decide.
 //
 // The rules are in `SimplifyElementwise.swift`, `SimplifyMovement.swift`, `SimplifyReduction.swift`
-// and `SimplifyContraction.swift`. A rule looks only at the operands' definitions, which are already
-// simplified, and builds its result through `make`, which simplifies again: so one walk over the
-// graph suffices, but for the rules that ask whether a value is read only once. Those see a better
-// answer in the next round; rounds go on until nothing changes.
+// and `SimplifyContraction.swift`. A rule looks only at the definitions of the operands, which are
+// already simplified, and builds its result through `make`, which simplifies again: so one walk
+// over the graph suffices, but for the rules that ask whether a value is read only once. Those see
+// a better answer in the next round; rounds go on until nothing changes.
 
 import TensorIR
 

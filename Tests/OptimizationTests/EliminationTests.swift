@@ -81,7 +81,8 @@ struct EliminationTests {
       input %0 "x": f64[3]
       input %1 "y": f64[5, 2]
       input %2 "z": f64[2]
-      %3, %4, %5 = loop{"steps" trips 5 carries 1 stacked 1 save carries} %0, %1, %2 : f64[3], f64[5, 2], f64[5]
+      %3, %4, %5 = loop{"steps" trips 5 carries 1 stacked 1 save carries} %0, %1, %2\
+        : f64[3], f64[5, 2], f64[5]
         body "step" {
           input %0 "index": i32[]
           input %1 "x": f64[3]

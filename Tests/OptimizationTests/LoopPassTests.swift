@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The passes that rewrite loops (`SimplifyLoops`, `HoistLoopInvariants`, `InlineSingleTripLoops`), one
-// example for each thing they do, as IR text before and after.
+// The passes that rewrite loops (`SimplifyLoops`, `HoistLoopInvariants`, `InlineSingleTripLoops`),
+// one example for each thing they do, as IR text before and after.
 
 import Optimization
 import Testing
@@ -15,7 +15,8 @@ struct LoopPassTests {
       input %1 "s": f64[]
       %2 = constant{0.5 f64[]} : f64[]
       %3 = broadcast{shape [5, 3] axes []} %1 : f64[5, 3]
-      %4, %5, %6, %7 = loop{"steps" trips 5 carries 2 stacked 1 save carries} %0, %0, %3, %2 : f64[3], f64[3], f64[5, 3], f64[5, 3]
+      %4, %5, %6, %7 = loop{"steps" trips 5 carries 2 stacked 1 save carries} %0, %0, %3, %2\
+        : f64[3], f64[3], f64[5, 3], f64[5, 3]
         body "step" {
           input %0 "index": i32[]
           input %1 "x": f64[3]
@@ -38,7 +39,8 @@ struct LoopPassTests {
     """, into: """
       input %0 "x": f64[3]
       input %1 "s": f64[]
-      %2, %3 = loop{"steps" trips 5 carries 1 stacked 0 save carries} %0, %0, %1 : f64[3], f64[5, 3]
+      %2, %3 = loop{"steps" trips 5 carries 1 stacked 0 save carries} %0, %0, %1\
+        : f64[3], f64[5, 3]
         body "step" {
           input %0 "index": i32[]
           input %1 "x": f64[3]
@@ -67,7 +69,8 @@ struct LoopPassTests {
     try expect(.simplifyLoops, turns: """
       input %0 "x": f64[3]
       input %1 "y": f64[5]
-      %2, %3, %4, %5 = loop{"steps" trips 5 carries 2 stacked 2 save carries} %0, %0, %1, %1 : f64[3], f64[3], f64[5], f64[5]
+      %2, %3, %4, %5 = loop{"steps" trips 5 carries 2 stacked 2 save carries} %0, %0, %1, %1\
+        : f64[3], f64[3], f64[5], f64[5]
         body "step" {
           input %0 "index": i32[]
           input %1 "a": f64[3]

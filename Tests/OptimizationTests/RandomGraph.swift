@@ -39,7 +39,9 @@ struct RandomProgram {
       let shape = index == 0 ? [] : randomShape(&generator)
       let type = TensorType(shape, .f64)
       pool.add(builder.input("input\(index)", type), bound: 1, isExact: true)
-      let elements = (0..<type.elementCount).map { _ in Double.random(in: -1...1, using: &generator) }
+      let elements = (0..<type.elementCount).map { _ in
+        Double.random(in: -1...1, using: &generator)
+      }
       inputs.append(NumericArray(type, elements))
     }
     var growth = Growth(builder: builder, pool: pool, generator: generator, depth: 0)
@@ -192,7 +194,8 @@ struct Growth {
     case .maximum: return entry(builder.maximum(x.value, y.value), max(x.bound, y.bound))
     case .minimum: return entry(builder.minimum(x.value, y.value), max(x.bound, y.bound))
     case .divide:
-      let divisor = chance(0.3) ? builder.constant(choose([4.0, -1, 3]), like: x.value) : positive(y)
+      let number = choose([4.0, -1, 3])
+      let divisor = chance(0.3) ? builder.constant(number, like: x.value) : positive(y)
       return entry(builder.divide(x.value, divisor), x.bound * 2)
     case .power:
       let exponent = builder.constant(choose([0.0, 1, 2, 3, -1]), like: x.value)
@@ -278,7 +281,8 @@ struct Growth {
       }
     }
     let labels = ContractionLabels(lhs: lhs, rhs: rhs, output: output.shuffled(using: &generator))
-    guard let types = try? Op.contract(labels).resultTypes([x, y].map { builder.type(of: $0.value) }),
+    let operandTypes = [builder.type(of: x.value), builder.type(of: y.value)]
+    guard let types = try? Op.contract(labels).resultTypes(operandTypes),
       types[0].elementCount <= 200
     else { return x }
     let value = builder.contract(x.value, y.value, labels)

@@ -6,7 +6,7 @@ import Optimization
 import TensorIR
 import Testing
 
-/// Checks that `pass` turns one graph into another, both given as the lines inside `graph "..." {}`.
+/// Checks that `pass` turns one graph into another, both given as lines inside `graph "..." {}`.
 func expect(
   _ pass: Pass, turns before: String, into after: String,
   sourceLocation: SourceLocation = #_sourceLocation

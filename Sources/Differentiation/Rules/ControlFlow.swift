@@ -10,7 +10,12 @@ import TensorIR
 func loopRule(_ loop: Loop) -> DerivativeRule {
   .structured(
     StructuredRule(
-      jvp: { scope, tangents in try emitLoopJVP(loop, scope, tangents) },
+      jvp: { scope, tangents in
+        let combined = try LoopJVP(
+          loop, hasTangent: tangents.map { $0 != nil }, differentiator: scope.differentiator)
+        return combined.emit(
+          operands: scope.operands, tangents: tangents, builder: scope.builder)
+      },
       vjp: { scope, flow in
         let (builder, operands) = (scope.builder, scope.operands)
         let loops = try LoopVJP(loop, flow: flow, differentiator: scope.differentiator)

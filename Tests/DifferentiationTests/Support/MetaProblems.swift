@@ -32,17 +32,17 @@ private func function(
 // MARK: MAML
 
 /// MAML: the start of a 1-4-1 perceptron is learned; `steps` steps of gradient descent on two
-/// tasks.
+/// tasks, with new points at each step.
 func mamlCase(steps: Int) -> MetaCase {
   let (points, hidden, tasks) = (3, 4, 2)
   let shapes = [("w1", f64(1, hidden)), ("b1", f64(hidden)), ("w2", f64(hidden, 1))]
   let theta = shapes.map { leaf("theta.\($0.0)", $0.1) }
   let meta = shapes.map { leaf("eta.\($0.0)", $0.1) }
-  func data(_ name: String) -> DataLeaf {
-    DataLeaf(leaf: leaf(name, f64(points, 1)), isStreamed: false, isBatched: true)
+  func data(_ name: String, isStreamed: Bool = false) -> DataLeaf {
+    DataLeaf(leaf: leaf(name, f64(points, 1)), isStreamed: isStreamed, isBatched: true)
   }
   let (innerData, outerData) = (
-    [data("x_support"), data("y_support")], [data("x_query"), data("y_query")]
+    [data("x_support", isStreamed: true), data("y_support")], [data("x_query"), data("y_query")]
   )
   let losses = leaf("inner_losses", f64(steps))
   func loss(_ b: GraphBuilder, _ p: ArraySlice<ValueID>, _ x: ValueID, _ y: ValueID) -> ValueID {
@@ -70,7 +70,8 @@ func mamlCase(steps: Int) -> MetaCase {
       [loss($0, $1[..<3], $1[7], $1[8])]
     })
   var source = RandomSource(seed: 21)
-  let types = meta.map(\.type) + Array(repeating: f64(tasks, points, 1), count: 4)
+  let plain = f64(tasks, points, 1)
+  let types = meta.map(\.type) + [f64(tasks, steps, points, 1), plain, plain, plain]
   return MetaCase(problem: problem, inputs: types.map { source.array($0) })
 }
 

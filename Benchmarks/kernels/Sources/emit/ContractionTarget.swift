@@ -1,0 +1,1 @@
+../../../../Sources/CEmission/ContractionTarget.swift

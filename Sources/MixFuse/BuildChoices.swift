@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The choices of a build under the names that the command line uses, so that a program that only
+// calls the compiler need not import the stages that act on them.
+
+package import Differentiation
+import TensorIR
+
+/// The float type that a library computes in.
+package enum FloatType: String, CaseIterable, Sendable {
+  case f32, f64
+
+  /// The type in the IR.
+  var dtype: DType {
+    switch self {
+    case .f32: .f32
+    case .f64: .f64
+    }
+  }
+}
+
+/// How the meta-gradient is derived.
+package typealias Derivation = DerivationOptions.Derivation
+/// What loops inside the losses keep for their backward runs.
+package typealias Rematerialization = DerivationOptions.Rematerialization
+/// What the loop over inner steps keeps besides its carries.
+package typealias InnerGradients = DerivationOptions.InnerGradients
+/// The three switches together.
+package typealias DerivationOptions = Differentiation.DerivationOptions
+
+extension BuildOptions {
+  /// All choices at once.
+  package init(
+    dims: [String: Int], floatType: FloatType, derivation: DerivationOptions, targetCPU: String?
+  ) {
+    self.init()
+    self.dims = dims
+    self.dtype = floatType.dtype
+    self.derivation = derivation
+    self.targetCPU = targetCPU
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a command says and returns when it ends with an error: one place that knows every kind of
+// error, so that all commands speak alike. Exit codes: 1 the user's mistake, 2 not supported yet,
+// 3 a bug of the compiler.
+
+package import Diagnostics
+import MixFuseRuntime
+
+/// The last words of a command that failed.
+package struct FailureReport: Sendable {
+  /// What goes to standard error; ends with a line break.
+  package let text: String
+  /// What the process returns.
+  package let exitCode: Int32
+
+  /// Describes any error that the compiler, the runtime or the trainer throws.
+  ///
+  /// An error of no known kind is a bug of the compiler.
+  package init(_ error: any Error) {
+    switch error {
+    case let failure as CompilationFailure:
+      self.init(failure.diagnostics.rendered(), failure.diagnostics.exitCode)
+    case let error as RuntimeError:
+      self.init("error: \(error) [\(error.id)]\n", DiagnosticCategory.userError.exitCode)
+    case let message as any DiagnosticMessage:
+      self.init(Diagnostic(message, at: nil).rendered(), message.category.exitCode)
+    default:
+      self.init("error: \(error) [internal]\n", DiagnosticCategory.compilerBug.exitCode)
+    }
+  }
+
+  private init(_ text: String, _ exitCode: Int32) {
+    let isBug = exitCode == DiagnosticCategory.compilerBug.exitCode
+    self.text = isBug ? text + Self.request : text
+    self.exitCode = exitCode
+  }
+
+  private static let request =
+    "note: this is a bug of the compiler, not of the spec\n"
+    + "help: please report it with the spec and the output of 'mixfuse dump SPEC --stage c'\n"
+}
+
+extension Compilation {
+  /// The warnings found so far, ready to be printed; empty if there are none.
+  package var warningText: String { diagnostics.diagnostics.isEmpty ? "" : diagnostics.rendered() }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `mixfuse dump`: look into the compiler between two stages.
+
+import ArgumentParser
+import MixFuse
+
+extension DumpStage: ExpressibleByArgument {}
+
+struct DumpCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dump",
+    abstract: "Print a spec at a stage of its compilation.",
+    discussion: """
+      Passes, in order: \(Compilation.passNames.joined(separator: ", ")).
+
+        mixfuse dump Examples/mnist1d_lr.mix --stage ir
+        mixfuse dump Examples/mnist1d_lr.mix --stage meta-gradient --after-pass simplify-algebra
+        mixfuse dump Examples/mnist1d_lr.mix --stage c --entry inner_gradient
+      """)
+
+  @OptionGroup var flags: BuildFlags
+
+  @Option(help: "The stage.")
+  var stage: DumpStage
+
+  @Option(
+    help: ArgumentHelp(
+      "One entry point: \(Compilation.entryNames.joined(separator: ", ")).", valueName: "name"))
+  var entry: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Stop after this pass (its last run); for gradient and meta-gradient.", valueName: "name"))
+  var afterPass: String?
+
+  mutating func run() throws {
+    let compilation = flags.compilation
+    print(try compilation.dump(stage, entry: entry, afterPass: afterPass), terminator: "")
+    printError(compilation.warningText)
+  }
+}

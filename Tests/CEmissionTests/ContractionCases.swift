@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Contractions to test kernels with: the shapes that models have, and random ones with random
+// memory layouts. Operands hold small whole numbers, so every correct kernel gives exactly the
+// sums of the reference, whatever its order of additions.
+
+import CEmission
+
+/// A contraction and the sizes of its arrays.
+struct ContractionCase: CustomStringConvertible {
+  var shape: ContractionShape
+  var description: String
+
+  /// Loops in the order of the reference's nest.
+  private var loops: [[ContractionDimension]] {
+    [shape.batch, shape.rows, shape.columns, shape.inner]
+  }
+
+  /// Elements from the first to the last that an array holds.
+  func count(_ stride: (ContractionDimension) -> Int) -> Int {
+    loops.joined().reduce(1) { $0 + ($1.extent - 1) * stride($1) }
+  }
+
+  /// Calls `body` with the offsets in A, B and C of every term of every sum.
+  func forEachTerm(_ body: (Int, Int, Int) -> Void) {
+    visit(Array(loops.joined())[...], 0, 0, 0, body)
+  }
+
+  private func visit(
+    _ loops: ArraySlice<ContractionDimension>, _ a: Int, _ b: Int, _ c: Int,
+    _ body: (Int, Int, Int) -> Void
+  ) {
+    guard let loop = loops.first else { return body(a, b, c) }
+    for i in 0..<loop.extent {
+      visit(
+        loops.dropFirst(), a + i * loop.strideA, b + i * loop.strideB, c + i * loop.strideC, body)
+    }
+  }
+}
+
+extension ContractionCase {
+  /// Row-major products; `n` or `t` says which operand is transposed, `lane` puts the batch
+  /// innermost in all arrays.
+  static func product(
+    _ layout: String, _ m: Int, _ n: Int, _ k: Int, batch: Int = 1, accumulates: Bool,
+    element: ContractionElement
+  ) -> ContractionCase {
+    let lanes = layout == "lane" ? batch : 1
+    let left = layout == "tn" ? (row: 1, inner: m) : (row: k, inner: 1)
+    let right = layout == "nt" ? (column: k, inner: 1) : (column: 1, inner: n)
+    let tasks =
+      lanes > 1
+      ? ContractionDimension(extent: batch, strideA: 1, strideB: 1, strideC: 1)
+      : ContractionDimension(extent: batch, strideA: m * k, strideB: k * n, strideC: m * n)
+    let shape = ContractionShape(
+      batch: [tasks],
+      rows: [.init(extent: m, strideA: left.row * lanes, strideB: 0, strideC: n * lanes)],
+      columns: [.init(extent: n, strideA: 0, strideB: right.column * lanes, strideC: lanes)],
+      inner: [.init(extent: k, strideA: left.inner * lanes, strideB: right.inner * lanes, strideC: 0)],
+      accumulates: accumulates, element: element)
+    return ContractionCase(
+      shape: shape, description: "\(layout) \(m) \(n) \(k) x\(batch)\(accumulates ? " +=" : "")")
+  }
+
+  /// The products that small and large models ask for, and awkward sizes between.
+  static func products(_ element: ContractionElement) -> [ContractionCase] {
+    let sizes: [(String, Int, Int, Int, Int)] = [
+      ("nn", 10, 40, 40, 1), ("nn", 50, 50, 40, 1), ("nn", 10, 40, 1, 1), ("nn", 10, 1, 40, 1),
+      ("nn", 1, 40, 10, 1), ("nn", 1, 1, 40, 1), ("nn", 1, 1, 1, 1), ("nn", 7, 13, 11, 1),
+      ("nn", 31, 37, 41, 3), ("nn", 1, 97, 3, 1), ("nn", 97, 101, 103, 1), ("nn", 5, 3, 200, 2),
+      ("nn", 70, 300, 290, 1), ("nn", 3, 700, 300, 1), ("nn", 33, 512, 512, 1),
+      ("nt", 10, 40, 40, 1), ("nt", 3, 50, 40, 1), ("nt", 5, 6, 300, 1), ("nt", 31, 37, 41, 2),
+      ("nt", 9, 7, 5, 1), ("nt", 1, 19, 23, 1), ("nt", 90, 70, 500, 1), ("nt", 4, 3, 1, 1),
+      ("tn", 40, 40, 10, 1), ("tn", 13, 11, 7, 3), ("tn", 150, 130, 420, 1), ("tn", 64, 128, 512, 1),
+      ("lane", 10, 40, 40, 16), ("lane", 3, 5, 7, 25), ("lane", 1, 40, 10, 32),
+      ("lane", 10, 1, 40, 7), ("lane", 4, 4, 1, 40),
+    ]
+    return sizes.enumerated().map { number, size in
+      product(
+        size.0, size.1, size.2, size.3, batch: size.4, accumulates: number % 3 == 1,
+        element: element)
+    }
+  }
+}
+
+extension ContractionCase {
+  /// A contraction with up to two loops of each kind and random memory orders.
+  static func random(
+    _ element: ContractionElement, using source: inout SplitMix
+  ) -> ContractionCase {
+    let choices = [2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 24, 31, 33, 40]
+    func extents(_ limit: Int) -> [Int] {
+      (0..<source.next(below: limit + 1)).map { _ in choices[source.next(below: choices.count)] }
+    }
+    var groups = [extents(2), extents(2), extents(2), extents(2)]
+    // The reference takes a step per term: keep their number moderate.
+    while groups.joined().reduce(1, *) > 200_000 {
+      let group = source.next(below: 4)
+      if !groups[group].isEmpty { groups[group].removeLast() }
+    }
+    var dimensions = groups.map { $0.map { ContractionDimension(extent: $0, strideA: 0, strideB: 0, strideC: 0) } }
+    assign(\.strideA, in: [0, 1, 3], of: &dimensions, using: &source)
+    assign(\.strideB, in: [0, 2, 3], of: &dimensions, using: &source)
+    assign(\.strideC, in: [0, 1, 2], of: &dimensions, using: &source)
+    let shape = ContractionShape(
+      batch: dimensions[0], rows: dimensions[1], columns: dimensions[2], inner: dimensions[3],
+      accumulates: source.next(below: 2) == 0, element: element)
+    return ContractionCase(shape: shape, description: "\(shape)")
+  }
+
+  /// Gives one array strides: its loops in random order, now and then with a gap.
+  private static func assign(
+    _ stride: WritableKeyPath<ContractionDimension, Int>, in groups: [Int],
+    of dimensions: inout [[ContractionDimension]], using source: inout SplitMix
+  ) {
+    var places = groups.flatMap { group in dimensions[group].indices.map { (group, $0) } }
+    var next = source.next(below: 8) == 0 ? 2 : 1
+    while !places.isEmpty {
+      // Mostly the given order, innermost last, as in real arrays.
+      let pick = source.next(below: 3) == 0 ? source.next(below: places.count) : places.count - 1
+      let (group, index) = places.remove(at: pick)
+      dimensions[group][index][keyPath: stride] = next
+      next *= dimensions[group][index].extent
+      if source.next(below: 6) == 0 { next += 3 }
+    }
+  }
+}
+
+/// A small deterministic source of random numbers (Steele, Lea and Flood, 2014).
+struct SplitMix {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  /// The next 64 random bits.
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// A number in `0 ..< bound`.
+  mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
+}

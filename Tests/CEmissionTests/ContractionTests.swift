@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs emitted contraction kernels and compares them with plain loops: exact sums, nothing read
+// or written outside the arrays, the same bits however the work is split. All vector widths are
+// tested on every machine; the compiler splits vectors that are wider than the registers.
+
+import CEmission
+import Foundation
+import Testing
+
+@Suite("contraction kernels")
+struct ContractionTests {
+  /// Element types and vector bytes.
+  static let machines: [(ContractionElement, Int)] = ContractionElement.allCases.flatMap {
+    element in [16, 32, 64].map { (element, $0) }
+  }
+
+  @Test("products of common shapes are exact", arguments: machines)
+  func products(_ element: ContractionElement, _ vectorBytes: Int) throws {
+    try check(ContractionCase.products(element), element, vectorBytes)
+  }
+
+  @Test("random loops, strides and memory orders are exact", arguments: machines)
+  func randomShapes(_ element: ContractionElement, _ vectorBytes: Int) throws {
+    var source = SplitMix(seed: 20_260 + UInt64(vectorBytes + element.bytes))
+    let cases = (0..<60).map { _ in ContractionCase.random(element, using: &source) }
+    try check(cases, element, vectorBytes)
+  }
+
+  @Test("the bits do not depend on how units are split")
+  func splits() throws {
+    let sizes = [
+      ("nn", 37, 90, 50), ("nt", 37, 90, 50), ("nn", 1, 500, 300), ("nt", 1, 77, 300),
+      ("nn", 130, 300, 700), ("lane", 10, 7, 30),
+    ]
+    let cases = sizes.map {
+      ContractionCase.product(
+        $0.0, $0.1, $0.2, $0.3, batch: $0.0 == "lane" ? 20 : 1, accumulates: false, element: .f32)
+    }
+    let bench = try KernelBench<Float>(cases, element: .f32, vectorBytes: 32)
+    for number in cases.indices {
+      let units = bench.kernels[number].splitCount
+      let whole = bench.run(number, ranges: [0..<units], whole: false).result
+      let single = bench.run(number, ranges: (0..<units).reversed().map { $0..<$0 + 1 }, whole: false)
+      #expect(single.result.map(\.bitPattern) == whole.map(\.bitPattern), "\(cases[number])")
+    }
+  }
+
+  @Test("each layout gets the kernel that suits it")
+  func strategies() {
+    let expected = [
+      ("nn", 10, 40, 40, 1, "direct"), ("nt", 10, 40, 40, 1, "packed"),
+      ("nt", 1, 256, 256, 1, "dot products"), ("nn", 1, 1, 64, 1, "dot products"),
+      ("nn", 1, 4096, 4096, 1, "direct, streaming"), ("lane", 10, 40, 40, 16, "lanes"),
+      ("nn", 2048, 2048, 2048, 1, "both operands packed"), ("tn", 40, 40, 10, 25, "direct"),
+    ]
+    for (layout, m, n, k, batch, strategy) in expected {
+      let item = ContractionCase.product(
+        layout, m, n, k, batch: batch, accumulates: false, element: .f32)
+      let kernel = emitContraction(item.shape, named: "kernel", for: .init(vectorBytes: 64))
+      #expect(kernel.strategy == strategy, "\(item)")
+      #expect((kernel.scratchBytesPerWorker > 0) == strategy.contains("packed"), "\(item)")
+      #expect(kernel.flops == 2 * m * n * k * batch)
+    }
+  }
+
+  @Test("the same shape gives the same text")
+  func determinism() {
+    let shape = ContractionCase.product("nt", 31, 37, 41, accumulates: true, element: .f64).shape
+    let target = ContractionTarget(vectorBytes: 32)
+    let first = emitContraction(shape, named: "kernel", for: target)
+    let second = emitContraction(shape, named: "kernel", for: target)
+    #expect(first.text == second.text)
+    #expect(first.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+  }
+
+  private func check(
+    _ cases: [ContractionCase], _ element: ContractionElement, _ vectorBytes: Int
+  ) throws {
+    switch element {
+    case .f32: try KernelBench<Float>(cases, element: element, vectorBytes: vectorBytes).check()
+    case .f64: try KernelBench<Double>(cases, element: element, vectorBytes: vectorBytes).check()
+    }
+  }
+}
+
+/// Compiled kernels of some cases, ready to run.
+private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
+  typealias Function = @convention(c) (
+    UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
+    Int64
+  ) -> Void
+
+  let cases: [ContractionCase]
+  let kernels: [ContractionKernel]
+  private let library: CompiledLibrary
+  private let functions: [UnsafeMutableRawPointer]
+
+  init(_ cases: [ContractionCase], element: ContractionElement, vectorBytes: Int) throws {
+    self.cases = cases
+    let target = ContractionTarget(vectorBytes: vectorBytes)
+    kernels = cases.enumerated().map { number, item in
+      emitContraction(item.shape, named: "k\(number)", for: target)
+    }
+    let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
+    let table = cases.indices.map { "void *get_k\($0)(void) { return (void *)k\($0); }" }
+    let text =
+      "#include <stdint.h>\n" + helpers.map(RuntimeHelpers.text(of:)).joined(separator: "\n")
+      + kernels.map(\.text).joined() + table.joined(separator: "\n") + "\n"
+    let library = try CompiledLibrary(
+      text, flags: ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: vectorBytes))
+    self.library = library
+    functions = try cases.indices.map { number in
+      let getter = try library.function(
+        "get_k\(number)", as: (@convention(c) () -> UnsafeMutableRawPointer).self)
+      return getter()
+    }
+  }
+
+  /// Runs every kernel on whole numbers and compares with the reference, gaps of C included.
+  func check() {
+    for number in cases.indices {
+      let units = kernels[number].splitCount
+      let middle = units / 3
+      let found = run(number, ranges: [middle..<units, 0..<middle], whole: true)
+      let isEqual = found.result == found.expected
+      #expect(isEqual, "\(kernels[number].strategy): \(cases[number])")
+    }
+  }
+
+  /// Runs one kernel over `ranges` of units.
+  ///
+  /// - Parameter whole: operands are whole numbers, and the expected result is computed.
+  func run(
+    _ number: Int, ranges: [Range<Int>], whole: Bool
+  ) -> (result: [Real], expected: [Real]) {
+    let item = cases[number]
+    var source = SplitMix(seed: UInt64(number) + 7)
+    let value = { () -> Real in
+      whole ? Real(source.next(below: 9)) - 4 : Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5
+    }
+    let a = GuardedArray<Real>((0..<item.count(\.strideA)).map { _ in value() })
+    let b = GuardedArray<Real>((0..<item.count(\.strideB)).map { _ in value() })
+    let old = (0..<item.count(\.strideC)).map { _ in value() }
+    let c = GuardedArray<Real>(old)
+    let bytes = kernels[number].scratchBytesPerWorker
+    let scratch = GuardedArray<Real>(
+      [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
+    let function = unsafeBitCast(functions[number], to: Function.self)
+    for range in ranges {
+      function(
+        a.start, b.start, c.start, scratch.start, Int64(range.lowerBound), Int64(range.upperBound))
+    }
+    var expected = old
+    if whole {
+      if !item.shape.accumulates { item.forEachTerm { _, _, offset in expected[offset] = 0 } }
+      item.forEachTerm { expected[$2] += a.start[$0] * b.start[$1] }
+    }
+    return (c.elements, expected)
+  }
+}
+
+/// An array that ends where readable memory ends: a kernel that reads or writes past it crashes.
+private final class GuardedArray<Element: BitwiseCopyable> {
+  let start: UnsafeMutablePointer<Element>
+  private let count: Int
+  private let mapping: UnsafeMutableRawPointer
+  private let mappedBytes: Int
+
+  init(_ elements: [Element]) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    count = elements.count
+    let bytes = count * MemoryLayout<Element>.stride
+    let used = (bytes + page - 1) / page * page
+    mappedBytes = used + page
+    guard
+      let mapping = mmap(
+        nil, mappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      mapping != MAP_FAILED
+    else { fatalError("no memory for a test array") }
+    self.mapping = mapping
+    mprotect(mapping + used, page, PROT_NONE)
+    start = (mapping + (used - bytes)).bindMemory(to: Element.self, capacity: count)
+    start.update(from: elements, count: count)
+  }
+
+  deinit { munmap(mapping, mappedBytes) }
+
+  var elements: [Element] { Array(UnsafeBufferPointer(start: start, count: count)) }
+}

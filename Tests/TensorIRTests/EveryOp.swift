@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One graph with every op of the catalogue, for tests of the text form and the verifier.
+
+import TensorIR
+
+/// Uses each op family with non-trivial attributes, two regions and several kinds of provenance.
+func graphWithEveryOp() -> Graph {
+  let builder = GraphBuilder(name: "every \"op\"")
+  let x = builder.input("x", TensorType([2, 3], .f64))
+  let rows = builder.input("rows", TensorType([4], .i32))
+  var values = [x]
+  builder.withProvenance(Provenance(location: "a.mix:1:2", rules: ["vjp of f, in x", "jvp"])) {
+    for function in UnaryFunction.allCases { values.append(builder.unary(function, x)) }
+    for function in BinaryFunction.allCases { values.append(builder.add(.binary(function), x, x)) }
+  }
+  for comparison in Comparison.allCases {
+    let condition = builder.compare(comparison, x, x)
+    values.append(builder.select(condition, x, x))
+  }
+  values.append(builder.convert(builder.convert(x, to: .f32), to: .f64))
+  values.append(builder.stopGradient(x))
+  for number in [0.1, -0.0, .leastNonzeroMagnitude, 1e300, .infinity, -.infinity] {
+    values.append(builder.constant(number, .scalar(.f64)))
+  }
+  builder.withProvenance(Provenance(rules: ["without a \\ place"])) {
+    values.append(builder.convert(builder.iota(axis: 1, shape: [2, 3]), to: .f64))
+    values.append(builder.broadcast(x, to: [2, 4, 3], axes: [0, 2]))
+    values.append(builder.reshape(x, to: [6]))
+    values.append(builder.transpose(x, [1, 0]))
+    values.append(builder.slice(x, starts: [0, 1], shape: [2, 2]))
+    values.append(builder.pad(x, low: [0, 1], high: [2, 0]))
+    values.append(builder.concatenate([x, x], axis: 1))
+    for reduction in Reduction.allCases { values.append(builder.reduce(reduction, x, axes: [1])) }
+  }
+  let gram = ContractionLabels(lhs: [0, 1], rhs: [2, 1], output: [2, 0])
+  values.append(builder.contract(x, x, gram))
+  let taken = builder.gather(x, rows)
+  values += [taken, builder.scatterAdd(rows, taken, rows: 5)]
+  values += builder.append(.loop(exampleLoop()), [x, builder.reshape(x, to: [3, 2])])
+  values += builder.append(.gradient(exampleGradient()), [x])
+  for (index, value) in values.enumerated() { builder.output("y\(index)", value) }
+  return builder.graph
+}
+
+/// Carries a `[2, 3]` array, takes slices `[2]`, has one stacked output.
+private func exampleLoop() -> Loop {
+  let body = GraphBuilder(name: "step")
+  _ = body.input("index", .scalar(.i32))
+  let carry = body.input("carry", TensorType([2, 3], .f64))
+  let slice = body.input("slice", TensorType([2], .f64))
+  body.output("carry", body.add(carry, body.broadcast(slice, to: [2, 3], axes: [0])))
+  body.output("slice", body.negate(slice))
+  return Loop(
+    label: "inner steps", tripCount: 3, carryCount: 1, stackedInputCount: 1, isReversed: true,
+    savePolicy: .carriesAndGradients, body: body.graph)
+}
+
+private func exampleGradient() -> GradientOp {
+  let function = GraphBuilder(name: "loss")
+  let x = function.input("x", TensorType([2, 3], .f64))
+  function.output("loss", function.sum(x, axes: [0, 1]))
+  return GradientOp(function: function.graph, wrt: [0])
+}
