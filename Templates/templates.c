@@ -9,6 +9,60 @@ struct template {
   const unsigned char *text;
 };
 
+static const unsigned char text_mf_add_row_products_f32[] = {
+#embed "runtime/mf_add_row_products_f32.h"
+    , 0};
+static const unsigned char text_mf_add_row_products_f64[] = {
+#embed "runtime/mf_add_row_products_f64.h"
+    , 0};
+static const unsigned char text_mf_add_rows_f32[] = {
+#embed "runtime/mf_add_rows_f32.h"
+    , 0};
+static const unsigned char text_mf_add_rows_f64[] = {
+#embed "runtime/mf_add_rows_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_adjoint_f32[] = {
+#embed "runtime/mf_attention_adjoint_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_adjoint_f64[] = {
+#embed "runtime/mf_attention_adjoint_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_adjoint_tangent_f32[] = {
+#embed "runtime/mf_attention_adjoint_tangent_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_adjoint_tangent_f64[] = {
+#embed "runtime/mf_attention_adjoint_tangent_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_mask_f32[] = {
+#embed "runtime/mf_attention_mask_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_mask_f64[] = {
+#embed "runtime/mf_attention_mask_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_tangent_end_f32[] = {
+#embed "runtime/mf_attention_tangent_end_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_tangent_end_f64[] = {
+#embed "runtime/mf_attention_tangent_end_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_tangent_f32[] = {
+#embed "runtime/mf_attention_tangent_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_tangent_f64[] = {
+#embed "runtime/mf_attention_tangent_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_value_end_f32[] = {
+#embed "runtime/mf_attention_value_end_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_value_end_f64[] = {
+#embed "runtime/mf_attention_value_end_f64.h"
+    , 0};
+static const unsigned char text_mf_attention_value_f32[] = {
+#embed "runtime/mf_attention_value_f32.h"
+    , 0};
+static const unsigned char text_mf_attention_value_f64[] = {
+#embed "runtime/mf_attention_value_f64.h"
+    , 0};
 static const unsigned char text_mf_cos_f32[] = {
 #embed "runtime/mf_cos_f32.h"
     , 0};
@@ -72,6 +126,12 @@ static const unsigned char text_mf_pack_rows_f32[] = {
 static const unsigned char text_mf_pack_rows_f64[] = {
 #embed "runtime/mf_pack_rows_f64.h"
     , 0};
+static const unsigned char text_mf_pack_scaled_f32[] = {
+#embed "runtime/mf_pack_scaled_f32.h"
+    , 0};
+static const unsigned char text_mf_pack_scaled_f64[] = {
+#embed "runtime/mf_pack_scaled_f64.h"
+    , 0};
 static const unsigned char text_mf_pack_transposed_f32x16[] = {
 #embed "runtime/mf_pack_transposed_f32x16.h"
     , 0};
@@ -98,6 +158,12 @@ static const unsigned char text_mf_pow_f32[] = {
     , 0};
 static const unsigned char text_mf_pow_f64[] = {
 #embed "runtime/mf_pow_f64.h"
+    , 0};
+static const unsigned char text_mf_scale_rows_f32[] = {
+#embed "runtime/mf_scale_rows_f32.h"
+    , 0};
+static const unsigned char text_mf_scale_rows_f64[] = {
+#embed "runtime/mf_scale_rows_f64.h"
     , 0};
 static const unsigned char text_mf_sin_f32[] = {
 #embed "runtime/mf_sin_f32.h"
@@ -137,6 +203,24 @@ static const unsigned char text_mixfuse_parallel[] = {
     , 0};
 
 static const struct template templates[] = {
+    {"mf_add_row_products_f32", text_mf_add_row_products_f32},
+    {"mf_add_row_products_f64", text_mf_add_row_products_f64},
+    {"mf_add_rows_f32", text_mf_add_rows_f32},
+    {"mf_add_rows_f64", text_mf_add_rows_f64},
+    {"mf_attention_adjoint_f32", text_mf_attention_adjoint_f32},
+    {"mf_attention_adjoint_f64", text_mf_attention_adjoint_f64},
+    {"mf_attention_adjoint_tangent_f32", text_mf_attention_adjoint_tangent_f32},
+    {"mf_attention_adjoint_tangent_f64", text_mf_attention_adjoint_tangent_f64},
+    {"mf_attention_mask_f32", text_mf_attention_mask_f32},
+    {"mf_attention_mask_f64", text_mf_attention_mask_f64},
+    {"mf_attention_tangent_end_f32", text_mf_attention_tangent_end_f32},
+    {"mf_attention_tangent_end_f64", text_mf_attention_tangent_end_f64},
+    {"mf_attention_tangent_f32", text_mf_attention_tangent_f32},
+    {"mf_attention_tangent_f64", text_mf_attention_tangent_f64},
+    {"mf_attention_value_end_f32", text_mf_attention_value_end_f32},
+    {"mf_attention_value_end_f64", text_mf_attention_value_end_f64},
+    {"mf_attention_value_f32", text_mf_attention_value_f32},
+    {"mf_attention_value_f64", text_mf_attention_value_f64},
     {"mf_cos_f32", text_mf_cos_f32},
     {"mf_cos_f64", text_mf_cos_f64},
     {"mf_erf_f32", text_mf_erf_f32},
@@ -158,6 +242,8 @@ static const struct template templates[] = {
     {"mf_pack_gathered_f64", text_mf_pack_gathered_f64},
     {"mf_pack_rows_f32", text_mf_pack_rows_f32},
     {"mf_pack_rows_f64", text_mf_pack_rows_f64},
+    {"mf_pack_scaled_f32", text_mf_pack_scaled_f32},
+    {"mf_pack_scaled_f64", text_mf_pack_scaled_f64},
     {"mf_pack_transposed_f32x16", text_mf_pack_transposed_f32x16},
     {"mf_pack_transposed_f32x4", text_mf_pack_transposed_f32x4},
     {"mf_pack_transposed_f32x8", text_mf_pack_transposed_f32x8},
@@ -167,6 +253,8 @@ static const struct template templates[] = {
     {"mf_parallel_for", text_mf_parallel_for},
     {"mf_pow_f32", text_mf_pow_f32},
     {"mf_pow_f64", text_mf_pow_f64},
+    {"mf_scale_rows_f32", text_mf_scale_rows_f32},
+    {"mf_scale_rows_f64", text_mf_scale_rows_f64},
     {"mf_sin_f32", text_mf_sin_f32},
     {"mf_sin_f64", text_mf_sin_f64},
     {"mf_sincos_f32", text_mf_sincos_f32},

@@ -109,6 +109,6 @@ struct DirectContraction {
       arguments += ["depth", contraction.accumulates ? "1" : "start > 0"]
     }
     arguments += splitsColumns ? ["0", String(tiling.rows.count)] : ["first", "last"]
-    writer.line("\(name)_\(part)(\(arguments.joined(separator: ", ")));")
+    writer.call("\(name)_\(part)", arguments)
   }
 }

@@ -55,7 +55,8 @@ struct DotContraction {
       writeBody(to: &$0)
     }
     return ContractionPlan(
-      splitCount: blocks * contraction.outerCount, helpers: ["mf_sum_\(contraction.element.rawValue)"])
+      splitCount: blocks * contraction.outerCount,
+      helpers: ["mf_sum_\(contraction.element.rawValue)"])
   }
 
   private func writeBody(to writer: inout ContractionWriter) {
@@ -67,7 +68,7 @@ struct DotContraction {
       columns.writeLoops(over: "column", from: columnRange.0, below: columnRange.1, to: &writer) {
         breadth, column, writer in
         let arguments = contraction.tileArguments(row, column, writer, result: "result")
-        writer.line("\(name)_tile_\(height)x\(breadth)(\(arguments));")
+        writer.call("\(name)_tile_\(height)x\(breadth)", arguments)
       }
     }
   }

@@ -113,7 +113,7 @@ struct TileStrip {
     var arguments = [left, "right", address("c", tile.resultRowStride)]
     if tile.depth == .parameter { arguments.append("depth") }
     if tile.accumulation == .parameter { arguments.append("adds") }
-    writer.line("\(tile.name)(\(arguments.joined(separator: ", ")));")
+    writer.call(tile.name, arguments)
   }
 }
 
@@ -154,7 +154,7 @@ extension CanonicalContraction {
   /// The three pointers of the tile at `row` and `column`, as arguments of its function.
   func tileArguments(
     _ row: TileStart, _ column: TileStart, _ writer: ContractionWriter, result: String
-  ) -> String {
+  ) -> [String] {
     let left = row.scaled(by: rows.strideA)
     let right = column.scaled(by: columns.strideB)
     let (down, across) = (row.scaled(by: rows.strideC), column.scaled(by: columns.strideC))
@@ -162,6 +162,6 @@ extension CanonicalContraction {
       writer.address("left", [left.term], plus: left.constant),
       writer.address("right", [right.term], plus: right.constant),
       writer.address(result, [down.term, across.term], plus: down.constant + across.constant),
-    ].joined(separator: ", ")
+    ]
   }
 }

@@ -112,16 +112,18 @@ struct LaneContraction {
   private func writeBody(to writer: inout ContractionWriter) {
     let ranges =
       splitsColumns
-      ? "0, \(tiling.rows.count), first, last" : "first, last, 0, \(tiling.columns.count)"
+      ? ["0", String(tiling.rows.count), "first", "last"]
+      : ["first", "last", "0", String(tiling.columns.count)]
     let full = tiling.pieces.prefix { $0.width == tiling.width && $0.offset % tiling.width == 0 }
     if full.count > 1 {
       writer.loop("lane", below: String(full.count * tiling.width), step: tiling.width) { writer in
-        writer.line("\(name)_x\(tiling.width)(left + lane, right + lane, result + lane, \(ranges));")
+        let pointers = ["left + lane", "right + lane", "result + lane"]
+        writer.call("\(name)_x\(tiling.width)", pointers + ranges)
       }
     }
     for piece in full.count > 1 ? tiling.pieces.dropFirst(full.count) : tiling.pieces[...] {
       let pointers = ["left", "right", "result"].map { writer.address($0, [], plus: piece.offset) }
-      writer.line("\(name)_x\(piece.width)(\(pointers.joined(separator: ", ")), \(ranges));")
+      writer.call("\(name)_x\(piece.width)", pointers + ranges)
     }
   }
 
@@ -139,8 +141,8 @@ struct LaneContraction {
       ) { breadth, columns, writer in
         tiling.rows.writeLoops(over: "row", from: "row_first", below: "row_last", to: &writer) {
           height, rows, writer in
-          let tile = tileName(height, breadth, width)
-          writer.line("\(tile)(\(contraction.tileArguments(rows, columns, writer, result: "c")));")
+          let arguments = contraction.tileArguments(rows, columns, writer, result: "c")
+          writer.call(tileName(height, breadth, width), arguments)
         }
       }
     }
@@ -200,11 +202,13 @@ struct LaneContraction {
     _ height: Int, _ breadth: Int, _ width: Int, to writer: inout ContractionWriter
   ) {
     let type = writer.vector(width)
-    let loops = contraction.outerInner.enumerated().map { ("k\($0.offset)", $0.element) }
+    let loops =
+      contraction.outerInner.enumerated().map { ("k\($0.offset)", $0.element) }
       + [("k", contraction.inner)]
     let left = writer.load(
       width,
-      writer.address("left", [("i", contraction.rows.strideA)] + loops.map { ($0.0, $0.1.strideA) }))
+      writer.address(
+        "left", [("i", contraction.rows.strideA)] + loops.map { ($0.0, $0.1.strideA) }))
     let right = writer.load(
       width,
       writer.address(

@@ -73,10 +73,13 @@ extension CanonicalContraction {
       (rows, columns) = (columns.map(\.swapped), rows.map(\.swapped))
       (batch, inner) = (batch.map(\.swapped), inner.map(\.swapped))
     }
-    let lane = hasUnit(columns) ? nil : batch.firstIndex(where: \.isLane).map { batch.remove(at: $0) }
+    let lane =
+      hasUnit(columns) ? nil : batch.firstIndex(where: \.isLane).map { batch.remove(at: $0) }
     let column = Self.takeTiled(&columns) { ($0.strideC == 1 ? 1 : 0, $0.extent) }
     let row = Self.takeTiled(&rows) { (0, $0.extent) }
-    let tiledInner = Self.takeTiled(&inner) { ($0.strideA == 1 || $0.strideB == 1 ? 1 : 0, $0.extent) }
+    let tiledInner = Self.takeTiled(&inner) {
+      ($0.strideA == 1 || $0.strideB == 1 ? 1 : 0, $0.extent)
+    }
     self.init(
       element: shape.element, accumulates: shape.accumulates, outer: batch + rows + columns,
       rows: row, columns: column, outerInner: inner, inner: tiledInner,

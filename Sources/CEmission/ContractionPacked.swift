@@ -147,7 +147,6 @@ struct PackedContraction {
   private func writeDepthBlocks(to writer: inout ContractionWriter) {
     let extent = contraction.inner.extent
     if blocking.depthCount == 1 {
-      writer.integer("start", "0")
       writer.integer("depth", String(extent))
       writeBlock(to: &writer)
     } else {
@@ -163,7 +162,7 @@ struct PackedContraction {
     writer.readPointer("left_block", writer.address("left", innerTerms { $0.strideA }))
     writer.readPointer("right_block", writer.address("right", innerTerms { $0.strideB }))
     if !isWhole && !contraction.accumulates {
-      let steps = contraction.outerInner.indices.map { "k\($0)" } + ["start"]
+      let steps = innerTerms { _ in 1 }.map(\.0)
       writer.integer("adds", "\(steps.joined(separator: " + ")) > 0")
     }
     writeGroups(to: &writer) { group, panel, columns, writer in
@@ -187,8 +186,10 @@ struct PackedContraction {
   }
 
   private func innerTerms(_ stride: (ContractionDimension) -> Int) -> [(String, Int)] {
-    contraction.outerInner.enumerated().map { ("k\($0.offset)", stride($0.element)) }
-      + [("start", stride(contraction.inner))]
+    let around = contraction.outerInner.enumerated().map {
+      ("k\($0.offset)", stride($0.element))
+    }
+    return around + (blocking.depthCount == 1 ? [] : [("start", stride(contraction.inner))])
   }
 
   private func writeTiles(to writer: inout ContractionWriter) {
@@ -196,11 +197,13 @@ struct PackedContraction {
     let left = blocking.packsLeft ? "left_panels" : "left_block"
     writeGroups(to: &writer) { group, panel, columns, writer in
       let part = group == tiling.columns.main ? "main" : "rest"
-      var arguments = [left, panel, writer.address("result", columns.terms, plus: columns.constant)]
+      var arguments = [
+        left, panel, writer.address("result", columns.terms, plus: columns.constant),
+      ]
       if !isWhole { arguments.append("depth") }
       if !isWhole && !contraction.accumulates { arguments.append("adds") }
       arguments += ["tile_first", "tile_last"]
-      writer.line("\(name)_\(part)(\(arguments.joined(separator: ", ")));")
+      writer.call("\(name)_\(part)", arguments)
     }
   }
 
@@ -259,11 +262,11 @@ struct PackedContraction {
     let (column, inner) = (contraction.columns.strideB, contraction.inner.strideB)
     let width = group.width
     if column == 1 {
-      writer.line("\(rowCopier)(\(source), \(inner), depth, \(width), \(panel), \(width));")
+      writer.call(rowCopier, [source, "\(inner)", "depth", "\(width)", panel, "\(width)"])
     } else if inner == 1 {
-      writer.line("\(transposer)(\(source), \(column), \(width), depth, \(panel));")
+      writer.call(transposer, [source, "\(column)", "\(width)", "depth", panel])
     } else {
-      writer.line("\(gatherer)(\(source), \(inner), \(column), \(width), depth, \(panel));")
+      writer.call(gatherer, [source, "\(inner)", "\(column)", "\(width)", "depth", panel])
     }
   }
 
@@ -279,11 +282,12 @@ struct PackedContraction {
       let source = writer.address("left_block", [("row", row)])
       let panel = writer.address("left_panels", [("tile - tile_first", leftPanelSize)])
       if keepsLeftRows {
-        writer.line("\(rowCopier)(\(source), \(row), height, depth, \(panel), \(leftPanelRow));")
+        let sizes = ["\(row)", "height", "depth"]
+        writer.call(rowCopier, [source] + sizes + [panel, "\(leftPanelRow)"])
       } else if row == 1 {
-        writer.line("\(rowCopier)(\(source), \(inner), depth, height, \(panel), height);")
+        writer.call(rowCopier, [source, "\(inner)", "depth", "height", panel, "height"])
       } else {
-        writer.line("\(gatherer)(\(source), \(inner), \(row), height, depth, \(panel));")
+        writer.call(gatherer, [source, "\(inner)", "\(row)", "height", "depth", panel])
       }
     }
   }

@@ -34,9 +34,10 @@ enum ContractionStrategy {
     } else if facts.prefersDot {
       self = .dot(DotTiling(contraction, model: facts.model))
     } else if facts.prefersPacking {
-      self = .packed(PackedBlocking(contraction, facts.tiling, target))
+      self = .packed(PackedBlocking(contraction, facts.tiling(isVector: true), target))
     } else {
-      self = .direct(facts.tiling, innerBlock: facts.streamingBlock)
+      let isVector = facts.hasColumnVectors && facts.storesVectors
+      self = .direct(facts.tiling(isVector: isVector), innerBlock: facts.streamingBlock)
     }
   }
 }
@@ -46,22 +47,25 @@ private struct ContractionFacts {
   let contraction: CanonicalContraction
   let target: ContractionTarget
   let model: IssueModel
-  let tiling: RegisterTiling
 
   init(_ contraction: CanonicalContraction, _ target: ContractionTarget) {
     self.contraction = contraction
     self.target = target
     model = IssueModel(target, contraction.element)
-    let columns = contraction.columns
-    let storesVectors = columns.strideC == 1 || columns.extent == 1
-    tiling = .cheapest(
-      rows: contraction.rows.extent, columns: columns.extent, depth: contraction.depth,
-      isVector: storesVectors && (columns.strideB == 1 || contraction.canPack), model: model)
+  }
+
+  /// The cheapest register tiles, of vectors or of single columns.
+  func tiling(isVector: Bool) -> RegisterTiling {
+    .cheapest(
+      rows: rows, columns: columns, depth: contraction.depth, isVector: isVector, model: model)
   }
 
   private var rows: Int { contraction.rows.extent }
   private var columns: Int { contraction.columns.extent }
-  private var hasColumnVectors: Bool { contraction.columns.strideB == 1 || columns == 1 }
+  /// Whether a vector of columns can be loaded from the right operand where it lies.
+  var hasColumnVectors: Bool { contraction.columns.strideB == 1 || columns == 1 }
+  /// Whether a vector of columns can be stored to C.
+  var storesVectors: Bool { contraction.columns.strideC == 1 || columns == 1 }
 
   private var rightBytes: Int {
     contraction.depth * columns * contraction.element.bytes

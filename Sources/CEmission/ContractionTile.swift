@@ -71,7 +71,9 @@ struct RegisterTile {
     if prefetchesResult {
       // The lines of C are far apart and long unused; they arrive while the tile is computed.
       writer.unrolledLoop("i", count: height) { writer in
-        for piece in group.pieces { writer.line("__builtin_prefetch(\(resultAddress(piece, writer)), 1);") }
+        for piece in group.pieces {
+          writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
+        }
       }
     }
   }

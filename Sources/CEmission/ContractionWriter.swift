@@ -34,20 +34,36 @@ struct ContractionWriter {
   ///
   /// - Parameter parameters: one a string, already spelled as C.
   mutating func function(_ name: String, _ parameters: [String], _ body: (inout Self) -> Void) {
-    var lines = ["static void \(name)("]
-    for (index, parameter) in parameters.enumerated() {
-      let piece = parameter + (index == parameters.count - 1 ? ")" : ",")
+    let lines = Self.wrapped("static void \(name)(", parameters, closing: ")", width: 98)
+    for start in lines.dropLast() { line(start) }
+    block(lines[lines.count - 1], body)
+    line("")
+  }
+
+  /// Writes a call of a function without result.
+  mutating func call(_ function: String, _ arguments: [String]) {
+    let room = 100 - 2 * depth
+    for line in Self.wrapped("\(function)(", arguments, closing: ");", width: room) {
+      self.line(line)
+    }
+  }
+
+  /// `opening a, b, c closing` on lines of at most `width` characters, where arguments allow.
+  private static func wrapped(
+    _ opening: String, _ items: [String], closing: String, width: Int
+  ) -> [String] {
+    var lines = [opening]
+    for (index, item) in items.enumerated() {
+      let piece = item + (index == items.count - 1 ? closing : ",")
       let last = lines[lines.count - 1]
       let gap = last.hasSuffix("(") ? "" : " "
-      if last.count + gap.count + piece.count <= 97 {
+      if last.count + gap.count + piece.count <= width {
         lines[lines.count - 1] += gap + piece
       } else {
         lines.append("    " + piece)
       }
     }
-    for start in lines.dropLast() { line(start) }
-    block(lines[lines.count - 1], body)
-    line("")
+    return lines
   }
 
   /// Writes a counting loop.

@@ -30,6 +30,16 @@ package func emitLibrary(
   return emitter.emit(entryPoints, banner: banner)
 }
 
+/// Bytes of scratch memory that a kernel needs for each worker that runs it.
+package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -> Int {
+  switch body {
+  case .fused: 0
+  case .contraction(let shape):
+    emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
+  case .attention: 0
+  }
+}
+
 private struct LibraryEmitter {
   let name: String
   let target: ContractionTarget
@@ -77,6 +87,8 @@ private struct LibraryEmitter {
     switch call.kernel.body {
     case .fused(let fused):
       text = fused.text(named: kernelName, parameters: call.kernel.parameters)
+    case .attention(let shape):
+      preconditionFailure("attention of \(shape.heads) heads: emitter pending")
     case .contraction(let shape):
       let contraction = emitContraction(shape, named: kernelName, for: target)
       strategy = contraction.strategy

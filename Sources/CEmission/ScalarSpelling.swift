@@ -53,7 +53,7 @@ struct ScalarSpelling {
     case .convert(let dtype): return "(\(dtype.cName))\(operands[0])"
     case .stopGradient: return operands[0]
     case .constant, .iota, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .reduce,
-      .contract, .gather, .scatterAdd, .loop, .gradient:
+      .contract, .gather, .scatterAdd, .structured, .loop, .gradient:
       preconditionFailure("compiler bug: \(op.name) is not elementwise")
     }
   }

@@ -82,7 +82,8 @@ extension DiagnosticCategory {
     switch self {
     case .userError: nil
     case .limitation: "README.md lists what is not supported yet"
-    case .compilerBug: "this is a mistake in mixfuse; please report it with `mixfuse dump --stage ir`"
+    case .compilerBug:
+      "this is a mistake in mixfuse; please report it with `mixfuse dump --stage ir`"
     }
   }
 }

@@ -105,7 +105,7 @@ struct BackwardDraft {
       switch op.family {
       case .creation, .movement: return false
       case .structure: return true
-      case .elementwise, .reduction, .contraction, .indexing: return dtype.isFloat
+      case .elementwise, .reduction, .contraction, .indexing, .structured: return dtype.isFloat
       }
     }
   }

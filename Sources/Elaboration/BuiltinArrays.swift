@@ -59,7 +59,7 @@ extension Elaborator {
         at: operand.expression.span)
     }
     return try parts.map {
-      try integer(Operand(expression: operand.expression, value: $0), "a size")
+      try integer(operand.part($0), "a size")
     }
   }
 
@@ -104,12 +104,13 @@ extension Elaborator {
     let open = target.indices.filter { target[$0] == -1 }
     guard open.count <= 1 else { throw fail(.ambiguousReshape, at: place) }
     if let axis = open.first {
-      let known = target.filter { $0 != -1 }.reduce(1, *)
+      let known = Self.elementCount(of: target.filter { $0 != -1 }) ?? 0
       if known > 0, x.type.elementCount.isMultiple(of: known) {
         target[axis] = x.type.elementCount / known
       }
     }
-    guard target.allSatisfy({ $0 >= 1 }), target.reduce(1, *) == x.type.elementCount else {
+    guard target.allSatisfy({ $0 >= 1 }), Self.elementCount(of: target) == x.type.elementCount
+    else {
       throw fail(
         .reshape(from: x.shape.spelling, to: target.spelling), at: call.callee.span,
         operands: [call["x"]],
@@ -153,7 +154,7 @@ extension Elaborator {
         at: operand.expression.span)
     }
     var tensors = try values.map {
-      try tensor(Operand(expression: operand.expression, value: $0))
+      try tensor(operand.part($0))
     }
     let rank = tensors[0].shape.count + (builtin == .stack ? 1 : 0)
     let joined = try axes(call.operands["axis"], rank: rank, absent: [0])

@@ -12,7 +12,7 @@ extension Elaborator {
   func elementwise(_ builtin: Builtin, _ operand: Operand) throws -> Value {
     switch builtin {
     case .float: return .tensor(try float(operand))
-    case .int: return .tensor(try int(operand))
+    case .int: return try int(operand)
     case .stopGradient:
       let x = try tensor(operand)
       return .tensor(x.dtype.isFloat ? emitter.add(.stopGradient, x) : x)
@@ -65,9 +65,15 @@ extension Elaborator {
     return emitter.convert(try tensor(operand), to: floatType)
   }
 
-  private func int(_ operand: Operand) throws -> Tensor {
-    if case .boolean = operand.value { return emitter.convert(try condition(operand), to: .i32) }
-    return emitter.convert(try tensor(operand, dtype: .i32), to: .i32)
+  /// Whole numbers, cut off towards zero.
+  private func int(_ operand: Operand) throws -> Value {
+    if let number = operand.value.number, let whole = Int(exactly: number.rounded(.towardZero)) {
+      return .integer(whole)
+    }
+    if case .boolean = operand.value {
+      return .tensor(emitter.convert(try condition(operand), to: .i32))
+    }
+    return .tensor(emitter.convert(try tensor(operand), to: .i32))
   }
 }
 

@@ -12,9 +12,11 @@ extension Elaborator {
   func reduction(_ builtin: Builtin, _ call: BuiltinCall) throws -> Value {
     if builtin == .dot {
       let product = try binary(.multiply, at: call.callee.span, call["a"], call["b"])
-      return .tensor(try total(.sum, Operand(expression: call["a"].expression, value: product)))
+      return .tensor(try total(.sum, call["a"].part(product)))
     }
-    if case .tree(let tree) = call["x"].value { return .tensor(try reduceTree(builtin, tree, call)) }
+    if case .tree(let tree) = call["x"].value {
+      return .tensor(try reduceTree(builtin, tree, call))
+    }
     let x = try tensor(call["x"])
     guard x.dtype.isFloat || x.dtype == .i32 && [.sum, .max].contains(builtin) else {
       throw fail(
@@ -109,7 +111,7 @@ extension Elaborator {
 
   /// The reduction of all elements of all leaves.
   private func total(_ builtin: Builtin, _ operand: Operand) throws -> Tensor {
-    let leaves = operand.value.tensors
+    let leaves = try materialized(operand).tensors
     guard let first = leaves.first else { return try tensor(operand) }
     let combine: BinaryFunction =
       switch builtin {
@@ -142,7 +144,7 @@ extension Elaborator {
       default: [operand.value]
       }
     let axes = try values.map {
-      try axis(Operand(expression: operand.expression, value: $0), rank: rank)
+      try axis(operand.part($0), rank: rank)
     }
     guard Set(axes).count == axes.count else {
       throw fail(.argumentRepeated("an axis"), at: operand.expression.span)

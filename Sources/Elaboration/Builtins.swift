@@ -23,6 +23,10 @@ enum Builtin: String, CaseIterable {
   // Products.
   case matmul, einsum
 
+  // Functions with fused kernels at every derivative order.
+  case attention
+  case linearCrossEntropy = "linear_cross_entropy"
+
   // Creation.
   case zeros, ones, full, iota
   case oneHot = "one_hot"
@@ -42,6 +46,8 @@ enum Builtin: String, CaseIterable {
     case .sum, .mean, .max, .min, .logsumexp: ["x", "axis=", "keep="]
     case .softmax, .logSoftmax: ["x", "axis="]
     case .einsum: []
+    case .attention: ["q", "k", "v", "causal=", "scale="]
+    case .linearCrossEntropy: ["x", "table", "labels"]
     case .zeros, .ones: ["shape"]
     case .full: ["shape", "value"]
     case .iota: ["count"]
@@ -95,6 +101,8 @@ extension Elaborator {
         throw fail(.argumentMissing("the letters", of: callee.text), at: callee.span)
       }
       return .tensor(try einsum(at: callee.span, specification, Array(call.all.dropFirst())))
+    case .attention: return try attention(call)
+    case .linearCrossEntropy: return try linearCrossEntropy(call)
     case .zeros, .ones, .full, .iota, .oneHot, .reshape, .transpose, .broadcast, .concatenate,
       .stack, .split, .take, .expand, .pad, .size:
       return try array(builtin, call)

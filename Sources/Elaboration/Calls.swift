@@ -71,7 +71,9 @@ extension Elaborator {
         guard let value = parameter.defaultValue else {
           throw fail(
             .argumentMissing(parameter.name.text, of: callee.text), at: callee.span,
-            notes: [DiagnosticNote("\(parameter.name.text) is declared here", at: parameter.name.span)])
+            notes: [
+              DiagnosticNote("\(parameter.name.text) is declared here", at: parameter.name.span)
+            ])
         }
         return try within(fileScope) { try evaluated(value) }
       }

@@ -10,7 +10,7 @@ import SpecLanguage
 extension Elaborator {
   /// Binds the dimensions, with the sizes of `overrides` in place of the declared ones.
   ///
-  /// - Errors: `dimension.unknown`, `dimension.positive`, `type.whole` and those of expressions.
+  /// - Errors: `dimension.unknown`, `dimension.range`, `type.whole` and those of expressions.
   func bindDimensions(overrides: [String: Int]) {
     let declared = declarations.dimensions.map(\.name.text)
     for name in overrides.keys.sorted() where !declared.contains(name) {
@@ -21,21 +21,22 @@ extension Elaborator {
     }
     for dimension in declarations.dimensions {
       let name = dimension.name.text
-      let size: Int
+      var size: Int
       if let override = overrides[name] {
         size = override
       } else {
         // After an error the size 1 lets the rest be looked at.
         size = attempt { try integer(dimension.value, "the dimension \(name)") } ?? 1
       }
-      if size < 1 {
-        _ = fail(.dimensionNotPositive(name, size), at: dimension.value.span)
+      if size < 1 || size > Self.largestInteger {
+        _ = fail(.dimensionOutOfRange(name, size), at: dimension.value.span)
+        size = 1
       }
-      dimensions.append((name, max(size, 1)))
+      dimensions.append((name, size))
       fileScope.declare(
         name,
         Binding(
-          value: .integer(max(size, 1)), declaration: dimension.name.span, isVariable: false))
+          value: .integer(size), declaration: dimension.name.span, isVariable: false))
     }
   }
 

@@ -54,8 +54,8 @@ extension Elaborator {
     let steps = declarations.inner.flatMap { inner in
       attempt { try positive(inner.steps, "the number of inner steps") }
     }
-    guard let spec = declarations.spec, let parameters, metas.count == declarations.metas.count,
-      !metas.isEmpty, let inner = declarations.inner, let outer = declarations.outer
+    guard let spec = declarations.spec, let parameters, !metas.isEmpty,
+      let inner = declarations.inner, let outer = declarations.outer
     else { return nil }
     let frame = ProblemFrame(
       parameters: parameters, metas: metas, innerData: innerData, outerData: outerData,
@@ -118,7 +118,7 @@ extension Elaborator {
     beginGraph("inner_loss")
     let block = Scope(parent: fileScope)
     addParameters(frame, to: block)
-    addData(frame.innerData, to: block)
+    addData(frame.innerData, declared: inner.data, to: block)
     return finishLoss("inner", inner.body, inner.objective, in: block)
   }
 
@@ -133,7 +133,7 @@ extension Elaborator {
       "inner",
       Binding(
         value: .tree(Tree(fields: [field], stack: nil)), declaration: nil, isVariable: false))
-    addData(frame.outerData, to: block)
+    addData(frame.outerData, declared: outer.data, to: block)
     return finishLoss("outer", outer.body, outer.objective, in: block)
   }
 
@@ -157,7 +157,14 @@ extension Elaborator {
         value: tree.root.value(&rest), declaration: tree.declaration, isVariable: isVariable))
   }
 
-  private func addData(_ data: [DeclaredData], to block: Scope) {
+  /// Adds the data as inputs of the current graph; data with errors are names without a value.
+  private func addData(
+    _ data: [DeclaredData], declared: [DataDeclaration], to block: Scope
+  ) {
+    for name in declared.map(\.name) {
+      block.declare(
+        name.text, Binding(value: .poison, declaration: name.span, isVariable: false))
+    }
     for datum in data {
       let input = emitter.input(datum.data.leaf.name, datum.data.leaf.type)
       block.declare(

@@ -18,7 +18,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case conditionNeeded(found: String)
   case declarationMissing(String)
   case declarationRepeated(String)
-  case dimensionNotPositive(String, Int)
+  case dimensionOutOfRange(String, Int)
   case dimensionUnknown(String)
   case einsum(String)
   case elementTypeUnknown(String)
@@ -47,6 +47,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case sameIdentifier(String, String, String)
   case shape(what: String, expected: String, found: String)
   case subscripts(count: Int, shape: String)
+  case tooManyElements(String)
   case treeMismatch(String)
   case tuple(expected: Int, found: String)
   case unused(String)
@@ -66,7 +67,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .conditionNeeded: "type.condition"
     case .declarationMissing: "declaration.missing"
     case .declarationRepeated: "declaration.repeated"
-    case .dimensionNotPositive: "dimension.positive"
+    case .dimensionOutOfRange: "dimension.range"
     case .dimensionUnknown: "dimension.unknown"
     case .einsum: "shape.einsum"
     case .elementTypeUnknown: "type.unknown"
@@ -95,6 +96,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .sameIdentifier: "declaration.name"
     case .shape: "shape.mismatch"
     case .subscripts: "shape.subscripts"
+    case .tooManyElements: "shape.size"
     case .treeMismatch: "type.tree"
     case .tuple: "type.tuple"
     case .unused: "unused"
@@ -125,12 +127,13 @@ enum ElaborationMessage: DiagnosticMessage {
     case .assignmentToConstant(let name): "\(name) cannot be assigned to, it is not a 'var'"
     case .axisOutOfRange(let axis, let rank):
       "there is no axis \(axis), the array has \(rank) ax\(rank == 1 ? "is" : "es")"
-    case .broadcast(let op, let lhs, let rhs): "\(op) needs shapes that match, got \(lhs) and \(rhs)"
+    case .broadcast(let op, let lhs, let rhs):
+      "\(op) needs shapes that match, got \(lhs) and \(rhs)"
     case .conditionNeeded(let found): "expected a condition such as x > 0, found \(found)"
     case .declarationMissing(let what): "the spec has no \(what)"
     case .declarationRepeated(let name): "\(name) is declared twice"
-    case .dimensionNotPositive(let name, let value):
-      "the dimension \(name) must be at least 1, got \(value)"
+    case .dimensionOutOfRange(let name, let value):
+      "the dimension \(name) must be from 1 to \(Elaborator.largestInteger), got \(value)"
     case .dimensionUnknown(let name): "the spec has no dimension called \(name)"
     case .einsum(let reason): "einsum: \(reason)"
     case .elementTypeUnknown(let name): "expected float, i32 or bool before a shape, found \(name)"
@@ -152,7 +155,8 @@ enum ElaborationMessage: DiagnosticMessage {
       "the loop goes through sequences of different lengths, "
         + lengths.map(String.init).joined(separator: " and ")
     case .loopWithoutEffect: "the loop assigns no variable from outside, so it does nothing"
-    case .lossNotScalar(let what, let found): "the \(what) loss must be a single float, got \(found)"
+    case .lossNotScalar(let what, let found):
+      "the \(what) loss must be a single float, got \(found)"
     case .nameUnknown(let name): "there is nothing called \(name) here"
     case .optimizerUnknown(let name): "there is no optimiser called \(name)"
     case .positionOutOfRange(let position, let size):
@@ -166,7 +170,9 @@ enum ElaborationMessage: DiagnosticMessage {
     case .sameIdentifier(let first, let second, let identifier):
       "\(first) and \(second) would both be called \(identifier) in the generated C"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
-    case .subscripts(let count, let shape): "\(count) subscripts are too many for the shape \(shape)"
+    case .subscripts(let count, let shape):
+      "\(count) subscripts are too many for the shape \(shape)"
+    case .tooManyElements(let shape): "an array \(shape) has too many elements"
     case .treeMismatch(let difference): difference
     case .tuple(let expected, let found): "expected a tuple of \(expected), found \(found)"
     case .unused(let name): "\(name) is never used"

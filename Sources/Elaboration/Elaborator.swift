@@ -31,6 +31,11 @@ struct CallFrame {
 struct Operand {
   let expression: Expression
   let value: Value
+  /// Where the value was declared, if the expression is a name or a field of one.
+  var declaration: Span?
+
+  /// A part of the value, under the same expression.
+  func part(_ value: Value) -> Operand { Operand(expression: expression, value: value) }
 }
 
 final class Elaborator {
@@ -112,12 +117,12 @@ extension Elaborator {
 
   /// Where the operand was declared, if it is a name or a field of one.
   private func declarationNote(_ operand: Operand) -> DiagnosticNote? {
-    guard let declaration = declaration(of: operand.expression) else { return nil }
+    guard let declaration = operand.declaration else { return nil }
     return DiagnosticNote("\(operand.expression.span.text) is declared here", at: declaration)
   }
 
   /// The place where a name, or the field at the end of a path, was declared.
-  private func declaration(of expression: Expression) -> Span? {
+  func declaration(of expression: Expression) -> Span? {
     switch expression.kind {
     case .name(let name): return scope.lookup(name)?.declaration
     case .field(let base, let name):

@@ -12,6 +12,14 @@ extension Elaborator {
   ///
   /// - Throws: `Reported` after an error, or if a value with a reported error is used.
   func evaluate(_ expression: Expression) throws -> Value {
+    let value = try plainValue(expression)
+    if case .tensor(let tensor) = value {
+      try requireAddressable(tensor.shape, at: expression.focus)
+    }
+    return value
+  }
+
+  private func plainValue(_ expression: Expression) throws -> Value {
     let saved = emitter.location
     if !expression.span.file.isBuiltIn { emitter.location = expression.focus }
     defer { emitter.location = saved }
@@ -39,7 +47,9 @@ extension Elaborator {
 
   /// An expression with its value.
   func evaluated(_ expression: Expression) throws -> Operand {
-    Operand(expression: expression, value: try evaluate(expression))
+    let value = try evaluate(expression)
+    return Operand(
+      expression: expression, value: value, declaration: declaration(of: expression))
   }
 
   /// Several expressions with their values; all are checked before the first error stops.
@@ -117,6 +127,11 @@ extension Elaborator {
       throw fail(
         .wholeNumberNeeded(what, found: operand.value.kind), at: operand.expression.span)
     }
+    guard value.magnitude <= Self.largestInteger else {
+      throw fail(
+        .kind(what: what, expected: "at most \(Self.largestInteger)", found: String(value)),
+        at: operand.expression.span)
+    }
     return value
   }
 
@@ -143,18 +158,35 @@ extension Elaborator {
     case .tensor(let tensor): return tensor
     case .poison: throw Reported()
     case .integer(let value):
-      return emitter.constant(Double(value), .scalar(dtype ?? floatType))
+      let type = TensorType.scalar(dtype ?? floatType)
+      guard operand.value.fits(type.dtype) else {
+        throw fail(
+          .kind(what: "this", expected: "in the range of i32", found: String(value)),
+          at: operand.expression.span)
+      }
+      return emitter.constant(Double(value), type)
     case .real(let value) where dtype != .i32:
       return emitter.constant(value, .scalar(floatType))
     case .list(let parts) where !parts.isEmpty:
       let tensors = try parts.map {
-        try tensor(Operand(expression: operand.expression, value: $0), dtype: dtype)
+        try tensor(operand.part($0), dtype: dtype)
       }
       return try stack(tensors, operand)
     default:
       throw fail(
         .kind(what: "this", expected: "an array", found: operand.value.kind),
         at: operand.expression.span)
+    }
+  }
+
+  /// The operand with the numbers and lists in it as arrays; trees and tuples keep their form.
+  func materialized(_ operand: Operand) throws -> Value {
+    switch operand.value {
+    case .tree(let tree):
+      return .tree(try tree.mapValues { try materialized(operand.part($0)) })
+    case .tuple(let parts):
+      return .tuple(try parts.map { try materialized(operand.part($0)) })
+    default: return .tensor(try tensor(operand))
     }
   }
 

@@ -51,6 +51,7 @@ extension Elaborator {
   private func elaborateLoop(_ loop: ForStatement, assigning names: [String]) throws {
     if !loop.span.file.isBuiltIn { emitter.location = loop.span }
     let (sequences, tripCount) = try sequences(of: loop)
+    for case .returning(_, let span) in loop.body { throw fail(.returnMisplaced, at: span) }
     guard !names.isEmpty else {
       _ = fail(.loopWithoutEffect, at: loop.span)
       return
@@ -106,7 +107,7 @@ extension Elaborator {
   private func runBody(
     _ loop: ForStatement, _ names: [String], _ carries: [Value]
   ) throws -> [Value] {
-    if try run(loop.body) != nil { throw fail(.returnMisplaced, at: loop.span) }
+    _ = try run(loop.body)
     return try zip(names, carries).map { name, before in
       guard let after = scope.lookup(name)?.value else { throw Reported() }
       return try continued(name, before, after, loop)
@@ -118,9 +119,10 @@ extension Elaborator {
     _ name: String, _ before: Value, _ after: Value, _ loop: ForStatement
   ) throws -> Value {
     var after = after
-    if case .poison = after { throw Reported() }
     if let number = after.number, case .tensor(let start) = before {
       after = .tensor(emitter.constant(number, start.type))
+    } else {
+      after = try materialized(Operand(expression: loop.sequence, value: after))
     }
     guard before.tensors.map(\.type) == after.tensors.map(\.type),
       before.spelling == after.spelling
@@ -137,14 +139,11 @@ extension Elaborator {
   private func carried(_ name: String, _ loop: ForStatement) throws -> Value {
     guard let value = scope.lookup(name)?.value else { throw Reported() }
     switch value {
-    case .poison: throw Reported()
-    case .integer, .real:
-      return .tensor(emitter.constant(value.number ?? 0, .scalar(floatType)))
-    case .tensor, .tree, .tuple, .list: return value
     case .boolean, .string:
       throw fail(
         .kind(what: "a variable assigned in a loop", expected: "an array", found: value.kind),
         at: loop.span)
+    default: return try materialized(Operand(expression: loop.sequence, value: value))
     }
   }
 

@@ -13,7 +13,8 @@ extension Elaborator {
   /// `-x` and `not c`.
   func unary(_ op: UnaryOperator, _ operand: Operand) throws -> Value {
     switch (op, operand.value) {
-    case (.minus, .integer(let value)): return .integer(-value)
+    case (.minus, .integer(let value)):
+      return foldExactly(.subtract, 0, value).map { .integer($0) } ?? .real(-Double(value))
     case (.minus, .real(let value)): return .real(-value)
     case (.not, .boolean(let value)): return .boolean(!value)
     case (.minus, _):
@@ -34,7 +35,7 @@ extension Elaborator {
     guard case .tree(let tree) = operand.value else { return try transform(operand) }
     return .tree(
       try tree.mapValues {
-        try mapLeaves(Operand(expression: operand.expression, value: $0), transform)
+        try mapLeaves(operand.part($0), transform)
       })
   }
 
@@ -90,12 +91,20 @@ extension Elaborator {
     case .add: return fitting(i.addingReportingOverflow(j))
     case .subtract: return fitting(i.subtractingReportingOverflow(j))
     case .multiply: return fitting(i.multipliedReportingOverflow(by: j))
-    case .divide: return j != 0 && i.isMultiple(of: j) ? fitting(i.dividedReportingOverflow(by: j)) : nil
-    case .power:
-      guard j >= 0 else { return nil }
-      return Int(exactly: pow(Double(i), Double(j)))
+    case .divide:
+      return j != 0 && i.isMultiple(of: j) ? fitting(i.dividedReportingOverflow(by: j)) : nil
+    case .power: return j >= 0 ? power(i, j) : nil
     default: return nil
     }
+  }
+
+  /// `base ** exponent` by repeated squaring, if it fits.
+  private func power(_ base: Int, _ exponent: Int) -> Int? {
+    guard exponent > 0 else { return 1 }
+    guard let root = power(base, exponent / 2) else { return nil }
+    let (square, overflow) = root.multipliedReportingOverflow(by: root)
+    guard !overflow else { return nil }
+    return exponent.isMultiple(of: 2) ? square : foldExactly(.multiply, square, base)
   }
 
   /// If an operand is a tree, the tree of results: two trees leaf by leaf, a tree and anything else
@@ -114,16 +123,16 @@ extension Elaborator {
       var result = a
       for index in a.fields.indices {
         result.fields[index].value = try combine(
-          Operand(expression: lhs.expression, value: a.fields[index].value),
-          Operand(expression: rhs.expression, value: b.fields[index].value))
+          lhs.part(a.fields[index].value),
+          rhs.part(b.fields[index].value))
       }
       return .tree(result)
     case (.tree(let a), _):
       return .tree(
-        try a.mapValues { try combine(Operand(expression: lhs.expression, value: $0), rhs) })
+        try a.mapValues { try combine(lhs.part($0), rhs) })
     case (_, .tree(let b)):
       return .tree(
-        try b.mapValues { try combine(lhs, Operand(expression: rhs.expression, value: $0)) })
+        try b.mapValues { try combine(lhs, rhs.part($0)) })
     default: return nil
     }
   }
@@ -270,9 +279,12 @@ extension Elaborator {
 
 extension Value {
   /// Whether a number known at build time can be an element of an array of this type.
-  fileprivate func fits(_ dtype: DType) -> Bool {
-    if case .integer = self { return dtype != .bool }
-    return dtype.isFloat
+  func fits(_ dtype: DType) -> Bool {
+    switch (self, dtype) {
+    case (.integer(let value), .i32): Int32(exactly: value) != nil
+    case (.integer, _), (.real, _): dtype.isFloat
+    default: false
+    }
   }
 }
 

@@ -142,8 +142,9 @@ extension Elaborator {
 
   /// Makes the final value of a variable outputs, checking that it has kept its shapes.
   private func output(_ name: Name, like before: Value, as leaves: [Leaf]) throws {
-    guard let after = scope.lookup(name.text)?.value else { throw Reported() }
-    if case .poison = after { throw Reported() }
+    guard let value = scope.lookup(name.text)?.value else { throw Reported() }
+    let expression = Expression(.name(name.text), at: name.span)
+    let after = try materialized(Operand(expression: expression, value: value))
     let tensors = after.tensors
     guard tensors.map(\.type) == before.tensors.map(\.type) else {
       let difference = zip(leaves, tensors).first { $0.type != $1.type }

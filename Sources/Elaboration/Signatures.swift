@@ -41,7 +41,7 @@ extension Elaborator {
       let values = try parts(of: operand, count: types.count)
       let conformed = try zip(types, values).map { type, value in
         let part = try conform(
-          Operand(expression: operand.expression, value: value), to: type, what, sizes: sizes)
+          operand.part(value), to: type, what, sizes: sizes)
         sizes = part.sizes
         return part.value
       }
@@ -152,6 +152,7 @@ extension Elaborator {
     }
     var node = tree.root
     for name in path.dropFirst() {
+      if case .broken = node { throw Reported() }
       guard case .group(let members, _) = node,
         let member = members.first(where: { $0.name == name.text })
       else {

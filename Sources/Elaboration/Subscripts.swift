@@ -17,17 +17,23 @@ extension Elaborator {
       let index = try integer(position, "a position")
       return parts[try resolve(index, size: parts.count, at: position.span)]
     case .tree(let tree):
-      guard tree.stack != nil else { break }
-      return .tree(
-        try tree.mapValues {
-          try subscripted(Operand(expression: base.expression, value: $0), subscripts)
-        })
+      guard tree.stack != nil, subscripts.count == 1 else { break }
+      return try layers(base, subscripts)
     case .tensor(let tensor): return .tensor(try subscripted(tensor, base, subscripts))
     default: break
     }
     throw fail(
       .kind(what: "the left of '['", expected: "an array", found: base.value.kind),
       at: base.expression.span)
+  }
+
+  /// One layer of a stacked group, or a range of layers, which is stacked again.
+  private func layers(_ base: Operand, _ subscripts: [Subscript]) throws -> Value {
+    let before = base.value.tensors.first?.shape.count
+    let layers = try mapLeaves(base) { try subscripted($0, subscripts) }
+    guard case .tree(var tree) = layers, let first = layers.tensors.first else { return layers }
+    tree.stack = first.shape.count == before ? first.shape[0] : nil
+    return .tree(tree)
   }
 
   private func subscripted(
@@ -96,7 +102,7 @@ extension Elaborator {
     let step = try by.map { try integer($0, "the step of a range") } ?? 1
     guard step >= 1 else { throw fail(.limitation("a range that goes backwards"), at: span) }
     let part = slice(x, axis: axis, from: start, to: end)
-    return step == 1 ? part : everyNth(part, axis: axis, step: step)
+    return step == 1 ? part : everyNth(part, axis: axis, step: min(step, end - start))
   }
 
   private func rangeEnd(_ expression: Expression?, size: Int, absent: Int) throws -> Int {

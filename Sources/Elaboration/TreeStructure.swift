@@ -18,6 +18,8 @@ struct TreeLeaf {
 indirect enum TreeNode {
   case leaf(TreeLeaf)
   case group(members: [Member], stack: Int?)
+  /// A member with an error that was already reported.
+  case broken
 
   struct Member {
     let name: String
@@ -28,6 +30,7 @@ indirect enum TreeNode {
   /// All arrays below, in order, with their names from here on.
   var leaves: [(path: [String], leaf: TreeLeaf)] {
     switch self {
+    case .broken: return []
     case .leaf(let leaf): return [([], leaf)]
     case .group(let members, _):
       return members.flatMap { member in
@@ -39,6 +42,7 @@ indirect enum TreeNode {
   /// The value with this structure whose arrays are the next of `tensors`.
   func value(_ tensors: inout ArraySlice<Tensor>) -> Value {
     switch self {
+    case .broken: return .poison
     case .leaf: return tensors.popFirst().map { .tensor($0) } ?? .poison
     case .group(let members, let stack):
       let fields = members.map { member in
@@ -52,6 +56,7 @@ indirect enum TreeNode {
   /// The same structure with another initialiser for every array.
   func with(_ initializer: Initializer) -> TreeNode {
     switch self {
+    case .broken: return .broken
     case .leaf(let leaf):
       return .leaf(
         TreeLeaf(type: leaf.type, initializer: initializer, declaration: leaf.declaration))
@@ -66,6 +71,7 @@ indirect enum TreeNode {
   /// Every array with `size` more leading layers.
   func stacked(_ size: Int) -> TreeNode {
     switch self {
+    case .broken: return .broken
     case .leaf(let leaf):
       let type = TensorType([size] + leaf.type.shape, leaf.type.dtype)
       return .leaf(
@@ -81,6 +87,7 @@ indirect enum TreeNode {
   /// One layer of a stacked group: every array without its leading axis.
   var element: TreeNode {
     switch self {
+    case .broken: return .broken
     case .leaf(let leaf):
       let type = TensorType(Array(leaf.type.shape.dropFirst()), leaf.type.dtype)
       return .leaf(
@@ -98,6 +105,7 @@ indirect enum TreeNode {
   /// - Parameter path: what to call the value: `theta.w1`.
   func mismatch(_ value: Value, path: String) -> String? {
     switch (self, value) {
+    case (.broken, _), (_, .poison): return nil
     case (.leaf(let leaf), .tensor(let tensor)):
       return tensor.type == leaf.type
         ? nil : "\(path) should be \(leaf.type.spelling), got \(tensor.type.spelling)"

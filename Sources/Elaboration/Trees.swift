@@ -7,31 +7,24 @@ import SpecLanguage
 import TensorIR
 
 extension Elaborator {
-  /// Declares the parameter tree and all meta parameters, in order.
-  ///
-  /// - Returns: the parameters and the meta parameters; those with errors are left out.
+  /// Declares the parameter tree and all meta parameters, in order. Members with errors are
+  /// `.broken`, so that the rest of the spec can still be looked at.
   func declareTrees() -> (parameters: DeclaredTree?, metas: [DeclaredTree]) {
-    var parameters: DeclaredTree?
-    if let syntax = declarations.parameters {
-      parameters = attempt { try declare(syntax) }
+    let parameters = declarations.parameters.map { syntax in
+      declare(syntax.name, attempt { try group(syntax) })
     }
-    var metas: [DeclaredTree] = []
-    for meta in declarations.metas {
-      guard let tree = attempt({ try declare(meta) }) else { continue }
-      metas.append(tree)
+    let metas = declarations.metas.map { meta in declare(meta.name, attempt { try root(of: meta) })
     }
     return (parameters, metas)
   }
 
-  private func declare(_ syntax: TreeDeclaration) throws -> DeclaredTree {
-    let tree = DeclaredTree(
-      name: syntax.name.text, root: try group(syntax), declaration: syntax.name.span)
+  private func declare(_ name: Name, _ root: TreeNode?) -> DeclaredTree {
+    let tree = DeclaredTree(name: name.text, root: root ?? .broken, declaration: name.span)
     trees[tree.name] = tree
     return tree
   }
 
-  private func declare(_ meta: MetaDeclaration) throws -> DeclaredTree {
-    let root: TreeNode
+  private func root(of meta: MetaDeclaration) throws -> TreeNode {
     switch meta {
     case .initial(_, let parameters):
       guard parameters.text == declarations.parameters?.name.text else {
@@ -39,19 +32,15 @@ extension Elaborator {
           .nameUnknown(parameters.text), at: parameters.span,
           help: declarations.parameters.map { "the parameters are called \($0.name.text)" })
       }
-      root = try node(at: [parameters])
-    case .leaf(let leaf): root = try node(of: leaf)
-    case .tree(let tree): root = try group(tree)
+      return try node(at: [parameters])
+    case .leaf(let leaf): return try node(of: leaf)
+    case .tree(let tree): return try group(tree)
     }
-    let tree = DeclaredTree(name: meta.name.text, root: root, declaration: meta.name.span)
-    trees[tree.name] = tree
-    return tree
   }
 
-  /// A tree or group; all its members are checked before the first error stops.
+  /// A tree or group.
   private func group(_ syntax: TreeDeclaration) throws -> TreeNode {
     var members: [TreeNode.Member] = []
-    var hasErrors = syntax.members.isEmpty
     if syntax.members.isEmpty {
       _ = fail(
         .kind(what: syntax.name.text, expected: "at least one array", found: "none"),
@@ -62,7 +51,6 @@ extension Elaborator {
       if let previous = members.first(where: { $0.name == name.text }) {
         let note = DiagnosticNote("\(name.text) was declared here before", at: previous.declaration)
         _ = fail(.declarationRepeated(name.text), at: name.span, notes: [note])
-        hasErrors = true
         continue
       }
       let node = attempt { () -> TreeNode in
@@ -71,17 +59,16 @@ extension Elaborator {
         case .group(let group): return try self.group(group)
         }
       }
-      guard let node else {
-        hasErrors = true
-        continue
-      }
-      members.append(TreeNode.Member(name: name.text, node: node, declaration: name.span))
+      members.append(
+        TreeNode.Member(name: name.text, node: node ?? .broken, declaration: name.span))
     }
-    if hasErrors { throw Reported() }
     let node = TreeNode.group(members: members, stack: nil)
     guard let stack = syntax.stack else { return node }
     let layers = try positive(stack, "the number of layers")
     guard case .group(let stackedMembers, _) = node.stacked(layers) else { return node }
+    for (_, leaf) in node.stacked(layers).leaves {
+      try requireAddressable(leaf.type.shape, at: leaf.declaration)
+    }
     return .group(members: stackedMembers, stack: layers)
   }
 
@@ -116,6 +103,7 @@ extension Elaborator {
         throw fail(.kind(what: "a size", expected: "a whole number", found: "..."), at: span)
       }
     }
+    try requireAddressable(sizes, at: syntax.span)
     return TensorType(sizes, try elementType(syntax.elementType))
   }
 
@@ -160,7 +148,8 @@ extension Elaborator {
               what: "outer data", expected: "the same at every step", found: "a stream"),
             at: datum.name.span)
         }
-        let fallback = Initializer(kind: type.dtype.isFloat ? "normal" : "zeros",
+        let fallback = Initializer(
+          kind: type.dtype.isFloat ? "normal" : "zeros",
           parameters: type.dtype.isFloat ? [0, 1] : [])
         let initializer =
           try datum.initializer.map { try self.initializer($0, dtype: type.dtype) } ?? fallback
@@ -197,8 +186,9 @@ extension Elaborator {
         help: didYouMean(name, among: Self.initializers.keys)
           ?? "there are \(Self.initializers.keys.sorted().joined(separator: ", "))")
     }
-    guard known.counts.contains(syntax.arguments.count), syntax.arguments.count != 1
-      || known.counts.upperBound == 1
+    guard known.counts.contains(syntax.arguments.count),
+      syntax.arguments.count != 1
+        || known.counts.upperBound == 1
     else {
       throw fail(
         .initializerArguments(name, expected: known.takes, found: syntax.arguments.count),
@@ -206,7 +196,8 @@ extension Elaborator {
     }
     guard dtype.isFloat || known.fillsIntegers else {
       throw fail(
-        .kind(what: "the initialiser of whole numbers", expected: "integers(first, end)", found: name),
+        .kind(
+          what: "the initialiser of whole numbers", expected: "integers(first, end)", found: name),
         at: syntax.name.span)
     }
     let arguments = try syntax.arguments.map { try number($0, "an argument of \(name)") }

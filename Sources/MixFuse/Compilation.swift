@@ -83,9 +83,7 @@ package struct Compilation {
       graph, named: entry.rawValue,
       options: ScheduleOptions(
         mayRunParallel: true,
-        contractionScratchBytes: { shape in
-          emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
-        }))
+        scratchBytes: { CEmission.scratchBytes(of: $0, for: target) }))
   }
 
   /// All entry points of the library, scheduled.

@@ -9,6 +9,8 @@ package enum Pipelines {
   package static let standard: [Pass] = [
     // Derivatives are taken: what only stood in their way can go.
     .removeStopGradients,
+    // Structured ops become loops over tiles, whose bodies the passes below see into.
+    .lowerLinearCrossEntropy,
     // A step count of one leaves straight-line code, in which the passes below see across steps.
     .inlineSingleTripLoops,
     .simplifyAlgebra,

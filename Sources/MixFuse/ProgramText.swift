@@ -112,6 +112,7 @@ private struct ProgramPrinter {
       case .fused(let fused):
         "loop nest" + (fused.splitVariable == nil ? "" : ", split \(fused.splitExtent) ways")
       case .contraction(let shape): "contraction \(text(of: shape))"
+      case .attention(let shape): "attention, \(shape.order.rawValue)"
       }
     let provenance = call.provenance.description
     return [

@@ -6,11 +6,12 @@
 //       body "step" {                              %3 = loop{"steps" ...} %0, %1, %2 : f32[3]
 //         %3 = exp %rate : f32[]              ->     body "step" { ... %exp is an input now ... }
 //
-// Creation and movement stay inside: they cost little and are often larger than their source. They
-// are copied outside where a hoisted node reads them. A result larger than what it is computed from
-// (an outer product, say) stays inside as well, unless it is small: hoisting must not cost memory.
-// Inner loops come first, so an invariant can leave several loops at once. Operands that the body
-// no longer reads are left for `EliminateDeadCode`.
+// Creation and movement stay inside: they cost little and are often larger than their source. Cheap
+// arithmetic whose result is larger than what it is computed from (a mask, an outer product) stays
+// as well; costly arithmetic leaves if the body anyway holds an array as large (a table of cosines).
+// What stays is copied outside where a hoisted node reads it. Inner loops come first, so an
+// invariant can leave several loops at once. Operands that the body no longer reads are left for
+// `EliminateDeadCode`.
 
 import TensorIR
 
@@ -42,31 +43,41 @@ private struct InvariantAnalysis {
   private(set) var isNeededInside: [Bool] = []
   /// Bytes that an invariant value is computed from; `nil` if it varies.
   private var sourceBytes: [Int?]
+  /// Bytes of the largest value that varies.
+  private let largestVarying: Int
 
   init(of loop: Loop) {
     let body = loop.body
-    sourceBytes = [Int?](repeating: nil, count: body.types.count)
-    for operand in loop.invariantRange {
-      let input = body.inputs[operand + 1]
-      sourceBytes[input.index] = body.type(of: input).byteCount
-    }
+    let varies = InvariantAnalysis.varying(loop)
+    largestVarying = zip(body.types, varies).filter(\.1).map(\.0.byteCount).max() ?? 0
+    sourceBytes = zip(body.types, varies).map { $1 ? nil : $0.byteCount }
     for node in body.nodes { isHoisted.append(classify(node, body)) }
     isNeededInside = InvariantAnalysis.needed(isHoisted, body)
   }
 
-  /// Notes what the node's results are computed from; returns whether to hoist it.
+  /// For each value of the body, whether it may differ between iterations.
+  private static func varying(_ loop: Loop) -> [Bool] {
+    let body = loop.body
+    var varies = [Bool](repeating: true, count: body.types.count)
+    for operand in loop.invariantRange { varies[body.inputs[operand + 1].index] = false }
+    for node in body.nodes {
+      let isVarying = node.operands.contains { varies[$0.index] }
+      for result in node.results { varies[result.index] = isVarying }
+    }
+    return varies
+  }
+
+  /// Returns whether to hoist the node; if not, its results are as good as what they come from.
   private mutating func classify(_ node: Node, _ body: Graph) -> Bool {
     let sources = node.operands.compactMap { sourceBytes[$0.index] }
     guard sources.count == node.operands.count else { return false }
-    let bytes = sources.reduce(0, +)
-    if node.op.family == .creation || node.op.family == .movement {
-      for result in node.results { sourceBytes[result.index] = bytes }
-      return false
-    }
-    let resultBytes = node.results.map { body.type(of: $0).byteCount }
-    guard resultBytes.reduce(0, +) <= max(bytes, smallByteCount) else { return false }
-    for (result, bytes) in zip(node.results, resultBytes) { sourceBytes[result.index] = bytes }
-    return true
+    let source = sources.reduce(0, +)
+    let bytes = node.results.map { body.type(of: $0).byteCount }.reduce(0, +)
+    let isAffordable =
+      bytes <= max(source, smallByteCount) || node.op.isCostly && bytes <= largestVarying
+    if isAffordable && !node.op.isRecomputedFreely { return true }
+    for result in node.results { sourceBytes[result.index] = source }
+    return false
   }
 
   private static func needed(_ isHoisted: [Bool], _ body: Graph) -> [Bool] {
@@ -140,5 +151,19 @@ private final class Hoister {
     let results = outer.append(copyOf: node, node.operands.map(outside))
     for (result, copy) in zip(node.results, results) { copies[result] = copy }
     return results[node.results.firstIndex(of: value) ?? 0]
+  }
+}
+
+extension Op {
+  /// Creation and movement: reading them back would cost as much as making them again.
+  fileprivate var isRecomputedFreely: Bool { family == .creation || family == .movement }
+
+  /// Takes many cycles for each element of the result.
+  fileprivate var isCostly: Bool {
+    switch self {
+    case .unary(let function): ![.negate, .abs, .sign, .floor].contains(function)
+    case .binary(let function): function == .power || function == .divide
+    default: !isElementwise
+    }
   }
 }

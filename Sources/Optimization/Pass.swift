@@ -26,7 +26,7 @@ package struct Pass: Sendable {
 ///
 /// - Parameter observe: Called after each pass with its result: for the verifier and for dumps.
 package func runPasses(
-  _ graph: Graph, _ passes: [Pass], observe: (Pass, Graph) throws -> Void = { _, _ in }
+  _ graph: Graph, _ passes: [Pass], observe: (Pass, Graph) throws -> Void
 ) rethrows -> Graph {
   var graph = graph
   for pass in passes {
@@ -34,4 +34,9 @@ package func runPasses(
     try observe(pass, graph)
   }
   return graph
+}
+
+/// Runs passes one after another.
+package func runPasses(_ graph: Graph, _ passes: [Pass]) -> Graph {
+  runPasses(graph, passes) { _, _ in }
 }

@@ -36,7 +36,7 @@ private func simplified(_ graph: Graph) -> Graph {
   var graph = graph
   for _ in 0..<maximumRounds {
     let next = Rewriter.rewrite(graph) { rewriter, node, operands in
-      if !node.op.regions.isEmpty {
+      guard node.op.regions.isEmpty, node.results.count == 1 else {
         return rewriter.append(node.op.mapRegions(simplified), operands)
       }
       return [Simplifier(rewriter: rewriter).make(node.op, operands)]
@@ -66,7 +66,7 @@ struct Simplifier {
     case .reduction: simplerReduction(op, operands[0])
     case .contraction: simplerContraction(op, operands[0], operands[1])
     case .indexing: simplerIndexing(op, operands)
-    case .creation, .structure: nil
+    case .creation, .structured, .structure: nil
     }
   }
 

@@ -101,6 +101,7 @@ package struct Kernel: Hashable, Sendable {
   package enum Body: Hashable, Sendable {
     case fused(FusedKernel)
     case contraction(ContractionShape)
+    case attention(AttentionShape)
   }
 
   package var body: Body

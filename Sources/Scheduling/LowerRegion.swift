@@ -211,6 +211,8 @@ struct RegionLowering {
         builder.scatterAdd(
           indices: indices, updates: updates, result: result, types: plan.types),
         builder, node.provenance)
+    case .attention(let node, let operands):
+      lowerAttention(plan.graph.nodes[node], operands, at: position)
     case .copy(let source, let shape, let dtype, let destination, let provenance):
       var builder = KernelBuilder(address: address)
       call(
@@ -245,12 +247,29 @@ struct RegionLowering {
     }
     arguments.append(address(node.result))
     let kernel = contraction.kernel(in: plan)
+    callWithScratch(
+      kernel, arguments, plan.types[node.result.index].dtype, node.provenance, at: position)
+  }
+
+  private mutating func lowerAttention(_ node: Node, _ operands: [View], at position: Int) {
+    let dtype = plan.types[node.results[0].index].dtype
+    let kernel = attentionKernel(node, types: plan.types)
+    let arguments =
+      operands.map { address($0.root).advanced(by: $0.offset) } + node.results.map(address)
+    callWithScratch(kernel, arguments, dtype, node.provenance, at: position)
+  }
+
+  /// Calls a kernel whose last pointer is scratch memory, one part for each worker.
+  private mutating func callWithScratch(
+    _ kernel: Kernel, _ pointers: [Pointer], _ dtype: DType, _ provenance: Provenance,
+    at position: Int
+  ) {
+    var arguments = pointers
     let isParallel = mayShareOut(kernel)
-    let dtype = plan.types[node.result.index].dtype
-    let bytes = entry.options.contractionScratchBytes(contraction.shape)
+    let bytes = entry.options.scratchBytes(kernel.body)
     let type = TensorType([bytes / dtype.byteCount], dtype)
-    if bytes == 0 {
-      arguments.append(address(node.result))  // Not used; any valid address will do.
+    if bytes == 0, let any = pointers.last {
+      arguments.append(any)  // Not used; any valid address will do.
     } else if isParallel {
       let buffer = entry.newBuffer(type, comment: "packed panels")
       entry.workerBlocks.append(
@@ -264,7 +283,7 @@ struct RegionLowering {
     steps.append(
       .call(
         KernelCall(
-          kernel: kernel, arguments: arguments, indices: [], provenance: node.provenance,
+          kernel: kernel, arguments: arguments, indices: [], provenance: provenance,
           isParallel: isParallel)))
   }
 
@@ -272,7 +291,7 @@ struct RegionLowering {
   private func mayShareOut(_ kernel: Kernel) -> Bool {
     guard entry.options.mayRunParallel, !isInWorker else { return false }
     switch kernel.body {
-    case .contraction: return kernel.flops >= 2_000_000
+    case .contraction, .attention: return kernel.flops >= 2_000_000
     case .fused(let fused):
       guard fused.splitVariable != nil, fused.splitExtent >= 16 else { return false }
       return kernel.flops * 8 + kernel.bytesMoved >= 2_000_000

@@ -83,11 +83,33 @@ struct RegionPlanner {
       let updates = storedView(of: node.operands[1], node.provenance)
       appendStep(
         .scatterAdd(node: index, indices: indices, updates: updates), writing: node.result)
+    case .structured(let op):
+      planStructured(index, op)
     case .loop(let loop):
       planLoop(index, loop)
     case .gradient:
       preconditionFailure("compiler bug: a gradient op reached scheduling unexpanded")
     }
+  }
+
+  private mutating func planStructured(_ index: Int, _ op: StructuredOp) {
+    guard case .attention = op.function else {
+      preconditionFailure("compiler bug: \(op.name) reached scheduling")
+    }
+    let node = plan.graph.nodes[index]
+    let operands = node.operands.map { operand -> View in
+      let view = storedView(of: operand, node.provenance)
+      guard !view.isContiguous else { return view }
+      return copied(.view(view), plan.types[operand.index], node.provenance)
+    }
+    plan.steps.append(.attention(node: index, operands: operands))
+    for result in node.results { register(result) }
+  }
+
+  /// Makes the last step the producer of a dense value.
+  private mutating func register(_ value: ValueID) {
+    plan.producer[value] = plan.steps.count - 1
+    plan.bindings[value.index] = .view(View(dense: value, shape: plan.types[value.index].shape))
   }
 
   private mutating func appendStep(_ step: PlannedStep, writing value: ValueID) {
@@ -220,11 +242,7 @@ struct RegionPlanner {
     let body = RegionPlanner.plan(loop.body, inputs: inputs, variables: variables)
     let planned = PlannedLoop(loop: loop, operands: operands, body: body, variable: variable)
     plan.steps.append(.loop(node: index, planned))
-    for result in node.results {
-      plan.producer[result] = plan.steps.count - 1
-      plan.bindings[result.index] = .view(
-        View(dense: result, shape: plan.types[result.index].shape))
-    }
+    for result in node.results { register(result) }
   }
 
   // MARK: Clusters

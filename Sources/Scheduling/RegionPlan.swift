@@ -56,6 +56,8 @@ enum PlannedStep {
   case contraction(node: Int, lhs: View, rhs: View)
   case gather(node: Int, table: View, indices: View)
   case scatterAdd(node: Int, indices: View, updates: View)
+  /// Operands are contiguous.
+  case attention(node: Int, operands: [View])
   /// Writes what `source` reads into the window `destination` of a value.
   case copy(source: Binding, shape: [Int], dtype: DType, destination: View, provenance: Provenance)
   case loop(node: Int, PlannedLoop)

@@ -54,6 +54,9 @@ struct RegionUses {
     case .scatterAdd(let node, let indices, let updates):
       for view in [indices, updates] { read(view.root, at: position, storing: true) }
       write(plan.graph.nodes[node].result, at: position)
+    case .attention(let node, let operands):
+      for view in operands { read(view.root, at: position, storing: true) }
+      for result in plan.graph.nodes[node].results { write(result, at: position) }
     case .copy(let source, _, _, let destination, _):
       if case .view(let view) = source { read(view.root, at: position, storing: true) }
       write(destination.root, at: position)

@@ -6,17 +6,17 @@ package import TensorIR
 
 /// Decisions of the caller that change the schedule.
 package struct ScheduleOptions: Sendable {
-  /// Bytes of scratch memory that the kernel of a contraction needs on the target.
-  package var contractionScratchBytes: @Sendable (ContractionShape) -> Int
+  /// Bytes of scratch memory that a kernel needs for each worker on the target.
+  package var scratchBytes: @Sendable (Kernel.Body) -> Int
   /// Whether tasks and large kernels may run on several workers.
   package var mayRunParallel: Bool
 
   package init(
     mayRunParallel: Bool = true,
-    contractionScratchBytes: @escaping @Sendable (ContractionShape) -> Int
+    scratchBytes: @escaping @Sendable (Kernel.Body) -> Int
   ) {
     self.mayRunParallel = mayRunParallel
-    self.contractionScratchBytes = contractionScratchBytes
+    self.scratchBytes = scratchBytes
   }
 }
 

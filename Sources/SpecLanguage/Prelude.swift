@@ -12,6 +12,7 @@ package enum Prelude {
     source("layers.mix", PackageResources.layers_mix),
     source("losses.mix", PackageResources.losses_mix),
     source("optimizers.mix", PackageResources.optimizers_mix),
+    source("transformer.mix", PackageResources.transformer_mix),
   ]
 
   /// The declarations of all files of the prelude.

@@ -157,6 +157,15 @@ private enum OpAttributes {
     case "gradient":
       return .gradient(wrt: try tokens.integers(after: "wrt"))
     default:
+      for order in DerivativeOrder.allCases
+      where name == StructuredOp(.attention(isCausal: false, scale: 1), order).name {
+        try tokens.expect(word: "causal")
+        let isCausal = try tokens.word() == "true"
+        try tokens.expect(word: "scale")
+        let scale = try tokens.number()
+        return .complete(
+          .structured(StructuredOp(.attention(isCausal: isCausal, scale: scale), order)))
+      }
       for reduction in Reduction.allCases where name == "reduce_\(reduction.rawValue)" {
         return .complete(.reduce(reduction, axes: try tokens.integers(after: "axes")))
       }
@@ -186,7 +195,8 @@ private let plainOps: [String: Op] = {
   let unary = UnaryFunction.allCases.map(Op.unary)
   let binary = BinaryFunction.allCases.map(Op.binary)
   let compare = Comparison.allCases.map(Op.compare)
-  let ops = unary + binary + compare + [.select, .stopGradient, .gather]
+  let losses = DerivativeOrder.allCases.map { Op.structured(StructuredOp(.linearCrossEntropy, $0)) }
+  let ops = unary + binary + compare + losses + [.select, .stopGradient, .gather]
   return Dictionary(uniqueKeysWithValues: ops.map { ($0.name, $0) })
 }()
 

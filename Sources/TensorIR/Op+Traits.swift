@@ -4,7 +4,7 @@
 
 /// The families that differentiation rules, kernels and this catalogue are organised by.
 package enum OpFamily: String, Sendable {
-  case elementwise, creation, movement, reduction, contraction, indexing, structure
+  case elementwise, creation, movement, reduction, contraction, indexing, structured, structure
 }
 
 extension Op {
@@ -16,6 +16,7 @@ extension Op {
     case .reduce: .reduction
     case .contract: .contraction
     case .gather, .scatterAdd: .indexing
+    case .structured: .structured
     case .loop, .gradient: .structure
     }
   }

@@ -168,6 +168,9 @@ package enum Op: Hashable, Sendable {
   /// index order, so the result is deterministic.
   case scatterAdd(rows: Int)
 
+  // MARK: Functions with derivative ops of their own; see `StructuredOp`.
+  case structured(StructuredOp)
+
   // MARK: Structure.
   case loop(Loop)
   case gradient(GradientOp)

@@ -25,6 +25,7 @@ extension Op {
     case .contract: "contract"
     case .gather: "gather"
     case .scatterAdd: "scatter_add"
+    case .structured(let op): op.name
     case .loop: "loop"
     case .gradient: "gradient"
     }
@@ -46,6 +47,7 @@ extension Op {
     case .reduce(_, let axes): "axes \(axes)"
     case .contract(let labels): "\(labels.lhs) \(labels.rhs) to \(labels.output)"
     case .scatterAdd(let rows): "rows \(rows)"
+    case .structured(let op): op.attributeText
     case .loop(let loop):
       "\"\(loop.label)\" trips \(loop.tripCount) carries \(loop.carryCount) "
         + "stacked \(loop.stackedInputCount)\(loop.isReversed ? " reversed" : "") "
@@ -57,5 +59,15 @@ extension Op {
   /// Name and attributes: `broadcast{shape [10, 40] axes [1]}`.
   package var text: String {
     attributeText.isEmpty ? name : "\(name){\(attributeText)}"
+  }
+}
+
+extension StructuredOp {
+  /// The attributes of the function; empty if it has none.
+  fileprivate var attributeText: String {
+    switch function {
+    case .attention(let isCausal, let scale): "causal \(isCausal) scale \(scale)"
+    case .linearCrossEntropy: ""
+    }
   }
 }

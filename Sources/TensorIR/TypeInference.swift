@@ -77,6 +77,9 @@ extension Op {
       try expect(Array(operands[1].shape.prefix(operands[0].rank)) == operands[0].shape, operands)
       let row = Array(operands[1].shape.dropFirst(operands[0].rank))
       return [TensorType([rows] + row, operands[1].dtype)]
+    case .structured(let op):
+      guard let results = op.resultTypes(operands) else { throw mismatch(operands) }
+      return results
     case .loop(let loop): return try loopResults(operands, loop)
     case .gradient(let gradient):
       try expect(operands == gradient.function.inputTypes, operands)

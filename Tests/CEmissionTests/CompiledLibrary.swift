@@ -5,8 +5,9 @@
 
 import Foundation
 
-/// A shared library made from C text; unloaded and removed when it is no longer used.
-final class CompiledLibrary {
+/// A shared library made from C text. It stays loaded while the tests run, so that functions taken
+/// from it stay valid; its files are removed at once.
+struct CompiledLibrary {
   /// What went wrong, with the compiler's words.
   struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -14,7 +15,6 @@ final class CompiledLibrary {
 
   /// What the compiler printed: warnings and the remarks that `flags` asked for.
   let remarks: String
-  private let folder: URL
   private let handle: UnsafeMutableRawPointer
 
   /// Flags for 64-byte vectors where this machine has them, else for the common subset.
@@ -34,8 +34,9 @@ final class CompiledLibrary {
   /// only between functions local to one file.
   init(_ text: String, flags: [String]) throws {
     let name = "mixfuse-test-\(UUID().uuidString)"
-    folder = FileManager.default.temporaryDirectory.appending(path: name)
+    let folder = FileManager.default.temporaryDirectory.appending(path: name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
     let source = folder.appending(path: "test.c")
     let library = folder.appending(path: "test.so")
     try text.write(to: source, atomically: false, encoding: .utf8)
@@ -52,11 +53,6 @@ final class CompiledLibrary {
       throw Failure(description: String(cString: dlerror()))
     }
     self.handle = handle
-  }
-
-  deinit {
-    dlclose(handle)
-    try? FileManager.default.removeItem(at: folder)
   }
 
   /// The exported function `name`, as a C function pointer of type `type`.

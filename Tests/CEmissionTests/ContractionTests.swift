@@ -40,8 +40,9 @@ struct ContractionTests {
     let bench = try KernelBench<Float>(cases, element: .f32, vectorBytes: 32)
     for number in cases.indices {
       let units = bench.kernels[number].splitCount
-      let whole = bench.run(number, ranges: [0..<units], whole: false).result
-      let single = bench.run(number, ranges: (0..<units).reversed().map { $0..<$0 + 1 }, whole: false)
+      let whole = try bench.run(number, ranges: [0..<units], whole: false).result
+      let backwards = (0..<units).reversed().map { $0..<$0 + 1 }
+      let single = try bench.run(number, ranges: backwards, whole: false)
       #expect(single.result.map(\.bitPattern) == whole.map(\.bitPattern), "\(cases[number])")
     }
   }
@@ -86,10 +87,11 @@ struct ContractionTests {
 
 /// Compiled kernels of some cases, ready to run.
 private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
-  typealias Function = @convention(c) (
-    UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
-    Int64
-  ) -> Void
+  typealias Function =
+    @convention(c) (
+      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
+      Int64
+    ) -> Void
 
   let cases: [ContractionCase]
   let kernels: [ContractionKernel]
@@ -103,10 +105,13 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       emitContraction(item.shape, named: "k\(number)", for: target)
     }
     let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
-    let table = cases.indices.map { "void *get_k\($0)(void) { return (void *)k\($0); }" }
+    let table = cases.indices.map { number in
+      "void *get_k\(number)(void) { return (void *)k\(number); }\n"
+        + cases[number].reference(named: "reference_k\(number)")
+    }
     let text =
       "#include <stdint.h>\n" + helpers.map(RuntimeHelpers.text(of:)).joined(separator: "\n")
-      + kernels.map(\.text).joined() + table.joined(separator: "\n") + "\n"
+      + kernels.map(\.text).joined() + table.joined()
     let library = try CompiledLibrary(
       text, flags: ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: vectorBytes))
     self.library = library
@@ -118,11 +123,11 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
   }
 
   /// Runs every kernel on whole numbers and compares with the reference, gaps of C included.
-  func check() {
+  func check() throws {
     for number in cases.indices {
       let units = kernels[number].splitCount
       let middle = units / 3
-      let found = run(number, ranges: [middle..<units, 0..<middle], whole: true)
+      let found = try run(number, ranges: [middle..<units, 0..<middle], whole: true)
       let isEqual = found.result == found.expected
       #expect(isEqual, "\(kernels[number].strategy): \(cases[number])")
     }
@@ -133,7 +138,7 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
   /// - Parameter whole: operands are whole numbers, and the expected result is computed.
   func run(
     _ number: Int, ranges: [Range<Int>], whole: Bool
-  ) -> (result: [Real], expected: [Real]) {
+  ) throws -> (result: [Real], expected: [Real]) {
     let item = cases[number]
     var source = SplitMix(seed: UInt64(number) + 7)
     let value = { () -> Real in
@@ -151,12 +156,15 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       function(
         a.start, b.start, c.start, scratch.start, Int64(range.lowerBound), Int64(range.upperBound))
     }
-    var expected = old
+    let expected = GuardedArray<Real>(old)
     if whole {
-      if !item.shape.accumulates { item.forEachTerm { _, _, offset in expected[offset] = 0 } }
-      item.forEachTerm { expected[$2] += a.start[$0] * b.start[$1] }
+      let reference = try library.function(
+        "reference_k\(number)",
+        as: (@convention(c) (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer) -> Void)
+          .self)
+      reference(a.start, b.start, expected.start)
     }
-    return (c.elements, expected)
+    return (c.elements, expected.elements)
   }
 }
 

@@ -83,14 +83,15 @@ struct RuntimeHelperTests {
     }
   }
 
-  @Test("a plain loop over a function runs in vector lanes", arguments: functions + ["pow"], elements)
+  @Test(
+    "a plain loop over a function runs in vector lanes", arguments: functions + ["pow"], elements)
   func vectorises(_ function: String, _ element: String) throws {
     let symbol = "mf_\(function)_\(element)"
     let arguments = function == "pow" ? "x[i], x[i + n]" : "x[i]"
     let real = Self.real(element)
     let text =
       source([symbol])
-      + """
+        + """
         void apply(const \(real) *restrict x, \(real) *restrict y, int64_t n) {
           for (int64_t i = 0; i < n; ++i) {
             y[i] = \(symbol)(\(arguments));
@@ -130,7 +131,7 @@ struct RuntimeHelperTests {
       function == "logistic" ? "1 / (1 + exp\(suffix)(-x))" : "\(function)\(suffix)(x)"
     let text =
       source(["mf_\(function)_\(element)"]) + Self.unitInTheLastPlace(element)
-      + """
+        + """
         double value(double x) { return mf_\(function)_\(element)((\(real))x); }
 
         double largest_error(void) {
@@ -162,29 +163,29 @@ struct RuntimeHelperTests {
     let reference = element == "f32" ? "pow" : "powl"
     return source(["mf_pow_\(element)"]) + Self.unitInTheLastPlace(element)
       + """
-        double value(double x, double y) { return mf_pow_\(element)((\(real))x, (\(real))y); }
+      double value(double x, double y) { return mf_pow_\(element)((\(real))x, (\(real))y); }
 
-        double largest_error(void) {
-          double worst = 0;
-          uint64_t state = 1;
-          for (int64_t i = 0; i < 1000000; ++i) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            const double fraction = (double)(state >> 11) * 0x1p-53;
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            const double other = (double)(state >> 11) * 0x1p-52 - 1;
-            const \(real) x = (\(real))exp2(fraction * 40 - 20);
-            const \(real) y = (\(real))(other * (i % 2 == 0 ? 3 : 40));
-            const \(wide) expected = \(reference)(x, y);
-            if (!isnormal((\(real))expected)) {
-              continue;
-            }
-            const double error = errors(mf_pow_\(element)(x, y), expected);
-            worst = error <= worst ? worst : error;
+      double largest_error(void) {
+        double worst = 0;
+        uint64_t state = 1;
+        for (int64_t i = 0; i < 1000000; ++i) {
+          state = state * 6364136223846793005u + 1442695040888963407u;
+          const double fraction = (double)(state >> 11) * 0x1p-53;
+          state = state * 6364136223846793005u + 1442695040888963407u;
+          const double other = (double)(state >> 11) * 0x1p-52 - 1;
+          const \(real) x = (\(real))exp2(fraction * 40 - 20);
+          const \(real) y = (\(real))(other * (i % 2 == 0 ? 3 : 40));
+          const \(wide) expected = \(reference)(x, y);
+          if (!isnormal((\(real))expected)) {
+            continue;
           }
-          return worst;
+          const double error = errors(mf_pow_\(element)(x, y), expected);
+          worst = error <= worst ? worst : error;
         }
+        return worst;
+      }
 
-        """
+      """
   }
 
   /// C text: the distance of two numbers in units in the last place of the second.

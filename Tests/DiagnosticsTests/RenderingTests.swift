@@ -87,7 +87,8 @@ struct RenderingTests {
 
   @Test("a limitation points to the list of limitations")
   func limitation() {
-    let message = Message(id: "limitation", text: "recursion is not supported yet", category: .limitation)
+    let message = Message(
+      id: "limitation", text: "recursion is not supported yet", category: .limitation)
     #expect(Diagnostic(message, at: nil).rendered().contains("help: README.md"))
   }
 

@@ -20,6 +20,14 @@ struct Outcome {
   let problem: MetaProblem?
   let diagnostics: DiagnosticCollector
 
+  /// All diagnostics as the user sees them.
+  var report: String { diagnostics.rendered() }
+
+  /// The errors as the user sees them, without the warnings.
+  var errors: String {
+    diagnostics.diagnostics.filter { $0.severity == .error }.map { $0.rendered() }.joined()
+  }
+
   /// `line:column id` of each diagnostic, in the order in which they were found.
   var places: [String] {
     diagnostics.diagnostics.map { diagnostic in
@@ -71,10 +79,9 @@ func evaluate(
     outer { minimize sum(theta.value) }
     """
   let outcome = elaborated(text)
-  let errors = outcome.diagnostics.diagnostics.filter { $0.severity == .error }
-  #expect(errors.isEmpty, "\(outcome.diagnostics.rendered())")
+  #expect(outcome.errors == "")
   let problem = try #require(outcome.problem)
-  #expect(verify(problem.update).isEmpty)
+  #expect(problem.update.problems() == [])
   let inputs = zip(problem.update.inputNames, problem.update.inputTypes).map { name, type in
     let values = ["g.value": 3.0, "theta.value": 2.0, "lr": 0.5, "step": 0.0]
     return NumericArray(type, repeating: values[name] ?? .nan)

@@ -181,6 +181,44 @@ struct LoopPassTests {
     """)
   }
 
+  @Test("a table of cosines is computed before a loop that holds arrays as large")
+  func tableCosinesComputedBefore() throws {
+    try expect(.hoistLoopInvariants, turns: """
+      input %0 "x": f64[100, 16]
+      %1 = loop{"layers" trips 5 carries 1 stacked 0 save carries} %0 : f64[100, 16]
+        body "layer" {
+          input %0 "index": i32[]
+          input %1 "x": f64[100, 16]
+          %2 = iota{axis 0 shape [100, 16]} : i32[100, 16]
+          %3 = iota{axis 1 shape [100, 16]} : i32[100, 16]
+          %4 = convert{f64} %2 : f64[100, 16]
+          %5 = convert{f64} %3 : f64[100, 16]
+          %6 = multiply %4, %5 : f64[100, 16]
+          %7 = cos %6 : f64[100, 16]
+          %8 = multiply %1, %7 : f64[100, 16]
+          output "x" %8
+        }
+      output "y" %1
+    """, into: """
+      input %0 "x": f64[100, 16]
+      %1 = iota{axis 0 shape [100, 16]} : i32[100, 16]
+      %2 = convert{f64} %1 : f64[100, 16]
+      %3 = iota{axis 1 shape [100, 16]} : i32[100, 16]
+      %4 = convert{f64} %3 : f64[100, 16]
+      %5 = multiply %2, %4 : f64[100, 16]
+      %6 = cos %5 : f64[100, 16]
+      %7 = loop{"layers" trips 5 carries 1 stacked 0 save carries} %0, %6 : f64[100, 16]
+        body "layer" {
+          input %0 "index": i32[]
+          input %1 "x": f64[100, 16]
+          input %2 "invariant2": f64[100, 16]
+          %3 = multiply %1, %2 : f64[100, 16]
+          output "x" %3
+        }
+      output "y" %7
+    """)
+  }
+
   @Test("a loop of one iteration is replaced by its body")
   func loopIterationReplacedBy() throws {
     try expect(.inlineSingleTripLoops, turns: """

@@ -25,9 +25,10 @@ struct LexerTests {
 
   @Test("a point after a number without a digit behind it is a symbol of its own")
   func point() {
-    #expect(kinds("1.x 3e") == [
-      .integer(1), .symbol(.dot), .identifier("x"), .integer(3), .identifier("e"), .endOfFile,
-    ])
+    #expect(
+      kinds("1.x 3e") == [
+        .integer(1), .symbol(.dot), .identifier("x"), .integer(3), .identifier("e"), .endOfFile,
+      ])
   }
 
   @Test("the longest symbol wins")

@@ -28,7 +28,8 @@ struct LoadSpecTests {
   func imports() throws {
     let files = [
       "main.mix": "import \"parts/a.mix\"\nimport \"parts/b.mix\"\nspec main",
-      "parts/a.mix": "import \"b.mix\"\ndim a = 1", "parts/b.mix": "import \"../main.mix\"\ndim b = 2",
+      "parts/a.mix": "import \"b.mix\"\ndim a = 1",
+      "parts/b.mix": "import \"../main.mix\"\ndim b = 2",
     ]
     try withFiles(files) { folder in
       let diagnostics = DiagnosticCollector()

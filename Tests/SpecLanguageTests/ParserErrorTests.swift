@@ -22,16 +22,25 @@ struct ParserErrorTests {
     arguments: [
       ("dim n 10", "1:7 expected '=' and the dimension's default size, found '10'"),
       ("dim n = ", "1:9 expected an expression, found the end of the file"),
-      ("parms theta { }", "1:1 expected a declaration (spec, dim, params, meta, func, inner, outer, ...), found 'parms' (did you mean params?)"),
+      (
+        "parms theta { }",
+        "1:1 expected a declaration (spec, dim, params, meta, func, inner, outer, ...), found 'parms' (did you mean params?)"
+      ),
       ("params theta { w [1] }", "1:22 expected '{', found '}'"),
       ("params theta { w: 3 }", "1:19 expected '[' and the sizes of the axes, found '3'"),
       ("meta eta = theta", "1:17 expected '.', as in theta.initial, found the end of the file"),
       ("func f(x) { let = 3 }", "1:17 expected a name, found '='"),
-      ("func f(x) { x + 1 }", "1:13 expected a statement (let, var, for, return, or name = value), found 'x'"),
+      (
+        "func f(x) { x + 1 }",
+        "1:13 expected a statement (let, var, for, return, or name = value), found 'x'"
+      ),
       ("let a = b < c < d", "1:15 expected 'and' between two comparisons, found '<'"),
       ("let a = if b then c", "1:20 expected 'else', found the end of the file"),
       ("inner() { let a = 1 }", "1:21 expected 'minimize' and the inner loss, found '}'"),
-      ("inner() { minimize a for 3 }", "1:22 expected 'by' and an optimiser, as in 'by sgd(rate: 0.1)', found 'for'"),
+      (
+        "inner() { minimize a for 3 }",
+        "1:22 expected 'by' and an optimiser, as in 'by sgd(rate: 0.1)', found 'for'"
+      ),
       ("outer { minimize a", "1:19 expected '}' at the end of outer, found the end of the file"),
       ("let a = x[]", ""),
     ])
@@ -74,7 +83,8 @@ struct ParserErrorTests {
 
   @Test("no prefix of a spec stops the parser", arguments: 0..<40)
   func prefixes(part: Int) {
-    let text = String(decoding: Prelude.sources[2].bytes, as: UTF8.self)
+    let text =
+      String(decoding: Prelude.sources[2].bytes, as: UTF8.self)
       + "inner(stream x: [3]) { for (a, b) in (x, 3) { y = x[:, 1:] } minimize 1 by sgd(1) for 2 }"
     let length = text.utf8.count * part / 40
     _ = errors(String(decoding: Array(text.utf8).prefix(length), as: UTF8.self))

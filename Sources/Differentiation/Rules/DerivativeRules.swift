@@ -27,6 +27,7 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .contract(let labels): contractRule(labels)
   case .gather: gatherRule
   case .scatterAdd: scatterAddRule
+  case .structured(let op): structuredOpRule(op)
   case .loop(let loop): loopRule(loop)
   case .gradient(let gradient): gradientRule(gradient)
   }

@@ -5,8 +5,8 @@
 //
 // No one step size is right. Too small, and rounding drowns the difference; too large, and it sees
 // curvature and kinks: the first steps of Adam are nearly sign(g), which flips within 1e-8. So the
-// step is swept over many decades. Where two neighbouring steps agree best is the plateau; by how
-// much they disagree there says how far the result can be trusted, and is part of the verdict.
+// step is swept over many decades. The plateau is where a step agrees best with both its neighbours;
+// by how much they disagree there says how far the result can be trusted.
 
 import Foundation
 import MixFuseRuntime
@@ -15,7 +15,7 @@ import MixFuseRuntime
 struct DirectionalDifference: Sendable {
   /// The derivative along the direction.
   let slope: Double
-  /// By how much the two steps of the plateau disagree.
+  /// By how much the step of the plateau disagrees with its neighbours at most.
   let uncertainty: Double
   /// The step of the plateau.
   let step: Double
@@ -48,9 +48,10 @@ struct DirectionalDifference: Sendable {
     let slopes = Self.steps.indices.map { index in
       (losses[2 * index] - losses[2 * index + 1]) / (2 * Self.steps[index])
     }
-    let disagreements = zip(slopes, slopes.dropFirst()).map { abs($0 - $1) }
+    let disagreements = slopes.indices.dropFirst().dropLast().map { index in
+      max(abs(slopes[index] - slopes[index - 1]), abs(slopes[index] - slopes[index + 1]))
+    }
     let best = disagreements.indices.min { disagreements[$0] < disagreements[$1] } ?? 0
-    // Of the two, the smaller step has less curvature in it, and rounding has not spoilt it yet.
     slope = slopes[best + 1]
     uncertainty = disagreements[best]
     step = Self.steps[best + 1]

@@ -12,15 +12,16 @@ final class TemporaryLibrary {
   let library: Library
   private let folder: URL
 
-  /// Builds and loads the library of a compilation, through the build cache.
+  /// Builds and loads the library of a compilation, through the build cache if that is wanted.
   ///
   /// - Throws: `CompilationFailure`, `RuntimeError`.
-  init(_ compilation: Compilation) throws {
+  init(_ compilation: Compilation, usesCache: Bool) throws {
     let name = "mixfuse-verify-\(UUID().uuidString)"
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
     self.folder = folder
     do {
-      library = try Library(path: compilation.build(into: folder.path).library)
+      let cache = usesCache ? Compilation.defaultCache : nil
+      library = try Library(path: compilation.build(into: folder.path, cache: cache).library)
     } catch {
       try? FileManager.default.removeItem(at: folder)
       throw error

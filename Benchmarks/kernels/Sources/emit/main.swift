@@ -88,7 +88,9 @@ for kernel in kernels { print(kernel.text) }
 print("#include \"driver.h\"\nconst kernel_case cases[] = {")
 for (number, (item, kernel)) in zip(cases, kernels).enumerated() {
   let loops = item.loops.map { "{\($0.extent), \($0.strideA), \($0.strideB), \($0.strideC)}" }
-  print("  {\"\(item.layout)\", \"\(kernel.strategy)\", k\(number), {\(loops.joined(separator: ", "))},")
+  print(
+    "  {\"\(item.layout)\", \"\(kernel.strategy)\", k\(number), {\(loops.joined(separator: ", "))},"
+  )
   print("   \(kernel.splitCount), \(kernel.scratchBytesPerWorker)},")
 }
 print("};\nconst int case_count = \(cases.count);")

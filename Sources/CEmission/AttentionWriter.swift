@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the attention kernels of all orders share: the signature, the places of operands and tiles,
+// copying rows into tiles, the products that make scores, and the mask. Text goes through the
+// writer of contraction kernels; arithmetic on tiles is in the helpers `mf_attention_*`.
+
+import Scheduling
+import TensorIR
+
+/// Writes the entry function of one attention kernel.
+struct AttentionWriter {
+  let shape: AttentionShape
+  let tiling: AttentionTiling
+  let products: AttentionProducts
+  let name: String
+  var writer: ContractionWriter
+  /// The areas of scratch memory.
+  private(set) var scratch = ScratchLayout()
+  /// Symbols of runtime helpers called so far.
+  private(set) var helpers: [String] = []
+  private let transposer: String
+
+  init(
+    _ shape: AttentionShape, _ tiling: AttentionTiling, _ products: AttentionProducts,
+    named name: String, for target: ContractionTarget
+  ) {
+    (self.shape, self.tiling, self.products, self.name) = (shape, tiling, products, name)
+    writer = ContractionWriter(element: shape.element)
+    var block = target.lanes(shape.element)
+    let smallest = 16 / shape.element.bytes
+    while block > smallest && block > min(tiling.queries, shape.width) { block /= 2 }
+    transposer = "mf_pack_transposed_\(shape.element.rawValue)x\(block)"
+  }
+
+  /// The C text so far.
+  var text: String { writer.text }
+  /// Parts of each operand; see `AttentionProducts`.
+  var parts: Int { shape.order.partCount }
+  /// Elements of a tile's rows: one part of queries or of keys.
+  var queryTileSize: Int { tiling.queries * shape.width }
+  /// Elements from one query's row to the next, and from one key's row to the next.
+  var queryStride: Int { shape.heads * shape.width }
+  var keyStride: Int { shape.keyHeads * shape.width }
+
+  // MARK: the function
+
+  /// Writes the entry: `operands` are read, `results` are written, `areas` are scratch memory of
+  /// that many elements.
+  mutating func writeEntry(
+    operands: [String], results: [String], areas: [(String, Int)],
+    _ body: (inout Self) -> Void
+  ) {
+    for (area, count) in areas { scratch.add(area, count) }
+    if products.scratchBytes > 0 {
+      scratch.add("work", (products.scratchBytes + shape.element.bytes - 1) / shape.element.bytes)
+    }
+    writer.comment(summary)
+    let parameters =
+      operands.map { writer.input($0) } + results.map { writer.output($0) }
+      + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
+    nest({ $0.function(name, parameters, $1) }) { attention in
+      for area in attention.scratch.areas {
+        let place = attention.writer.address("scratch", [], plus: area.offset)
+        attention.writer.writePointer(area.name, place)
+      }
+      attention.nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
+    }
+  }
+
+  private var summary: String {
+    let mask = shape.isCausal ? "causal " : ""
+    let (t, u) = (tiling.queries, tiling.keys)
+    return "\(name): \(mask)attention, \(shape.order.rawValue), tiles of \(t) queries x \(u) keys."
+  }
+
+  /// Runs `body` inside a block that `open` writes.
+  mutating func nest(
+    _ open: (inout ContractionWriter, (inout ContractionWriter) -> Void) -> Void,
+    _ body: (inout Self) -> Void
+  ) {
+    var inner = self
+    var outer = writer
+    open(&outer) { writer in
+      inner.writer = writer
+      body(&inner)
+      writer = inner.writer
+    }
+    self = inner
+    writer = outer
+  }
+
+  /// Writes a loop over `0 ..< count`.
+  mutating func loop(_ variable: String, below end: String, _ body: (inout Self) -> Void) {
+    nest({ $0.loop(variable, below: end, $1) }, body)
+  }
+
+  // MARK: calls
+
+  /// Calls the runtime helper `mf_NAME_TYPE`.
+  mutating func helper(_ name: String, _ arguments: [String]) {
+    let symbol = "mf_\(name)_\(shape.element.rawValue)"
+    helpers.append(symbol)
+    writer.call(symbol, arguments)
+  }
+
+  /// Calls the tile product `part`.
+  mutating func product(
+    _ part: String, _ kernel: ContractionKernel?, _ a: String, _ b: String, _ c: String
+  ) {
+    guard let kernel else { preconditionFailure("\(shape.order) makes no product \(part)") }
+    let work = kernel.scratchBytesPerWorker > 0 ? "work" : "scratch"
+    writer.call("\(name)_\(part)", [a, b, c, work, "0", "\(kernel.splitCount)"])
+  }
+
+  /// `pointer + index`.
+  func at(_ pointer: String, _ terms: [(String, Int)], plus constant: Int = 0) -> String {
+    writer.address(pointer, terms, plus: constant)
+  }
+
+  // MARK: places
+
+  /// Declares the tile's first query, how many there are, and where its rows begin.
+  mutating func writeQueryPlace() {
+    let (tile, count) = (tiling.queries, shape.queries)
+    writer.integer("first_query", writer.index([("query_tile", tile)]))
+    writer.integer("query_count", clipped("first_query", tile, count))
+    writer.integer(
+      "query_place",
+      writer.index([
+        ("batch", count * queryStride), ("first_query", queryStride), ("head", shape.width),
+      ]))
+    writer.integer(
+      "row_place",
+      writer.index([("batch", shape.heads * count), ("head", count), ("first_query", 1)]))
+  }
+
+  /// Declares the tile's first key, how many there are, and where its rows begin.
+  mutating func writeKeyPlace() {
+    let (tile, count) = (tiling.keys, shape.keys)
+    writer.integer("first_key", writer.index([("key_tile", tile)]))
+    writer.integer("key_count", clipped("first_key", tile, count))
+    writer.integer(
+      "key_place",
+      writer.index([
+        ("batch", count * keyStride), ("first_key", keyStride), ("key_head", shape.width),
+      ]))
+  }
+
+  /// How many of `tile` items from `first` on there are when there are `count` in all.
+  private func clipped(_ first: String, _ tile: Int, _ count: Int) -> String {
+    if count % tile == 0 { return "\(tile)" }
+    return "\(count) - \(first) < \(tile) ? \(count) - \(first) : \(tile)"
+  }
+
+  /// The number of key tiles that any query of the tile sees.
+  var visibleKeyTiles: String {
+    let (t, u, count) = (tiling.queries, tiling.keys, tiling.keyTiles)
+    guard shape.isCausal else { return "\(count)" }
+    let seen = "(first_query + \(t + u - 1)) / \(u)"
+    return tiling.queryTiles * t <= shape.keys ? seen : "(\(seen) < \(count) ? \(seen) : \(count))"
+  }
+
+  // MARK: tiles
+
+  /// Sets `count` neighbouring elements.
+  mutating func fill(_ area: String, _ count: Int, with value: String) {
+    loop("i", below: "\(count)") { $0.writer.line("\(area)[i] = \(value);") }
+  }
+
+  /// Copies rows of a query-like operand into `rows`, one part after the other, and transposed
+  /// into `turned`, the last part first.
+  ///
+  /// - Parameter operands: the value and, if there are two parts, the tangent.
+  mutating func writeQueryRows(
+    _ operands: [String], factor: Double, rows: String, turned: String
+  ) {
+    let (t, d) = (tiling.queries, shape.width)
+    for (part, operand) in operands.enumerated() {
+      let place = at(rows, [], plus: part * queryTileSize)
+      helper(
+        "pack_scaled",
+        [
+          "\(operand) + query_place", "\(queryStride)", "query_count", "\(d)", literal(factor),
+          place, "\(d)", "\(t)",
+        ])
+      let panel = at(turned, [], plus: (parts - 1 - part) * queryTileSize)
+      helpers.append(transposer)
+      writer.call(transposer, [place, "\(d)", "\(t)", "\(d)", panel])
+    }
+  }
+
+  /// Copies rows of a key-like operand into `rows`, its parts side by side.
+  mutating func writeKeyRows(_ operands: [String], rows: String) {
+    for (part, operand) in operands.enumerated() {
+      helper(
+        "pack_scaled",
+        [
+          "\(operand) + key_place", "\(keyStride)", "key_count", "\(shape.width)", literal(1),
+          at(rows, [], plus: part * shape.width), "\(parts * shape.width)", "\(tiling.keys)",
+        ])
+    }
+  }
+
+  /// Copies row statistics into a tile.
+  mutating func writeRowStatistics(_ operand: String, to tile: String) {
+    helper(
+      "pack_scaled",
+      [
+        "\(operand) + row_place", "1", "query_count", "1", literal(1), tile, "1",
+        "\(tiling.queries)",
+      ])
+  }
+
+  /// Makes a tile of products of key-like rows with transposed query-like rows; with two parts,
+  /// the tangent comes before the value in each of the tile's rows.
+  mutating func writeScores(_ rows: String, _ turned: String, to tile: String) {
+    if parts == 2 { product("scores_tan", products.scoresTangent, rows, turned, tile) }
+    product(
+      "scores", products.scores, rows, at(turned, [], plus: (parts - 1) * queryTileSize),
+      at(tile, [], plus: (parts - 1) * tiling.queries))
+  }
+
+  /// Masks a tile of scores, if any of its pairs do not count.
+  mutating func writeMask(_ tile: String) {
+    let (t, u) = (tiling.queries, tiling.keys)
+    var conditions: [String] = []
+    if shape.keys % u != 0 { conditions.append("key_count < \(u)") }
+    if shape.isCausal { conditions.append("first_key + \(u - 1) > first_query") }
+    if conditions.isEmpty { return }
+    let shift = shape.isCausal ? "first_key - first_query" : "\(-u)"
+    nest({ $0.when(conditions.joined(separator: " || "), $1) }) { attention in
+      attention.helper(
+        "attention_mask",
+        [
+          attention.at(tile, [], plus: (attention.parts - 1) * t), "\(attention.parts * t)",
+          "\(u)", "key_count", "\(t)", shift,
+        ])
+    }
+  }
+
+  /// A floating-point literal.
+  func literal(_ value: Double) -> String {
+    switch shape.element {
+    case .f32: DType.f32.literal(value)
+    case .f64: DType.f64.literal(value)
+    }
+  }
+}

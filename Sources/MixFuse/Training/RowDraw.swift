@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which rows of a table a training step sees. The draw of step k is a function of (seed, k, table)
+// alone: training can resume anywhere without any state of a generator, and inputs that come from
+// tables of one length share their rows.
+
+/// A way of drawing row numbers.
+struct RowDraw: Hashable, Sendable {
+  /// The number of rows to draw from.
+  let rowCount: Int
+  /// The shape of the array of row numbers. Along its last axis (a minibatch, a batch of tasks) rows
+  /// are distinct; draws along the other axes are independent.
+  let indexShape: [Int]
+
+  /// The row numbers of a step, in C order; one number for an empty index shape.
+  ///
+  /// - Cost: linear in the result.
+  func rows(seed: UInt64, step: Int) -> [Int] {
+    var generator = SplitMix64(
+      mixing: [seed, UInt64(step), UInt64(rowCount)] + indexShape.map { UInt64($0) })
+    let batch = indexShape.last ?? 1
+    let batches = indexShape.dropLast().reduce(1, *)
+    return (0..<batches).flatMap { _ in distinctRows(batch, &generator) }
+  }
+
+  /// The first `count` entries of a random permutation: a shuffle (Fisher and Yates) of which only
+  /// the entries that were touched are stored.
+  private func distinctRows(_ count: Int, _ generator: inout SplitMix64) -> [Int] {
+    precondition(count <= rowCount, "compiler bug: the feed admits no batch beyond its table")
+    var moved: [Int: Int] = [:]
+    return (0..<count).map { position in
+      let chosen = position + generator.next(below: rowCount - position)
+      let row = moved[chosen] ?? chosen
+      moved[chosen] = moved[position] ?? position
+      return row
+    }
+  }
+}
+
+/// A small random generator with a fixed algorithm: the standard library promises none.
+///
+/// - Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+private struct SplitMix64 {
+  private var state: UInt64 = 0
+
+  /// A stream of its own for every list of words.
+  init(mixing words: [UInt64]) {
+    for word in words { state = next() ^ word }
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var word = state
+    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+    return word ^ (word >> 31)
+  }
+
+  /// A number in `0..<bound`; the bias is below bound / 2^64.
+  mutating func next(below bound: Int) -> Int {
+    Int(next().multipliedFullWidth(by: UInt64(bound)).high)
+  }
+}

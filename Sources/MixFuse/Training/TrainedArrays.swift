@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts that the arrays of a meta-gradient play in training: which inputs are learned and from
+// which gradient, which are carried over, which come from the data file.
+
+import MixFuseRuntime
+import TensorIR
+
+/// The inputs and outputs of `meta_gradient`, sorted by their parts.
+struct TrainedArrays {
+  /// Theta, where it is an input, and the meta parameters.
+  let parameters: [Manifest.ArrayDescription]
+  /// The meta parameters, with the names of their gradients.
+  let learned: [(name: String, gradient: String)]
+  /// Inner parameters that go on from call to call, with the outputs that say where they ended;
+  /// empty unless asked for.
+  let carried: [(name: String, output: String)]
+  /// The learned scalars that are shown and logged.
+  let scalars: [String]
+  /// All other inputs.
+  let data: [Manifest.ArrayDescription]
+
+  /// More learned scalars than these are too many to watch.
+  private static let scalarLimit = 8
+
+  /// Sorts the arrays of an entry point.
+  ///
+  /// - Throws: `TrainingError.carryImpossible`.
+  init(
+    _ entryPoint: Manifest.EntryPoint, of problem: MetaProblem, carriesTheta: Bool
+  ) throws(TrainingError) {
+    let names = Set((problem.theta + problem.meta).map(\.name))
+    parameters = entryPoint.inputs.filter { names.contains($0.name) }
+    data = entryPoint.inputs.filter { !names.contains($0.name) }
+    learned = zip(problem.meta, problem.gradientNames).map { ($0.name, $1) }
+    carried = carriesTheta ? try Self.carried(problem, entryPoint) : []
+    let scalars = problem.meta.filter { $0.type.elementCount == 1 }.map(\.name)
+    self.scalars = scalars.count <= Self.scalarLimit ? scalars : []
+  }
+
+  private static func carried(
+    _ problem: MetaProblem, _ entryPoint: Manifest.EntryPoint
+  ) throws(TrainingError) -> [(name: String, output: String)] {
+    guard problem.initialParameters == .input else {
+      throw .carryImpossible(reason: "theta starts from a meta parameter, which is learned")
+    }
+    guard problem.tasks == nil else {
+      throw .carryImpossible(reason: "every task of a batch has a theta of its own")
+    }
+    // `theta.w1` ends as `final.w1`.
+    return problem.theta.map { ($0.name, "final" + $0.name.drop { $0 != "." }) }
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `mixfuse train`: build a spec and run its outer loop on data from a file.
+
+import ArgumentParser
+import MixFuse
+import MixFuseRuntime
+
+extension OuterOptimizerKind: ExpressibleByArgument {}
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Meta-train a spec on data.",
+    discussion: """
+      Arrays feed the spec's inputs of the same names: whole, or as tables of which each outer step
+      draws rows. The folder gets log.csv, curve.svg, checkpoint.npz and the library.
+
+        mixfuse train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz \\
+          --optimizer sgd --rate 0.3 --outer-steps 50 --init lr=1.5
+        mixfuse train Examples/maml_sinusoid.mix --data Examples/data/sinusoid_tasks.npz \\
+          --outer-steps 5000 --out /tmp/sinusoid
+      """)
+
+  @OptionGroup var flags: BuildFlags
+  @OptionGroup var training: TrainingFlags
+
+  mutating func run() throws {
+    let compilation = flags.compilation
+    let options = training.options(spec: flags.spec)
+    var trainer = try Trainer(
+      compilation, cache: flags.noCache ? nil : Compilation.defaultCache, options: options)
+    printError(compilation.warningText)
+    if !trainer.unusedArrays.isEmpty {
+      print("not used: \(trainer.unusedArrays.joined(separator: ", "))")
+    }
+    if trainer.step > 0 { print("going on after step \(trainer.step)") }
+
+    let interruption = Interruption()
+    var display = ProgressDisplay()
+    defer { display.finish() }
+    let isComplete = try trainer.run(
+      observe: { display.show($0) }, shouldStop: { interruption.isRequested })
+    display.finish()
+    print("wrote \(options.checkpointPath), \(options.logPath), \(options.curvePath)")
+    if !isComplete {
+      printError("interrupted after step \(trainer.step); --resume goes on from there\n")
+      throw ExitCode(130)
+    }
+  }
+}

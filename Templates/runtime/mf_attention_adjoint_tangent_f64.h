@@ -1,0 +1,29 @@
+// mf_attention_adjoint_tangent_f64
+// requires: mf_exp_f64
+// SPDX-License-Identifier: Apache-2.0
+//
+// One tile of the tangent of attention's adjoint, a row per key, tangents before values.
+// `weights` holds S_tan and S and becomes P_tan = P o (S_tan - l_tan) and P = exp(S - l);
+// `adjoints` holds P_adj_tan and P_adj and becomes S_adj_tan and S_adj = P o (P_adj - d), where
+// S_adj_tan = P_tan o (P_adj - d) + P o (P_adj_tan - d_tan).
+
+static inline void mf_attention_adjoint_tangent_f64(
+    double *restrict weights, double *restrict adjoints, int64_t keys, int64_t queries,
+    const double *restrict l, const double *restrict l_tan, const double *restrict d,
+    const double *restrict d_tan) {
+  for (int64_t k = 0; k < keys; ++k) {
+    double *weight = weights + k * 2 * queries;
+    double *adjoint = adjoints + k * 2 * queries;
+#pragma clang loop vectorize(assume_safety)
+    for (int64_t q = 0; q < queries; ++q) {
+      const double p = mf_exp_f64(weight[queries + q] - l[q]);
+      const double p_tan = p * (weight[q] - l_tan[q]);
+      const double excess = adjoint[queries + q] - d[q];
+      const double excess_tan = adjoint[q] - d_tan[q];
+      weight[q] = p_tan;
+      weight[queries + q] = p;
+      adjoint[q] = p_tan * excess + p * excess_tan;
+      adjoint[queries + q] = p * excess;
+    }
+  }
+}

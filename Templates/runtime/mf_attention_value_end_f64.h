@@ -1,0 +1,21 @@
+// mf_attention_value_end_f64
+// requires: mf_log_f64
+// SPDX-License-Identifier: Apache-2.0
+//
+// The end of a tile of queries: rows of `sums` divided by `total` are the attention's value, and
+// top + log(total) is the logarithm of the sum of exponentials.
+
+static inline void mf_attention_value_end_f64(
+    const double *restrict sums, int64_t rows, int64_t width, const double *restrict top,
+    const double *restrict total, double *restrict value, int64_t value_stride,
+    double *restrict logarithm) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const double factor = 1 / total[i];
+    for (int64_t j = 0; j < width; ++j) {
+      value[i * value_stride + j] = sums[i * width + j] * factor;
+    }
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    logarithm[i] = top[i] + mf_log_f64(total[i]);
+  }
+}

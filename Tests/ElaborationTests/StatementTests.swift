@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Statements, loops and functions, computed by the interpreter.
+
+import TensorIR
+import Testing
+
+@Suite("statements and functions")
+struct StatementTests {
+  @Test("let binds, var can be assigned, and tuples are taken apart")
+  func bindings() throws {
+    let statements = "let (a, b) = (theta.value, 3) var c = a * b c = c + 1"
+    #expect(try evaluate("c", shape: [], statements: statements) == [7])
+  }
+
+  @Test("a loop over a number counts from zero")
+  func counter() throws {
+    let statements = "var s = 0 for i in 4 { s = s + float(i) * theta.value }"
+    #expect(try evaluate("s", shape: [], statements: statements) == [12])
+  }
+
+  @Test("a loop over an array takes slices of its first axis, several sequences go in step")
+  func slices() throws {
+    let statements = """
+      var s = zeros([2])
+      for (row, i) in (stack([[1, 2], [3, 4], [5, 6]]), 3) { s = s * 2 + row * float(i) }
+      """
+    #expect(try evaluate("s", shape: [2], statements: statements) == [16, 20])
+  }
+
+  @Test("loops nest, and an inner body sees the values of all outer ones")
+  func nested() throws {
+    let statements = """
+      var s = 0
+      for i in 3 {
+        let a = float(i)
+        var t = 0
+        for j in 2 { t = t + a * theta.value + float(j) }
+        s = s + t
+      }
+      """
+    #expect(try evaluate("s", shape: [], statements: statements) == [15])
+  }
+
+  @Test("a tree can be carried through a loop")
+  func trees() throws {
+    let statements = """
+      var p = {a: [1, 2], b: theta.value}
+      for i in 3 { p = {a: p.a + p.b, b: p.b * 2} }
+      """
+    #expect(try evaluate("p.a + p.b", shape: [2], statements: statements) == [31, 32])
+  }
+
+  @Test("a loop over a stacked group is one loop of the IR, whatever the number of layers")
+  func layers() throws {
+    let text = """
+      spec test
+      dim layers = 7, d = 3
+      params theta { block[layers]: { w: [d, d]  inner: { b: [d] } }  v: [d] }
+      meta lr: []
+      func layer(h: [d], p: each theta.block) -> [d] { return tanh(h @ p.w + p.inner.b) }
+      inner() {
+        var h = theta.v
+        for p in theta.block { h = layer(h, p) }
+        minimize sum(h) by sgd(lr) for 2
+      }
+      outer { minimize sum(theta.v) + sum(theta.block[0].w) }
+      """
+    let outcome = elaborated(text)
+    #expect(outcome.report == "")
+    let problem = try #require(outcome.problem)
+    let loops = problem.innerLoss.nodes.compactMap { node in
+      if case .loop(let loop) = node.op { loop } else { nil }
+    }
+    #expect(loops.map(\.label) == ["layers"])
+    #expect(loops.map(\.tripCount) == [7])
+    #expect(loops.map(\.stackedInputCount) == [2])
+    #expect(problem.theta.map(\.type.shape) == [[7, 3, 3], [7, 3], [3]])
+  }
+
+  @Test("functions take defaults and arguments by name, in any order")
+  func arguments() throws {
+    let function = "func f(a, b = 10, c: [] = 100) { return a + 2 * b + 3 * c }"
+    for (call, value) in [
+      ("f(theta.value)", 322.0), ("f(theta.value, c: 1)", 25), ("f(c: 1, b: 0, a: theta.value)", 5),
+    ] {
+      #expect(try evaluate(call, shape: [], declarations: function) == [value])
+    }
+  }
+
+  @Test("size variables are bound by the arguments and visible in the body")
+  func sizeVariables() throws {
+    let function = "func f<n>(x: [..., n]) -> [..., n] { return x * n }"
+    #expect(try evaluate("f([[1, 2, 3]])", shape: [1, 3], declarations: function) == [3, 6, 9])
+    #expect(try evaluate("f([1, 2])", shape: [2], declarations: function) == [2, 4])
+  }
+
+  @Test("a function of the user's takes the place of the prelude's, but not inside the prelude")
+  func shadowing() throws {
+    let function = "func relu(x) { return x + 1000 }  func gelu(x) { return x + 1 }"
+    #expect(try evaluate("gelu([1])", shape: [1], declarations: function) == [2])
+    #expect(try evaluate("relu([1])", shape: [1], declarations: function) == [1001])
+    let softplus = try evaluate("softplus([-1000])", shape: [1], declarations: function)
+    #expect(softplus == [0])
+  }
+
+  @Test("constants of the file are visible in functions")
+  func constants() throws {
+    let declarations = "let (a, b) = (2 * two, [1, 2])  func f(x) { return x * a + b[1] }"
+    #expect(try evaluate("f(theta.value)", shape: [], declarations: declarations) == [10])
+  }
+}
