@@ -87,6 +87,17 @@ def add_size_flags(parser):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
 
 
+def add_run_flags(parser):
+    """Add the flags that every measured program has: size, arrays, repetitions, output, check."""
+    add_size_flags(parser)
+    parser.add_argument("--inputs", type=pathlib.Path, metavar="FILE", help=".npz of the inputs")
+    parser.add_argument("--seed", type=int, default=0, help="of drawn inputs (default 0)")
+    parser.add_argument("--outputs", type=pathlib.Path, metavar="FILE", help=".npz of the results")
+    parser.add_argument("--repeat", type=int, default=3, help="timed calls (default 3)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--check", type=pathlib.Path, metavar="DIR", help="folder of references")
+
+
 def size_of(arguments):
     """The size that the flags of `add_size_flags` ask for."""
     given = {name: getattr(arguments, name) for name in Size._fields}

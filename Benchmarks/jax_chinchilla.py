@@ -19,7 +19,6 @@ One process per measurement, so that memory and compilation are those of one pro
 
 import argparse
 import functools
-import json
 import pathlib
 import sys
 import time
@@ -30,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import chinchilla_inputs as inputs
-from measuring import peak_resident_bytes, repeated, time_summary
+from measuring import peak_resident_bytes, print_result, repeated, time_summary
 
 # The transformer ----------------------------------------------------------------------------------
 
@@ -114,7 +113,8 @@ def adam(gradient, state, rates, t):
 
     trees = (gradient, *state) if rates is None else (gradient, *state, rates)
     updated = jax.tree.map(update, *trees)
-    return jax.tree.transpose(jax.tree.structure(gradient), jax.tree.structure(AdamState(0, 0, 0)), updated)
+    theta_structure, state_structure = map(jax.tree.structure, (gradient, AdamState(0, 0, 0)))
+    return jax.tree.transpose(theta_structure, state_structure, updated)
 
 
 def plain_step(inner_loss):
@@ -292,23 +292,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=inputs.TASKS, default="maml", help="default: maml")
     parser.add_argument("--variant", choices=VARIANTS, default="mixed-remat", help="see above")
-    inputs.add_size_flags(parser)
-    parser.add_argument("--inputs", type=pathlib.Path, metavar="FILE", help=".npz of the inputs")
-    parser.add_argument("--seed", type=int, default=0, help="of drawn inputs (default 0)")
-    parser.add_argument("--outputs", type=pathlib.Path, metavar="FILE", help=".npz of the results")
-    parser.add_argument("--repeat", type=int, default=3, help="timed calls (default 3)")
+    inputs.add_run_flags(parser)
     parser.add_argument("--plan-only", action="store_true", help="compile, report, do not run")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--check", type=pathlib.Path, metavar="DIR", help="folder of references")
     arguments = parser.parse_args()
     if arguments.check:
         sys.exit(1 if check(arguments.check) else 0)
     result = measure(arguments, inputs.size_of(arguments))
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name:24} {value}")
+    print_result(result, arguments.json)
 
 
 if __name__ == "__main__":

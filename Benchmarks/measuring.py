@@ -41,6 +41,15 @@ def time_summary(seconds):
     return {"seconds_median": statistics.median(seconds), "seconds_min": min(seconds)}
 
 
+def print_result(result, as_json):
+    """Print numbers by name: one JSON object on one line, or a line each."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for name, value in result.items():
+        print(f"{name:24} {value}")
+
+
 def run_json(command):
     """Run a command that prints one JSON object and return it; stop the script if it fails."""
     finished = subprocess.run(

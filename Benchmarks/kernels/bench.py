@@ -4,8 +4,8 @@
 
     ./bench.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "nn 10 40 40 1;..."]
 
-Builds the emitter (a small Swift package beside this file), writes and compiles the kernels with
-clang-19 and runs them. OpenBLAS is compared if its headers are installed (apt install
+Builds emit.swift with the compiler's contraction sources (a small package, so that neither LLVM
+nor the rest of the compiler is needed), writes and compiles the kernels with clang-19 and runs them. OpenBLAS is compared if its headers are installed (apt install
 libopenblas-dev); nothing else needs it. Build products go to --build, by default a folder in the
 system's temporary directory.
 """
@@ -18,7 +18,16 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-RUNTIME = HERE.parent.parent / "Templates" / "runtime"
+ROOT = HERE.parent.parent
+RUNTIME = ROOT / "Templates" / "runtime"
+PACKAGE = """// swift-tools-version: 6.2
+import PackageDescription
+let package = Package(name: "mixfuse", targets: [
+  .target(name: "Scheduling"),
+  .target(name: "CEmission", dependencies: ["Scheduling"]),
+  .executableTarget(name: "emit", dependencies: ["CEmission", "Scheduling"]),
+])
+"""
 CASES = [
     # What small meta-learning models do: layers of a few dozen units, batches of tasks.
     "nn 10 40 40 1", "nn 10 40 1 1", "nn 10 1 40 1", "nt 10 40 40 1", "tn 40 40 10 1",
@@ -49,6 +58,23 @@ def run(command, **options):
     return result
 
 
+def write_package(folder):
+    """Lays out the emitter's package in `folder`; files that did not change keep their time."""
+    shape = next(ROOT.glob("Sources/*/ContractionShape.swift"))
+    texts = {"Package.swift": PACKAGE, "Sources/emit/main.swift": (HERE / "emit.swift").read_text()}
+    texts["Sources/Scheduling/ContractionShape.swift"] = shape.read_text()
+    for source in sorted(ROOT.glob("Sources/CEmission/Contraction*.swift")):
+        if source.name != shape.name:
+            text = source.read_text()
+            imports = "" if "import Scheduling" in text else "package import Scheduling\n"
+            texts[f"Sources/CEmission/{source.name}"] = imports + text
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--element", choices=["f32", "f64"], default="f32")
@@ -59,10 +85,11 @@ def main():
 
     build = pathlib.Path(options.build)
     build.mkdir(parents=True, exist_ok=True)
-    package = ["--package-path", HERE, "--scratch-path", build / "swift"]
-    run(["swift", "build", "--quiet", *package])
+    write_package(build / "emitter")
+    run(["swift", "build", "--quiet", "--package-path", build / "emitter"])
     cases = options.cases.split(";") if options.cases else CASES
-    emit = [build / "swift" / "debug" / "emit", options.element, str(options.vector_bytes), RUNTIME]
+    emit = [build / "emitter" / ".build" / "debug" / "emit"]
+    emit += [options.element, str(options.vector_bytes), RUNTIME]
     text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
     (build / "kernels.c").write_text(text)
 

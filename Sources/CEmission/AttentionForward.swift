@@ -9,7 +9,7 @@ import TensorIR
 
 extension AttentionWriter {
   /// Writes the kernel of the value or of the tangent.
-  mutating func writeForward() {
+  func writeForward() {
     let isTangent = shape.order == .tangent
     let (t, u, d) = (tiling.queries, tiling.keys, shape.width)
     let statistics = isTangent ? ["l_tile", "row_sums"] : ["top", "total", "factor"]
@@ -20,16 +20,16 @@ extension AttentionWriter {
         ("queries", parts * t * d), ("queries_turned", parts * t * d), ("keys", parts * u * d),
         ("values", parts * u * d), ("weights", parts * t * u), ("sums", t * d),
       ] + statistics.map { ($0, t) }
-    ) { attention in
-      attention.writeForwardUnit()
-      attention.fill("sums", t * d, with: "0")
-      attention.loop("key_tile", below: attention.visibleKeyTiles) { $0.writeForwardTile() }
-      attention.writeForwardEnd()
+    ) {
+      writeForwardUnit()
+      fill("sums", t * d, with: "0")
+      loop("key_tile", below: visibleKeyTiles) { writeForwardTile() }
+      writeForwardEnd()
     }
   }
 
   /// Names the unit's batch element, head and queries, and prepares its tile of queries.
-  private mutating func writeForwardUnit() {
+  private func writeForwardUnit() {
     let (tiles, heads) = (tiling.queryTiles, shape.heads)
     let group = shape.heads / shape.keyHeads
     writer.integer("query_tile", "unit % \(tiles)")
@@ -48,7 +48,7 @@ extension AttentionWriter {
     }
   }
 
-  private mutating func writeForwardTile() {
+  private func writeForwardTile() {
     let (t, u, d) = (tiling.queries, tiling.keys, shape.width)
     let isTangent = shape.order == .tangent
     writeKeyPlace()
@@ -65,7 +65,7 @@ extension AttentionWriter {
     product("down", products.down, "weights", "values", "sums")
   }
 
-  private mutating func writeForwardEnd() {
+  private func writeForwardEnd() {
     let (d, stride) = ("\(shape.width)", "\(queryStride)")
     if shape.order == .tangent {
       helper(

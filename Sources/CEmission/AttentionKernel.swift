@@ -49,7 +49,7 @@ package func emitAttention(
   precondition(shape.heads % shape.keyHeads == 0, "query heads share key heads evenly")
   let tiling = AttentionTiling(shape, target)
   let products = AttentionProducts(shape, tiling, named: name, for: target)
-  var writer = AttentionWriter(shape, tiling, products, named: name, for: target)
+  let writer = AttentionWriter(shape, tiling, products, named: name, for: target)
   switch shape.order {
   case .value, .tangent: writer.writeForward()
   case .adjoint, .adjointTangent: writer.writeReverse()

@@ -14,7 +14,7 @@ extension AttentionWriter {
   private var ending: String { hasTangents ? "_adj_tan" : "_adj" }
 
   /// Writes the kernel of the adjoint or of its tangent.
-  mutating func writeReverse() {
+  func writeReverse() {
     let (t, u, d) = (tiling.queries, tiling.keys, shape.width)
     let tangents = ["q_tan", "k_tan", "v_tan", "o_tan", "l_tan", "o_adj_tan"]
     let statistics = ["l_tile", "d_tile"] + (hasTangents ? ["l_tan_tile", "d_tan_tile"] : [])
@@ -28,37 +28,33 @@ extension AttentionWriter {
         ("weights", parts * t * u), ("score_adjoints", parts * t * u),
         ("query_sums", t * d), ("key_sums", u * d),
       ] + statistics.map { ($0, t) }
-    ) { attention in
-      attention.writer.integer("key_head", "unit % \(attention.shape.keyHeads)")
-      attention.writer.integer("batch", "unit / \(attention.shape.keyHeads)")
-      attention.writeClearedKeyAdjoints()
-      let group = attention.shape.heads / attention.shape.keyHeads
-      attention.loop("member", below: "\(group)") { attention in
-        let head = attention.writer.index([("key_head", group), ("member", 1)])
-        attention.writer.integer("head", head)
-        attention.loop("query_tile", below: "\(attention.tiling.queryTiles)") {
-          $0.writeReverseQueries()
-        }
+    ) {
+      let group = shape.heads / shape.keyHeads
+      writer.integer("key_head", "unit % \(shape.keyHeads)")
+      writer.integer("batch", "unit / \(shape.keyHeads)")
+      writeClearedKeyAdjoints()
+      loop("member", below: "\(group)") {
+        writer.integer("head", writer.index([("key_head", group), ("member", 1)]))
+        loop("query_tile", below: "\(tiling.queryTiles)") { writeReverseQueries() }
       }
     }
   }
 
   /// Sets the unit's adjoints of keys and values to zero.
-  private mutating func writeClearedKeyAdjoints() {
-    let ending = self.ending
-    loop("key", below: "\(shape.keys)") { attention in
-      let (shape, stride) = (attention.shape, attention.keyStride)
+  private func writeClearedKeyAdjoints() {
+    let stride = keyStride
+    loop("key", below: "\(shape.keys)") {
       let terms = [("batch", shape.keys * stride), ("key", stride), ("key_head", shape.width)]
-      attention.writer.integer("place", attention.writer.index(terms))
-      attention.loop("i", below: "\(shape.width)") { attention in
-        attention.writer.line("k\(ending)[place + i] = 0;")
-        attention.writer.line("v\(ending)[place + i] = 0;")
+      writer.integer("place", writer.index(terms))
+      loop("i", below: "\(shape.width)") {
+        writer.line("k\(ending)[place + i] = 0;")
+        writer.line("v\(ending)[place + i] = 0;")
       }
     }
   }
 
   /// Everything for one tile of queries of one head.
-  private mutating func writeReverseQueries() {
+  private func writeReverseQueries() {
     let (t, d) = (tiling.queries, shape.width)
     writeQueryPlace()
     writeQueryRows(
@@ -77,7 +73,7 @@ extension AttentionWriter {
       writeRowProducts("o_adj", "o_tan", to: "d_tan_tile")
     }
     fill("query_sums", t * d, with: "0")
-    loop("key_tile", below: visibleKeyTiles) { $0.writeReverseTile() }
+    loop("key_tile", below: visibleKeyTiles) { writeReverseTile() }
     // Scores are sums over scaled queries, so adjoints of keys have the factor already.
     helper(
       "pack_scaled",
@@ -87,7 +83,7 @@ extension AttentionWriter {
       ])
   }
 
-  private mutating func writeRowProducts(_ a: String, _ b: String, to sums: String) {
+  private func writeRowProducts(_ a: String, _ b: String, to sums: String) {
     helper(
       "add_row_products",
       [
@@ -96,7 +92,7 @@ extension AttentionWriter {
       ])
   }
 
-  private mutating func writeReverseTile() {
+  private func writeReverseTile() {
     let (t, u) = (tiling.queries, tiling.keys)
     writeKeyPlace()
     writeKeyRows(hasTangents ? ["k", "k_tan"] : ["k"], rows: "keys")
@@ -121,7 +117,7 @@ extension AttentionWriter {
   }
 
   /// Adds a tile's part of an adjoint of keys or values.
-  private mutating func writeKeySums(_ tile: String, _ rows: String, result: String) {
+  private func writeKeySums(_ tile: String, _ rows: String, result: String) {
     product("across", products.across, tile, rows, "key_sums")
     helper(
       "add_rows",

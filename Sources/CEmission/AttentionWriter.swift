@@ -8,7 +8,7 @@ import Scheduling
 import TensorIR
 
 /// Writes the entry function of one attention kernel.
-struct AttentionWriter {
+final class AttentionWriter {
   let shape: AttentionShape
   let tiling: AttentionTiling
   let products: AttentionProducts
@@ -45,10 +45,9 @@ struct AttentionWriter {
   // MARK: the function
 
   /// Writes the entry: `operands` are read, `results` are written, `areas` are scratch memory of
-  /// that many elements.
-  mutating func writeEntry(
-    operands: [String], results: [String], areas: [(String, Int)],
-    _ body: (inout Self) -> Void
+  /// that many elements. `body` writes one unit of work, whose number is `unit`.
+  func writeEntry(
+    operands: [String], results: [String], areas: [(String, Int)], _ body: () -> Void
   ) {
     for (area, count) in areas { scratch.add(area, count) }
     if products.scratchBytes > 0 {
@@ -58,12 +57,11 @@ struct AttentionWriter {
     let parameters =
       operands.map { writer.input($0) } + results.map { writer.output($0) }
       + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
-    nest({ $0.function(name, parameters, $1) }) { attention in
-      for area in attention.scratch.areas {
-        let place = attention.writer.address("scratch", [], plus: area.offset)
-        attention.writer.writePointer(area.name, place)
+    nest({ $0.function(name, parameters, $1) }) {
+      for area in scratch.areas {
+        writer.writePointer(area.name, writer.address("scratch", [], plus: area.offset))
       }
-      attention.nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
+      nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
     }
   }
 
@@ -74,37 +72,36 @@ struct AttentionWriter {
   }
 
   /// Runs `body` inside a block that `open` writes.
-  mutating func nest(
-    _ open: (inout ContractionWriter, (inout ContractionWriter) -> Void) -> Void,
-    _ body: (inout Self) -> Void
+  func nest(
+    _ open: (inout ContractionWriter, (inout ContractionWriter) -> Void) -> Void, _ body: () -> Void
   ) {
-    var inner = self
     var outer = writer
-    open(&outer) { writer in
-      inner.writer = writer
-      body(&inner)
-      writer = inner.writer
+    withoutActuallyEscaping(body) { body in
+      open(&outer) { inner in
+        writer = inner
+        body()
+        inner = writer
+      }
     }
-    self = inner
     writer = outer
   }
 
   /// Writes a loop over `0 ..< count`.
-  mutating func loop(_ variable: String, below end: String, _ body: (inout Self) -> Void) {
+  func loop(_ variable: String, below end: String, _ body: () -> Void) {
     nest({ $0.loop(variable, below: end, $1) }, body)
   }
 
   // MARK: calls
 
   /// Calls the runtime helper `mf_NAME_TYPE`.
-  mutating func helper(_ name: String, _ arguments: [String]) {
+  func helper(_ name: String, _ arguments: [String]) {
     let symbol = "mf_\(name)_\(shape.element.rawValue)"
     helpers.append(symbol)
     writer.call(symbol, arguments)
   }
 
   /// Calls the tile product `part`.
-  mutating func product(
+  func product(
     _ part: String, _ kernel: ContractionKernel?, _ a: String, _ b: String, _ c: String
   ) {
     guard let kernel else { preconditionFailure("\(shape.order) makes no product \(part)") }
@@ -120,7 +117,7 @@ struct AttentionWriter {
   // MARK: places
 
   /// Declares the tile's first query, how many there are, and where its rows begin.
-  mutating func writeQueryPlace() {
+  func writeQueryPlace() {
     let (tile, count) = (tiling.queries, shape.queries)
     writer.integer("first_query", writer.index([("query_tile", tile)]))
     writer.integer("query_count", clipped("first_query", tile, count))
@@ -135,7 +132,7 @@ struct AttentionWriter {
   }
 
   /// Declares the tile's first key, how many there are, and where its rows begin.
-  mutating func writeKeyPlace() {
+  func writeKeyPlace() {
     let (tile, count) = (tiling.keys, shape.keys)
     writer.integer("first_key", writer.index([("key_tile", tile)]))
     writer.integer("key_count", clipped("first_key", tile, count))
@@ -163,15 +160,15 @@ struct AttentionWriter {
   // MARK: tiles
 
   /// Sets `count` neighbouring elements.
-  mutating func fill(_ area: String, _ count: Int, with value: String) {
-    loop("i", below: "\(count)") { $0.writer.line("\(area)[i] = \(value);") }
+  func fill(_ area: String, _ count: Int, with value: String) {
+    loop("i", below: "\(count)") { writer.line("\(area)[i] = \(value);") }
   }
 
   /// Copies rows of a query-like operand into `rows`, one part after the other, and transposed
   /// into `turned`, the last part first.
   ///
   /// - Parameter operands: the value and, if there are two parts, the tangent.
-  mutating func writeQueryRows(
+  func writeQueryRows(
     _ operands: [String], factor: Double, rows: String, turned: String
   ) {
     let (t, d) = (tiling.queries, shape.width)
@@ -190,7 +187,7 @@ struct AttentionWriter {
   }
 
   /// Copies rows of a key-like operand into `rows`, its parts side by side.
-  mutating func writeKeyRows(_ operands: [String], rows: String) {
+  func writeKeyRows(_ operands: [String], rows: String) {
     for (part, operand) in operands.enumerated() {
       helper(
         "pack_scaled",
@@ -202,7 +199,7 @@ struct AttentionWriter {
   }
 
   /// Copies row statistics into a tile.
-  mutating func writeRowStatistics(_ operand: String, to tile: String) {
+  func writeRowStatistics(_ operand: String, to tile: String) {
     helper(
       "pack_scaled",
       [
@@ -213,7 +210,7 @@ struct AttentionWriter {
 
   /// Makes a tile of products of key-like rows with transposed query-like rows; with two parts,
   /// the tangent comes before the value in each of the tile's rows.
-  mutating func writeScores(_ rows: String, _ turned: String, to tile: String) {
+  func writeScores(_ rows: String, _ turned: String, to tile: String) {
     if parts == 2 { product("scores_tan", products.scoresTangent, rows, turned, tile) }
     product(
       "scores", products.scores, rows, at(turned, [], plus: (parts - 1) * queryTileSize),
@@ -221,19 +218,18 @@ struct AttentionWriter {
   }
 
   /// Masks a tile of scores, if any of its pairs do not count.
-  mutating func writeMask(_ tile: String) {
+  func writeMask(_ tile: String) {
     let (t, u) = (tiling.queries, tiling.keys)
     var conditions: [String] = []
     if shape.keys % u != 0 { conditions.append("key_count < \(u)") }
     if shape.isCausal { conditions.append("first_key + \(u - 1) > first_query") }
     if conditions.isEmpty { return }
     let shift = shape.isCausal ? "first_key - first_query" : "\(-u)"
-    nest({ $0.when(conditions.joined(separator: " || "), $1) }) { attention in
-      attention.helper(
+    nest({ $0.when(conditions.joined(separator: " || "), $1) }) {
+      helper(
         "attention_mask",
         [
-          attention.at(tile, [], plus: (attention.parts - 1) * t), "\(attention.parts * t)",
-          "\(u)", "key_count", "\(t)", shift,
+          at(tile, [], plus: (parts - 1) * t), "\(parts * t)", "\(u)", "key_count", "\(t)", shift,
         ])
     }
   }

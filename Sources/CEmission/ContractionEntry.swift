@@ -20,7 +20,7 @@ struct ContractionEntry {
       writer.input("a"), writer.input("b"), writer.output("c"), writer.output("scratch"),
       writer.count("begin"), writer.count("end"),
     ]
-    writer.function(name, parameters) { writer in
+    writer.function(name, parameters, isKernel: true) { writer in
       if !usesScratch { writer.line("(void)scratch;") }
       if contraction.outer.isEmpty {
         writePointers([], to: &writer)

@@ -59,7 +59,7 @@ package func emitContraction(
   }
   return ContractionKernel(
     strategy: strategy.label, text: writer.text,
-    requiredHelpers: ["mf_vector_types"] + plan.helpers, splitCount: plan.splitCount,
+    requiredHelpers: ["mf_library", "mf_vector_types"] + plan.helpers, splitCount: plan.splitCount,
     scratchBytesPerWorker: plan.scratchElements * shape.element.bytes, flops: shape.flops)
 }
 
@@ -73,10 +73,10 @@ struct ContractionPlan {
 extension CanonicalContraction {
   /// `25 x c[10, 40] += a[10, 40] . b[40, 40]`.
   var summary: String {
+    let lanes = lane.map { "\($0.extent) lanes of " } ?? ""
     let times = outerCount == 1 ? "" : "\(outerCount) x "
-    let lanes = lane.map { ", \($0.extent) lanes" } ?? ""
     let (left, right) = isSwapped ? ("b", "a") : ("a", "b")
-    return "\(times)c[\(rows.extent), \(columns.extent)] \(accumulates ? "+=" : "=") "
-      + "\(left)[\(rows.extent), \(depth)] . \(right)[\(depth), \(columns.extent)]\(lanes)"
+    return "\(times)\(lanes)c[\(rows.extent), \(columns.extent)] \(accumulates ? "+=" : "=") "
+      + "\(left)[\(rows.extent), \(depth)] . \(right)[\(depth), \(columns.extent)]"
   }
 }

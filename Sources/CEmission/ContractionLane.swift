@@ -100,7 +100,6 @@ struct LaneContraction {
           writeTile(height, breadth, width, to: &writer)
         }
       }
-      writeTiles(width, to: &writer)
     }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
     ContractionEntry(name: name, contraction: contraction, blocks: blocks).write(to: &writer) {
@@ -109,42 +108,40 @@ struct LaneContraction {
     return ContractionPlan(splitCount: blocks * contraction.outerCount)
   }
 
+  /// Columns are the outer loop, lanes the next: a part of the right operand stays in the cache
+  /// while rows pass by, and vectors that share its cache lines are done one after the other.
   private func writeBody(to writer: inout ContractionWriter) {
-    let ranges =
-      splitsColumns
-      ? ["0", String(tiling.rows.count), "first", "last"]
-      : ["first", "last", "0", String(tiling.columns.count)]
-    let full = tiling.pieces.prefix { $0.width == tiling.width && $0.offset % tiling.width == 0 }
-    if full.count > 1 {
-      writer.loop("lane", below: String(full.count * tiling.width), step: tiling.width) { writer in
-        let pointers = ["left + lane", "right + lane", "result + lane"]
-        writer.call("\(name)_x\(tiling.width)", pointers + ranges)
+    let (rowCount, columnCount) = (String(tiling.rows.count), String(tiling.columns.count))
+    let columns = splitsColumns ? ("first", "last") : ("0", columnCount)
+    let rows = splitsColumns ? ("0", rowCount) : ("first", "last")
+    tiling.columns.writeLoops(over: "column", from: columns.0, below: columns.1, to: &writer) {
+      breadth, column, writer in
+      writeLanes(to: &writer) { width, lane, writer in
+        tiling.rows.writeLoops(over: "row", from: rows.0, below: rows.1, to: &writer) {
+          height, row, writer in
+          let pointers = contraction.tileArguments(row, column, writer, result: "result")
+          writer.call(
+            tileName(height, breadth, width), pointers.map { lane.isEmpty ? $0 : "\($0) + \(lane)" }
+          )
+        }
       }
-    }
-    for piece in full.count > 1 ? tiling.pieces.dropFirst(full.count) : tiling.pieces[...] {
-      let pointers = ["left", "right", "result"].map { writer.address($0, [], plus: piece.offset) }
-      writer.call("\(name)_x\(piece.width)", pointers + ranges)
     }
   }
 
-  /// A function over ranges of row and column tiles for one vector of lanes. Columns are the
-  /// outer loop: their part of the right operand stays in the cache while rows pass by.
-  private func writeTiles(_ width: Int, to writer: inout ContractionWriter) {
-    let parameters = [
-      writer.input("left"), writer.input("right"), writer.output("c"),
-      writer.count("row_first"), writer.count("row_last"),
-      writer.count("column_first"), writer.count("column_last"),
-    ]
-    writer.function("\(name)_x\(width)", parameters) { writer in
-      tiling.columns.writeLoops(
-        over: "column", from: "column_first", below: "column_last", to: &writer
-      ) { breadth, columns, writer in
-        tiling.rows.writeLoops(over: "row", from: "row_first", below: "row_last", to: &writer) {
-          height, rows, writer in
-          let arguments = contraction.tileArguments(rows, columns, writer, result: "c")
-          writer.call(tileName(height, breadth, width), arguments)
-        }
+  /// Writes `body` for every vector of lanes; it gets the width and the first lane's expression.
+  private func writeLanes(
+    to writer: inout ContractionWriter,
+    _ body: (Int, String, inout ContractionWriter) -> Void
+  ) {
+    let width = tiling.width
+    let full = tiling.pieces.prefix { $0.width == width && $0.offset % width == 0 }
+    if full.count > 1 {
+      writer.loop("lane", below: String(full.count * width), step: width) { writer in
+        body(width, "lane", &writer)
       }
+    }
+    for piece in full.count > 1 ? tiling.pieces.dropFirst(full.count) : tiling.pieces[...] {
+      body(piece.width, piece.offset == 0 ? "" : String(piece.offset), &writer)
     }
   }
 

@@ -129,9 +129,10 @@ struct IssueModel {
     let load = slots + rows * 0.5
     let latency = 4 / Double(copies)
     let issue = (rows * Double(group.pieces.count + 1) + Double(group.pieces.count) + 2) / 5
-    let store = rows * slots * 2 + 8
-    // Elements of the left operand come from farther away than vectors of the right one.
-    let distance = rows * 0.03 + slots * 0.01
+    // Narrow tiles touch a row's cache line several times.
+    let store = rows * (slots * 2 + 1) + 8
+    // What a step loads may have to come from the second-level cache.
+    let distance = rows * 0.03 + slots * 0.06
     return Double(depth) * (max(multiply, load, latency, issue) + distance) + store
   }
 

@@ -32,9 +32,14 @@ struct ContractionWriter {
 
   /// Writes a function local to the file.
   ///
-  /// - Parameter parameters: one a string, already spelled as C.
-  mutating func function(_ name: String, _ parameters: [String], _ body: (inout Self) -> Void) {
-    let lines = Self.wrapped("static void \(name)(", parameters, closing: ")", width: 98)
+  /// - Parameters:
+  ///   - parameters: one a string, already spelled as C.
+  ///   - isKernel: keeps the function out of line, so that a profile shows it.
+  mutating func function(
+    _ name: String, _ parameters: [String], isKernel: Bool = false, _ body: (inout Self) -> Void
+  ) {
+    let start = (isKernel ? "MF_KERNEL " : "") + "static void \(name)("
+    let lines = Self.wrapped(start, parameters, closing: ")", width: 98)
     for start in lines.dropLast() { line(start) }
     block(lines[lines.count - 1], body)
     line("")
@@ -140,9 +145,6 @@ struct ContractionWriter {
 
   /// The C type of `width` neighbouring elements.
   func vector(_ width: Int) -> String { width == 1 ? scalar : "mf_\(element.rawValue)x\(width)" }
-
-  /// The C type of a comparison mask of `width` elements.
-  func mask(_ width: Int) -> String { "mf_i\(element.bytes * 8)x\(width)" }
 
   /// An expression that reads `width` elements at `address`.
   func load(_ width: Int, _ address: String) -> String { "*(const \(vector(width)) *)(\(address))" }

@@ -112,7 +112,7 @@ struct EntryPointText {
         inner.variables.append(loop.variable)
         writer.comment(loop.label)
         writer.loop(
-          name(loop.variable), below: "\(loop.tripCount)", reversed: loop.isReversed
+          name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)", reversed: loop.isReversed
         ) { writeSteps(loop.body, inner, to: &$0) }
       }
     }

@@ -36,7 +36,7 @@ package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -
   case .fused: 0
   case .contraction(let shape):
     emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
-  case .attention: 0
+  case .attention(let shape): emitAttention(shape, named: "k", for: target).scratchBytesPerWorker
   }
 }
 
@@ -88,7 +88,11 @@ private struct LibraryEmitter {
     case .fused(let fused):
       text = fused.text(named: kernelName, parameters: call.kernel.parameters)
     case .attention(let shape):
-      preconditionFailure("attention of \(shape.heads) heads: emitter pending")
+      let attention = emitAttention(shape, named: kernelName, for: target)
+      strategy = "attention, \(shape.order.rawValue)"
+      text = KernelText(
+        text: attention.text, requiredHelpers: Set(attention.requiredHelpers),
+        splitCount: attention.splitCount)
     case .contraction(let shape):
       let contraction = emitContraction(shape, named: kernelName, for: target)
       strategy = contraction.strategy

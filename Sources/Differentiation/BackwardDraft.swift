@@ -77,7 +77,7 @@ struct BackwardDraft {
   }
 
   /// The results of forward nodes that the policy keeps for the backward body, if it reads them.
-  /// The carries at the start of each iteration are kept under every policy.
+  /// What the carries at the start of each iteration come from is up to `LoopVJP`.
   ///
   /// Values that are the same in every iteration are never kept, nor are creation and movement ops,
   /// which cost nothing to recompute from their operands, nor truth values.
@@ -98,7 +98,7 @@ struct BackwardDraft {
   private func isSaved(_ op: Op, _ dtype: DType) -> Bool {
     switch loop.savePolicy {
     case .carries: return false
-    case .carriesAndGradients:
+    case .carriesAndGradients, .gradients:
       if case .gradient = op { return true }
       return false
     case .everything:

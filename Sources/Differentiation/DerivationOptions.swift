@@ -32,17 +32,30 @@ package struct DerivationOptions: Hashable, Sendable {
     case recompute
   }
 
+  /// Where the backward run of the inner steps finds theta and the optimiser's state, given that
+  /// the inner gradients are saved.
+  package enum Trajectory: String, Hashable, Sendable, CaseIterable {
+    /// Every step's theta and state are kept.
+    case stored
+    /// They are found by replaying the updates from the start: T gradients of memory in all.
+    case replayed
+    /// Replayed where that saves memory worth the T^2 / 2 updates it costs.
+    case automatic
+  }
+
   package var derivation: Derivation
   package var rematerialization: Rematerialization
   package var innerGradients: InnerGradients
+  package var trajectory: Trajectory
 
   package init(
     derivation: Derivation = .mixed, rematerialization: Rematerialization = .block,
-    innerGradients: InnerGradients = .save
+    innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic
   ) {
     self.derivation = derivation
     self.rematerialization = rematerialization
     self.innerGradients = innerGradients
+    self.trajectory = trajectory
   }
 
   /// All eight combinations of the three switches.
@@ -73,12 +86,16 @@ package struct DerivationOptions: Hashable, Sendable {
     }
   }
 
-  /// The policy of the loop over inner steps.
-  var stepSavePolicy: SavePolicy {
-    switch innerGradients {
-    case .save: .carriesAndGradients
-    case .recompute: .carries
-    }
+  /// The policy of the loop over a problem's inner steps.
+  func stepSavePolicy(for problem: MetaProblem) -> SavePolicy {
+    guard innerGradients == .save else { return .carries }
+    let isReplayed =
+      switch trajectory {
+      case .stored: false
+      case .replayed: true
+      case .automatic: problem.isWorthReplaying
+      }
+    return isReplayed ? .gradients : .carriesAndGradients
   }
 }
 
@@ -97,5 +114,15 @@ extension Graph {
       }
     }
     return graph
+  }
+}
+
+extension MetaProblem {
+  /// Whether storing the trajectory takes so much memory that recomputing it is the better choice.
+  /// The limit on the steps bounds the extra work: about T / 2 updates a step, of which one moves
+  /// ten times theta where a gradient of a large model moves thousands of times as much.
+  fileprivate var isWorthReplaying: Bool {
+    let stateBytes = (theta + state).reduce(0) { $0 + $1.type.byteCount }
+    return steps <= 32 && steps * stateBytes > 64 << 20
   }
 }

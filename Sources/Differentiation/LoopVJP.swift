@@ -10,6 +10,7 @@
 // body followed by its reverse sweep. Then it is cut at the *save set* of the policy: values in the
 // set, and the carries, come from the forward loop; whatever else the sweep reads is recomputed;
 // what it does not read is gone (`Subgraph`). The forward loop stacks exactly the values cut at.
+// Under the policy `gradients` the carries are not stacked either: `LoopReplay` finds them.
 
 import TensorIR
 
@@ -28,13 +29,19 @@ struct LoopVJP {
   private var stacked: [Int] = []
   /// Where the operands of the backward loop after its carries come from, in order.
   private var origins: [Origin] = []
+  /// The values, of the draft's graph, that the forward loop stacks.
+  private var savedValues: [ValueID] = []
 
   /// What an input of the backward body is.
   private enum Origin {
     /// The index or a carry: an input even if nothing reads it.
     case always
-    /// The next of the values that the forward loop stacks for it.
-    case saved
+    /// A slice of a value that the forward loop stacks.
+    case saved(ValueID)
+    /// A carry at the start of the iteration, found by replaying the loop.
+    case replayed(Int)
+    /// What the replay reads besides: arrays as they are outside.
+    case whole(LoopReplay.Source)
     /// An operand of the loop, by position.
     case stackedInput(Int)
     case invariant(Int)
@@ -83,13 +90,21 @@ struct LoopVJP {
     func adjoint(_ position: Int) -> ValueID {
       adjoints[position] ?? builder.constant(0, like: forwardResults[position])
     }
-    var saved = forwardResults.dropFirst(loop.body.outputs.count)
+    let saved = forwardResults.dropFirst(loop.body.outputs.count)
+    let stacks = Dictionary(uniqueKeysWithValues: zip(savedValues, saved))
+    func stack(_ value: ValueID) -> ValueID {
+      guard let stack = stacks[value] else {
+        preconditionFailure("compiler bug: \(value) of \(loop.label) was not saved")
+      }
+      return stack
+    }
     var arguments = adjointCarries.map(adjoint)
     arguments += accumulated.map { builder.constant(0, like: operands[$0]) }
     for origin in origins {
       switch origin {
-      case .always: break
-      case .saved: arguments.append(saved.removeFirst())
+      case .always, .replayed: break
+      case .saved(let value), .whole(.saved(let value)): arguments.append(stack(value))
+      case .whole(.operand(let position)): arguments.append(operands[position])
       case .stackedInput(let position), .invariant(let position):
         arguments.append(operands[position])
       case .adjoint(let position): arguments.append(adjoint(position))
@@ -116,26 +131,49 @@ struct LoopVJP {
       keepsUnused: { if case .always = known[$0].origin { true } else { false } })
     let kept = body.keptInputs.map { known[$0] }
     origins = kept.map(\.origin)
+    savedValues = kept.compactMap { if case .saved(let value) = $0.origin { value } else { nil } }
+    backward.body = body.graph
+    if origins.contains(where: { if case .replayed = $0 { true } else { false } }) {
+      addReplay(draft, graph)
+    }
 
     backward.label = "\(loop.label), backward"
     backward.carryCount = adjointCarries.count + accumulated.count
     backward.stackedInputCount = origins.count { origin in
       switch origin {
       case .saved, .stackedInput, .adjoint: true
-      case .always, .invariant: false
+      case .always, .replayed, .invariant, .whole: false
       }
     }
     backward.isReversed = !loop.isReversed
-    backward.body = body.graph.withDistinctNames()
+    backward.body = backward.body.withDistinctNames()
 
-    let saved = kept.compactMap { if case .saved = $0.origin { $0.value } else { nil } }
     forward.body =
       Subgraph(
         of: graph, name: loop.body.name,
         known: zip(loop.body.inputNames, draft.inputs).map { ($0, $1) },
         outputs: zip(loop.body.outputNames, draft.primalOutputs).map { ($0, $1) }
-          + saved.map { (names[$0].map { "\($0)_saved" } ?? "saved_\($0.index)", $0) }
+          + savedValues.map { (names[$0].map { "\($0)_saved" } ?? "saved_\($0.index)", $0) }
       ).graph.withDistinctNames()
+  }
+
+  /// Puts a replay of the loop in front of the backward body, in the place of the carries it reads.
+  private mutating func addReplay(_ draft: BackwardDraft, _ graph: Graph) {
+    let carries = origins.map { origin -> Int? in
+      if case .replayed(let carry) = origin { carry } else { nil }
+    }
+    let replay = LoopReplay(loop, draft: draft, graph: graph)
+    backward.body = replay.prepended(to: backward.body, carries: carries)
+    origins = origins.filter { if case .replayed = $0 { false } else { true } }
+    origins += replay.sources.map { .whole($0) }
+    for case .saved(let value) in replay.sources where !savedValues.contains(value) {
+      savedValues.append(value)
+    }
+  }
+
+  /// Whether carries are found by replay: the replay runs upwards, from the loop's start.
+  private var replaysCarries: Bool {
+    loop.savePolicy == .gradients && !loop.isReversed && loop.tripCount > 1
   }
 
   /// The values that the backward body may take as given, in the order of a loop body's inputs:
@@ -149,9 +187,11 @@ struct LoopVJP {
       draft.adjointInputs.dropFirst(adjointCarries.count)
     )
     let fixed = [draft.inputs[0]] + carried + draft.accumulators
-    let saved = loop.carryRange.map(input) + draft.saveSet(in: graph)
     var known: [(value: ValueID, origin: Origin)] = fixed.map { ($0, .always) }
-    known += saved.map { ($0, .saved) }
+    known += loop.carryRange.map { carry in
+      (input(carry), replaysCarries ? .replayed(carry) : .saved(input(carry)))
+    }
+    known += draft.saveSet(in: graph).map { ($0, .saved($0)) }
     known += loop.stackedInputRange.map { (input($0), .stackedInput($0)) }
     known += zip(adjointOutputs, stacked).map { ($1, .adjoint($0)) }
     known += loop.invariantRange.map { (input($0), .invariant($0)) }

@@ -100,6 +100,7 @@ private struct TrimmedLoop {
       let outputs = body.outputs.indices.filter { isKept[$0] }.map { body.outputs[$0] }
       let liveness = Liveness(of: body, known: body.inputs, outputs: outputs)
       needed = body.inputs.map { liveness.isNeeded[$0.index] }
+      if loop.isLimited { needed[needed.count - 1] = true }
       let missing = loop.carryRange.filter { needed[$0 + 1] && !isKept[$0] }
       for carry in missing { isKept[carry] = true }
       if missing.isEmpty { break }

@@ -103,8 +103,11 @@ extension Elaborator {
     var result = tensors[0]
     var letters = inputs[0]
     for index in tensors.indices.dropFirst() {
-      // The last product gives its axes the order of the output.
-      let needed = output + inputs[(index + 1)...].flatMap { $0 }.filter { !output.contains($0) }
+      // Letters of the output come first, so the last product has its axes in their final order.
+      var needed = output
+      for letter in inputs[(index + 1)...].joined() where !needed.contains(letter) {
+        needed.append(letter)
+      }
       (result, letters) = contract(
         (result, letters), (tensors[index], inputs[index]), needed: needed)
     }

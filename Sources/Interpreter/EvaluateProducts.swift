@@ -77,7 +77,8 @@ extension Evaluator {
     var stackedOutputs = sliceTypes.map { type in
       NumericArray(TensorType([loop.tripCount] + type.shape, type.dtype), repeating: 0)
     }
-    let forward = 0..<loop.tripCount
+    let limit = loop.isLimited ? operands.last.map { Int($0.elements[0]) } : nil
+    let forward = 0..<(limit ?? loop.tripCount)
     for iteration in loop.isReversed ? Array(forward.reversed()) : Array(forward) {
       let index = NumericArray(.scalar(.i32), [Double(iteration)])
       let slices = stacked.map { $0.slice(at: iteration) }

@@ -16,7 +16,14 @@ package enum Pipelines {
     .simplifyAlgebra,
     // Before dead code: the primal program recomputed beside its tangent is the same program.
     .eliminateCommonSubexpressions,
-    // Common subexpressions bring equal operands together, which simplify further.
+    // Carries and stacks that never change become invariants, which can then leave the loop.
+    .simplifyLoops,
+    .eliminateDeadCode,
+    .hoistLoopInvariants,
+    // Each of these brings equal operands together for the next.
+    .simplifyAlgebra,
+    .eliminateCommonSubexpressions,
+    .simplifyLoops,
     .simplifyAlgebra,
     .eliminateCommonSubexpressions,
     .eliminateDeadCode,

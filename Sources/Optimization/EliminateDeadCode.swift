@@ -102,6 +102,7 @@ private struct Liveness {
     case .loop(let loop):
       mark(child.graph.outputs[position], in: child)
       if position < loop.carryCount { mark(node.operands[position], in: region) }
+      if loop.isLimited, let limit = child.graph.inputs.last { mark(limit, in: child) }
     case .gradient(let gradient):
       mark(child.graph.outputs[0], in: child)
       if position > 0 { mark(node.operands[gradient.wrt[position - 1]], in: region) }

@@ -8,7 +8,9 @@ import TensorIR
 
 /// The value of an elementwise op on constants; `nil` if it is not to be folded.
 func folded(_ op: Op, _ arguments: [Double], dtype: DType) -> Double? {
-  guard let value = exactValue(op, arguments, dtype: dtype), !value.isNaN else { return nil }
+  guard !arguments.contains(where: \.isNaN),
+    let value = exactValue(op, arguments, dtype: dtype), !value.isNaN
+  else { return nil }
   return value
 }
 

@@ -28,7 +28,8 @@ private let smallByteCount = 4096
 private func withHoistedInvariants(_ graph: Graph) -> Graph {
   Rewriter.rewrite(graph) { rewriter, node, operands in
     let op = node.op.mapRegions(withHoistedInvariants)
-    guard case .loop(let loop) = op else { return rewriter.append(op, operands) }
+    // A limited loop's last operand must stay its last: nothing is appended to its operands.
+    guard case .loop(let loop) = op, !loop.isLimited else { return rewriter.append(op, operands) }
     let invariants = InvariantAnalysis(of: loop)
     if !invariants.isHoisted.contains(true) { return rewriter.append(op, operands) }
     return hoist(invariants, outOf: loop, operands, rewriter)

@@ -23,7 +23,7 @@ extension Pass {
 @Sendable private func withoutSingleTripLoops(_ graph: Graph) -> Graph {
   Rewriter.rewrite(graph) { rewriter, node, operands in
     let op = node.op.mapRegions(withoutSingleTripLoops)
-    guard case .loop(let loop) = op, loop.tripCount == 1 else {
+    guard case .loop(let loop) = op, loop.tripCount == 1, !loop.isLimited else {
       return rewriter.append(op, operands)
     }
     return inlined(loop, operands, rewriter)

@@ -53,8 +53,9 @@ extension Simplifier {
   private func simplerUnary(_ function: UnaryFunction, _ x: ValueID) -> ValueID? {
     switch function {
     case .negate: simplerNegation(x)
-    case .abs: (negated(x) ?? operands(of: x, ifResultOf: .unary(.abs))?[0])
-      .map { make(.unary(.abs), $0) }
+    case .abs:
+      (negated(x) ?? operands(of: x, ifResultOf: .unary(.abs))?[0])
+        .map { make(.unary(.abs), $0) }
     default: nil  // No identities worth their lines.
     }
   }

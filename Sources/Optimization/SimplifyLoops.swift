@@ -38,7 +38,8 @@ private let maximumRounds = 8
 private func withSimplerLoops(_ graph: Graph) -> Graph {
   Rewriter.rewrite(graph) { rewriter, node, operands in
     let op = node.op.mapRegions(withSimplerLoops)
-    guard case .loop(let loop) = op else { return rewriter.append(op, operands) }
+    // A limited loop's last operand must stay its last, so its operands are not rearranged.
+    guard case .loop(let loop) = op, !loop.isLimited else { return rewriter.append(op, operands) }
     let simplifier = LoopSimplifier(loop, operands, in: rewriter)
     return simplifier.rebuild()
   }

@@ -91,6 +91,8 @@ package struct StepLoop: Sendable {
   package var variable: LoopVariable
   package var tripCount: Int
   package var isReversed: Bool
+  /// A loop around this one whose index is the number of iterations to run, instead of `tripCount`.
+  package var limit: LoopVariable?
   /// Iterations run on several workers; arrays local to the body live in the worker's arena.
   package var isParallel: Bool
   package var body: [Step]

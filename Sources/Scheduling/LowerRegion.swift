@@ -332,6 +332,13 @@ struct RegionLowering {
           replaces: isCarry ? loop.body.inputs[index + 1] : nil))
     }
     // Only outermost loops: the body of a parallel loop sees no other loop's index.
+    var limit: LoopVariable?
+    if loop.isLimited {
+      guard case .stepIndex(let variable)? = planned.operands.last else {
+        preconditionFailure("compiler bug: the limit of \(loop.label) is not a loop index")
+      }
+      limit = variable
+    }
     let isParallel =
       loop.isMap && loop.tripCount > 1 && entry.options.mayRunParallel && !isInLoop
     let body = RegionLowering.lower(
@@ -341,7 +348,7 @@ struct RegionLowering {
       .loop(
         StepLoop(
           label: loop.label, variable: planned.variable, tripCount: loop.tripCount,
-          isReversed: loop.isReversed, isParallel: isParallel, body: body.steps)))
+          isReversed: loop.isReversed, limit: limit, isParallel: isParallel, body: body.steps)))
     if isParallel {
       entry.workerBlocks.append(body.block)
     } else {

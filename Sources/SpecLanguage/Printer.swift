@@ -85,7 +85,7 @@ private struct Printer {
       "func " + function.name.text + (variables.isEmpty ? "" : "<\(variables)>")
         + printed(function.parameters) + result
     ) { printer in
-      function.body.forEach { printer.print($0) }
+      printer.print(function.body)
     }
   }
 
@@ -102,14 +102,14 @@ private struct Printer {
       for state in optimizer.states { printer.line("state " + printer.printed(state)) }
       let names = optimizer.updateParameters.map(\.text).joined(separator: ", ")
       printer.block("update(\(names))") { printer in
-        optimizer.update.forEach { printer.print($0) }
+        printer.print(optimizer.update)
       }
     }
   }
 
   private mutating func print(_ inner: InnerDeclaration) {
     block("inner" + printed(inner.data)) { printer in
-      inner.body.forEach { printer.print($0) }
+      printer.print(inner.body)
       printer.line("minimize " + inner.objective.printed())
       printer.line("by \(inner.optimizer.text)(\(printedArguments(inner.arguments)))")
       printer.line("for " + inner.steps.printed())
@@ -118,7 +118,7 @@ private struct Printer {
 
   private mutating func print(_ outer: OuterDeclaration) {
     block("outer" + printed(outer.data)) { printer in
-      outer.body.forEach { printer.print($0) }
+      printer.print(outer.body)
       printer.line("minimize " + outer.objective.printed())
     }
   }
@@ -129,6 +129,10 @@ private struct Printer {
         + "\(datum.name.text): \(datum.type.printed())" + printed(datum.initializer)
     }
     return "(" + texts.joined(separator: ", ") + ")"
+  }
+
+  private mutating func print(_ statements: [Statement]) {
+    for statement in statements { print(statement) }
   }
 
   private mutating func print(_ statement: Statement) {
@@ -142,7 +146,7 @@ private struct Printer {
     case .returning(let value, _): line("return " + value.printed())
     case .loop(let loop):
       block("for \(pattern(loop.names, loop.isTuple)) in \(loop.sequence.printed())") { printer in
-        loop.body.forEach { printer.print($0) }
+        printer.print(loop.body)
       }
     }
   }

@@ -179,6 +179,7 @@ private enum OpAttributes {
     let carries = try tokens.integer(after: "carries")
     let stacked = try tokens.integer(after: "stacked")
     let isReversed = tokens.skip(word: "reversed")
+    let isLimited = tokens.skip(word: "limited")
     try tokens.expect(word: "save")
     let policyName = try tokens.word()
     guard let policy = SavePolicy(rawValue: policyName) else {
@@ -186,7 +187,7 @@ private enum OpAttributes {
     }
     return Loop(
       label: label, tripCount: trips, carryCount: carries, stackedInputCount: stacked,
-      isReversed: isReversed, savePolicy: policy, body: Graph(name: ""))
+      isReversed: isReversed, isLimited: isLimited, savePolicy: policy, body: Graph(name: ""))
   }
 }
 

@@ -61,6 +61,10 @@ package struct ContractionLabels: Hashable, Sendable {
 package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
   /// Every value that the backward body reads.
   case everything
+  /// Only the results of `gradient` ops; the carries at the start of an iteration are found by
+  /// running the loop again from its start, with the gradients at hand. For loops whose carries are
+  /// large and whose body is cheap but for its gradient: T gradients are kept instead of T states.
+  case gradients
   /// Only the carries at the start of each iteration (block rematerialisation).
   case carries
   /// The carries and the results of `gradient` ops: saved inner gradients.
@@ -74,6 +78,10 @@ package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
 /// outputs: the next carries, then one slice of each stacked output. Results: the last carries, then
 /// the stacked outputs. Iterations run from 0 up, or from the last down if `isReversed`; stacked
 /// arrays are indexed by the iteration number either way.
+///
+/// If `isLimited`, the last invariant is an `i32[]` that says how many iterations to run, from none to
+/// `tripCount`. Such a loop runs upwards, has carries and no stacked outputs, and is made only after
+/// differentiation: it has no derivative.
 package struct Loop: Hashable, Sendable {
   /// What the loop stands for, in dumps and comments: "layers", "inner steps", "tasks".
   package var label: String
@@ -81,18 +89,21 @@ package struct Loop: Hashable, Sendable {
   package var carryCount: Int
   package var stackedInputCount: Int
   package var isReversed: Bool
+  package var isLimited: Bool
   package var savePolicy: SavePolicy
   package var body: Graph
 
   package init(
     label: String, tripCount: Int, carryCount: Int, stackedInputCount: Int,
-    isReversed: Bool = false, savePolicy: SavePolicy = .everything, body: Graph
+    isReversed: Bool = false, isLimited: Bool = false, savePolicy: SavePolicy = .everything,
+    body: Graph
   ) {
     self.label = label
     self.tripCount = tripCount
     self.carryCount = carryCount
     self.stackedInputCount = stackedInputCount
     self.isReversed = isReversed
+    self.isLimited = isLimited
     self.savePolicy = savePolicy
     self.body = body
   }

@@ -50,7 +50,8 @@ extension Op {
     case .structured(let op): op.attributeText
     case .loop(let loop):
       "\"\(loop.label)\" trips \(loop.tripCount) carries \(loop.carryCount) "
-        + "stacked \(loop.stackedInputCount)\(loop.isReversed ? " reversed" : "") "
+        + "stacked \(loop.stackedInputCount)\(loop.isReversed ? " reversed" : "")"
+        + "\(loop.isLimited ? " limited" : "") "
         + "save \(loop.savePolicy.rawValue)"
     case .gradient(let gradient): "wrt \(gradient.wrt)"
     }

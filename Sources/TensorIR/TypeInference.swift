@@ -133,6 +133,10 @@ extension Op {
     let body = loop.body
     try expect(loop.tripCount >= 1 && body.inputs.count == operands.count + 1, operands)
     try expect(body.inputTypes[0] == .scalar(.i32), operands)
+    if loop.isLimited {
+      try expect(operands.last == .scalar(.i32) && loop.invariantCount > 0, operands)
+      try expect(!loop.isReversed && loop.stackedOutputCount == 0, operands)
+    }
     for (position, operand) in operands.enumerated() {
       var expected = body.inputTypes[position + 1]
       if loop.stackedInputRange.contains(position) {

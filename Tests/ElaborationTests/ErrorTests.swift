@@ -279,7 +279,7 @@ struct ErrorTests {
   func expressions(expression: String, id: String) {
     let outcome = elaborated(
       ErrorCase(description: "", inner: "minimize sum(\(expression))", expected: "").text)
-    #expect(outcome.diagnostics.diagnostics.filter { $0.severity == .error }.map(\.id) == [id])
+    #expect(outcome.errorIDs == [id])
     #expect(outcome.places.first?.hasPrefix("8:") == true)
   }
 
@@ -300,8 +300,7 @@ struct ErrorTests {
   func statements(statement: String, id: String) {
     let text = ErrorCase(description: "", inner: "\(statement) minimize sum(x)", expected: "").text
     let outcome = elaborated(text)
-    let errors = outcome.diagnostics.diagnostics.filter { $0.severity == .error }
-    #expect(errors.first?.id == id)
+    #expect(outcome.errorIDs.first == id)
   }
 
   @Test(
@@ -329,8 +328,7 @@ struct ErrorTests {
   func declarations(declaration: String, id: String) {
     let outcome = elaborated(
       ErrorCase(description: "", declarations: declaration, expected: "").text)
-    let errors = outcome.diagnostics.diagnostics.filter { $0.severity == .error }
-    #expect(errors.first?.id == id)
+    #expect(outcome.errorIDs.first == id)
   }
 
   @Test("unknown and impossible dimensions of the command line are errors")

@@ -114,6 +114,8 @@ struct ExpressionTests {
       ExpressionCase("einsum(\"ij->ji\", \(m))", [3, 2], [1, 4, 2, 5, 3, 6]),
       ExpressionCase("einsum(\"ij,kj->ki\", \(m), \(m))", [2, 2], [14, 32, 32, 77]),
       ExpressionCase("einsum(\"ij,j,i->\", \(m), [1, 0, 1], [1, 10])", [], [104]),
+      ExpressionCase(
+        "einsum(\"i,ij,ji,j->\", [1, 2], [[1, 2], [3, 4]], [[1, 0], [1, 1]], [1, 1])", [], [11]),
       ExpressionCase("einsum(\"i,j->ji\", [1, 2], [3, 4])", [2, 2], [3, 6, 4, 8]),
       ExpressionCase("einsum(\"ij,k->k\", \(m), [1, 2])", [2], [21, 42]),
     ])

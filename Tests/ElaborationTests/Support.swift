@@ -28,6 +28,11 @@ struct Outcome {
     diagnostics.diagnostics.filter { $0.severity == .error }.map { $0.rendered() }.joined()
   }
 
+  /// The ids of the errors, in the order in which they were found.
+  var errorIDs: [String] {
+    diagnostics.diagnostics.filter { $0.severity == .error }.map(\.id)
+  }
+
   /// `line:column id` of each diagnostic, in the order in which they were found.
   var places: [String] {
     diagnostics.diagnostics.map { diagnostic in

@@ -86,7 +86,8 @@ struct ProductTests {
     let transposed = ContractionLabels(lhs: [0, 1], rhs: [1, 2], output: [2, 0])
     #expect(try elements(.contract(transposed), a, b) == [19, 43, 22, 50])
     let outer = ContractionLabels(lhs: [0], rhs: [1], output: [1, 0])
-    #expect(try elements(.contract(outer), array([2], [1, 2]), array([2], [3, 4])) == [3, 6, 4, 8])
+    let (x, y) = (array([2], [1, 2]), array([2], [3, 4]))
+    #expect(try elements(.contract(outer), x, y) == [3, 6, 4, 8])
     let full = ContractionLabels(lhs: [0, 1], rhs: [1, 0], output: [])
     #expect(try elements(.contract(full), a, b) == [5 + 14 + 18 + 32])
   }

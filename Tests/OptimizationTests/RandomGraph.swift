@@ -92,8 +92,11 @@ struct Growth {
   mutating func grow(_ nodes: Int) {
     for _ in 0..<nodes {
       let result = randomNode()
-      let limited = result.bound <= 64 ? result : Entry(
-        value: builder.unary(.tanh, result.value), bound: 1, isExact: false)
+      let limited =
+        result.bound <= 64
+        ? result
+        : Entry(
+          value: builder.unary(.tanh, result.value), bound: 1, isExact: false)
       pool.add(limited.value, bound: limited.bound, isExact: limited.isExact)
     }
   }

@@ -37,10 +37,35 @@ func graphWithEveryOp() -> Graph {
   values.append(builder.contract(x, x, gram))
   let taken = builder.gather(x, rows)
   values += [taken, builder.scatterAdd(rows, taken, rows: 5)]
+  values += structuredOps(builder)
   values += builder.append(.loop(exampleLoop()), [x, builder.reshape(x, to: [3, 2])])
   values += builder.append(.gradient(exampleGradient()), [x])
   for (index, value) in values.enumerated() { builder.output("y\(index)", value) }
   return builder.graph
+}
+
+/// The results of each structured function at each derivative order.
+private func structuredOps(_ builder: GraphBuilder) -> [ValueID] {
+  let q = builder.constant(0.5, TensorType([1, 2, 4, 3], .f64))
+  let k = builder.constant(0.25, TensorType([1, 2, 2, 3], .f64))
+  let x = builder.constant(0.5, TensorType([4, 3], .f64))
+  let w = builder.constant(0.25, TensorType([5, 3], .f64))
+  let labels = builder.iota(axis: 0, shape: [4])
+  let cases: [(StructuredFunction, inputs: [ValueID], constants: [ValueID])] = [
+    (.attention(isCausal: true, scale: 0.5), [q, k, k], []),
+    (.attention(isCausal: false, scale: 1e-3), [q, k, k], []),
+    (.linearCrossEntropy, [x, w], [labels]),
+  ]
+  return cases.flatMap { function, inputs, constants in
+    let operands = inputs + constants
+    let known = builder.append(.structured(StructuredOp(function)), operands)
+    let (y, s) = (known[0], known[1])
+    func append(_ order: DerivativeOrder, _ more: [ValueID]) -> [ValueID] {
+      builder.append(.structured(StructuredOp(function, order)), operands + known + more)
+    }
+    return known + append(.tangent, inputs) + append(.adjoint, [y])
+      + append(.adjointTangent, [y] + inputs + [y, s, y])
+  }
 }
 
 /// Carries a `[2, 3]` array, takes slices `[2]`, has one stacked output.

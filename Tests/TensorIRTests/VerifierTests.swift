@@ -91,8 +91,9 @@ struct VerifierTests {
     loop.body.nodes.removeFirst()
     graph.nodes[index].op = .loop(loop)
     let found = graph.problems()
-    #expect(found.first == "every \"op\" / step: %3 is read before it is defined, in: "
-      + "%4 = add %1, %3 : f64[2, 3]")
+    #expect(
+      found.first == "every \"op\" / step: %3 is read before it is defined, in: "
+        + "%4 = add %1, %3 : f64[2, 3]")
   }
 
   @Test("counts of a loop that do not fit its body are found")

@@ -8,7 +8,9 @@
 // Arguments: element type (f32 or f64) and vector bytes. Standard output gets one C file: the
 // runtime helpers, the kernels and a table `cases` that driver.c walks.
 
+import CEmission
 import Foundation
+import Scheduling
 
 /// One line of the input.
 struct Case {

@@ -1,1 +1,0 @@
-../../../../Sources/CEmission/ContractionTiling.swift

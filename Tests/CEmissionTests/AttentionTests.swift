@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs emitted attention kernels of every order and compares them with whole-matrix formulas:
+// causal or not, shared key heads, sizes that no tile divides, both float types, every vector
+// width. Operands lie between NaNs, so a kernel that reads past one gives NaN.
+
+import CEmission
+import Foundation
+import Scheduling
+import TensorIR
+import Testing
+
+@Suite("attention kernels")
+struct AttentionTests {
+  static let orders = DerivativeOrder.allCases
+
+  /// Largest relative norm of a result's error. A score of size about 4 is off by a few units in
+  /// the last place, and its exponential by as much relative to itself.
+  private static func tolerance(_ element: ContractionElement) -> Double {
+    element == .f32 ? 3e-6 : 6e-15
+  }
+
+  @Test("odd sizes agree with the formulas", arguments: orders, [16, 32, 64])
+  func oddSizes(_ order: DerivativeOrder, _ vectorBytes: Int) throws {
+    let sizes: [(Int, Int, Int, Int, Int, Int, Bool)] = [
+      // batch, queries, keys, heads, key heads, width, causal
+      (1, 37, 37, 1, 1, 7, true), (2, 5, 5, 2, 1, 3, true), (1, 1, 1, 1, 1, 1, false),
+      (1, 67, 67, 2, 2, 16, true), (1, 130, 131, 1, 1, 5, false), (1, 70, 9, 4, 2, 20, false),
+      (1, 9, 70, 3, 1, 33, true), (1, 140, 67, 1, 1, 8, true), (3, 16, 16, 3, 3, 12, false),
+    ]
+    for element in ContractionElement.allCases {
+      let shapes = sizes.map {
+        AttentionShape(
+          order: order, batch: $0.0, queries: $0.1, keys: $0.2, heads: $0.3, keyHeads: $0.4,
+          width: $0.5, isCausal: $0.6, scale: 1 / Double($0.5).squareRoot(), element: element)
+      }
+      try check(shapes, vectorBytes)
+    }
+  }
+
+  @Test("whole tiles agree with the formulas", arguments: orders, ContractionElement.allCases)
+  func wholeTiles(_ order: DerivativeOrder, _ element: ContractionElement) throws {
+    let shape = AttentionShape(
+      order: order, batch: 1, queries: 128, keys: 128, heads: 2, keyHeads: 1, width: 64,
+      isCausal: true, scale: 0.125, element: element)
+    try check([shape], 64)
+  }
+
+  @Test("scores too large for exp are no obstacle")
+  func largeScores() throws {
+    let shape = AttentionShape(
+      order: .value, batch: 1, queries: 80, keys: 80, heads: 1, keyHeads: 1, width: 4,
+      isCausal: true, scale: 200, element: .f64)
+    try check([shape], 32, tolerance: 1e-12)
+  }
+
+  @Test("the bits do not depend on how units are split", arguments: orders)
+  func splits(_ order: DerivativeOrder) throws {
+    let shape = AttentionShape(
+      order: order, batch: 2, queries: 150, keys: 150, heads: 4, keyHeads: 2, width: 24,
+      isCausal: true, scale: 0.2, element: .f32)
+    let bench = try AttentionBench<Float>([shape], 64)
+    let operands = bench.operands(shape)
+    let units = bench.kernels[0].splitCount
+    let whole = try bench.run(0, operands, [0..<units])
+    let single = try bench.run(0, operands, (0..<units).reversed().map { $0..<$0 + 1 })
+    #expect(zip(whole, single).allSatisfy { $0.map(\.bitPattern) == $1.map(\.bitPattern) })
+  }
+
+  @Test("tangents of the formulas are the differences of their values")
+  func referenceTangents() {
+    let pairs: [(DerivativeOrder, DerivativeOrder)] = [
+      (.value, .tangent), (.adjoint, .adjointTangent),
+    ]
+    for (order, tangentOrder) in pairs {
+      let shape = AttentionShape(
+        order: order, batch: 1, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
+        isCausal: true, scale: 0.5, element: .f64)
+      var source = SplitMix(seed: 5)
+      let operands = AttentionCase.operands(shape, using: &source)
+      let tangents = AttentionCase.tangents(of: operands, shape, using: &source)
+      let step = 1e-5
+      func moved(_ sign: Double) -> [[Double]] {
+        let inputs = zip(operands, tangents).map { operand, tangent in
+          zip(operand, tangent).map { $0 + sign * step * $1 }
+        }
+        return AttentionReference(shape: shape).results(inputs)
+      }
+      var derived = shape
+      derived.order = tangentOrder
+      let more = order == .value ? AttentionReference(shape: shape).results(operands) : []
+      let found = AttentionReference(shape: derived).results(operands + more + tangents)
+      for (result, (high, low)) in zip(found, zip(moved(1), moved(-1))) {
+        let expected = zip(high, low).map { ($0 - $1) / (2 * step) }
+        #expect(AttentionCase.relativeError(result, expected) < 1e-8)
+      }
+    }
+  }
+
+  @Test("scratch memory does not grow with the sequence", arguments: orders)
+  func scratchIsTiles(_ order: DerivativeOrder) {
+    let bytes = [1024, 8192].map { length in
+      let shape = AttentionShape(
+        order: order, batch: 1, queries: length, keys: length, heads: 8, keyHeads: 8, width: 64,
+        isCausal: true, scale: 0.125, element: .f32)
+      let kernel = emitAttention(shape, named: "kernel", for: .init(vectorBytes: 64))
+      #expect(Double(kernel.executedFlops) < 1.1 * Double(shape.flops))
+      return kernel.scratchBytesPerWorker
+    }
+    #expect(bytes[0] == bytes[1])
+    #expect(bytes[0] < 1 << 20)
+  }
+
+  @Test("the same shape gives the same text, within the line width", arguments: orders)
+  func determinism(_ order: DerivativeOrder) {
+    let shape = AttentionShape(
+      order: order, batch: 2, queries: 101, keys: 67, heads: 4, keyHeads: 2, width: 24,
+      isCausal: true, scale: 0.1, element: .f64)
+    let target = ContractionTarget(vectorBytes: 32)
+    let first = emitAttention(shape, named: "kernel", for: target)
+    #expect(first.text == emitAttention(shape, named: "kernel", for: target).text)
+    #expect(first.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+  }
+
+  private func check(
+    _ shapes: [AttentionShape], _ vectorBytes: Int, tolerance: Double? = nil
+  ) throws {
+    let limit = tolerance ?? Self.tolerance(shapes[0].element)
+    switch shapes[0].element {
+    case .f32: try AttentionBench<Float>(shapes, vectorBytes).check(limit)
+    case .f64: try AttentionBench<Double>(shapes, vectorBytes).check(limit)
+    }
+  }
+}
+
+/// Operands for tests, and the measure of error.
+enum AttentionCase {
+  /// Operands of any order that belong together: results and row statistics are those of the
+  /// queries, keys and values, their tangents likewise.
+  static func operands(_ shape: AttentionShape, using source: inout SplitMix) -> [[Double]] {
+    func random(_ counts: some Sequence<Int>) -> [[Double]] {
+      counts.map { count in (0..<count).map { _ in Double(source.next(below: 2001)) / 1000 - 1 } }
+    }
+    func evaluate(_ order: DerivativeOrder, _ operands: [[Double]]) -> [[Double]] {
+      var other = shape
+      other.order = order
+      return AttentionReference(shape: other).results(operands)
+    }
+    let counts = AttentionReference(shape: shape).operandCounts
+    let inputs = random(counts.prefix(3))
+    if shape.order == .value { return inputs }
+    let known = inputs + evaluate(.value, inputs)
+    switch shape.order {
+    case .value: return inputs
+    case .tangent: return known + random(counts.suffix(3))
+    case .adjoint: return known + random(counts.suffix(1))
+    case .adjointTangent:
+      let adjoint = random(counts[5...5])
+      let tangents = random(counts[6...8])
+      return known + adjoint + tangents + evaluate(.tangent, known + tangents)
+        + random(counts.suffix(1))
+    }
+  }
+
+  /// Random tangents of operands; those of results and row statistics belong to the others.
+  static func tangents(
+    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix
+  ) -> [[Double]] {
+    var tangents = operands.map { operand in
+      operand.map { _ in Double(source.next(below: 2001)) / 1000 - 1 }
+    }
+    if shape.order != .value {
+      var tangent = shape
+      tangent.order = .tangent
+      tangents[3...4] = ArraySlice(
+        AttentionReference(shape: tangent).results(Array(operands[..<5] + tangents[..<3])))
+    }
+    return tangents
+  }
+
+  /// Norm of the difference over norm of `expected`; of the difference itself if that is small.
+  static func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
+    func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    let difference = norm(zip(found, expected).map { $0 - $1 })
+    return difference / max(norm(expected), 1e-3 * Double(expected.count).squareRoot())
+  }
+}
+
+/// Compiled kernels of some shapes, ready to run.
+private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> {
+  /// Passes a kernel's pointers as an array.
+  typealias Function =
+    @convention(c) (UnsafePointer<UnsafeMutableRawPointer?>, Int64, Int64) -> Void
+
+  let shapes: [AttentionShape]
+  let kernels: [AttentionKernel]
+  private let library: CompiledLibrary
+
+  init(_ shapes: [AttentionShape], _ vectorBytes: Int) throws {
+    self.shapes = shapes
+    kernels = shapes.enumerated().map { number, shape in
+      emitAttention(shape, named: "k\(number)", for: ContractionTarget(vectorBytes: vectorBytes))
+    }
+    let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
+    let doors = shapes.enumerated().map { number, shape in
+      let count = shape.order.operands.count + shape.order.results.count + 1
+      let pointers = (0..<count).map { "p[\($0)]" }.joined(separator: ", ")
+      return "void run_k\(number)(void **p, int64_t begin, int64_t end) {\n"
+        + "  k\(number)(\(pointers), begin, end);\n}\n"
+    }
+    let text =
+      "#include <stdint.h>\n" + helpers.map(RuntimeHelpers.text(of:)).joined(separator: "\n")
+      + kernels.map(\.text).joined() + doors.joined()
+    library = try CompiledLibrary(
+      text, flags: ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: vectorBytes))
+  }
+
+  func operands(_ shape: AttentionShape) -> [[Real]] {
+    var source = SplitMix(seed: UInt64(shape.queries * 7 + shape.width))
+    return AttentionCase.operands(shape, using: &source).map { $0.map { Real($0) } }
+  }
+
+  /// Runs every kernel and compares with the formulas on the same, rounded, operands.
+  func check(_ limit: Double) throws {
+    for (number, shape) in shapes.enumerated() {
+      let operands = operands(shape)
+      let middle = kernels[number].splitCount / 3
+      let found = try run(number, operands, [middle..<kernels[number].splitCount, 0..<middle])
+      let exact = operands.map { $0.map { Double($0) } }
+      let expected = AttentionReference(shape: shape).results(exact)
+      for (result, reference) in zip(found, expected) {
+        let error = AttentionCase.relativeError(result.map { Double($0) }, reference)
+        #expect(error < limit, "\(shape)")
+      }
+    }
+  }
+
+  /// Runs one kernel over `ranges` of units and returns its results.
+  func run(_ number: Int, _ operands: [[Real]], _ ranges: [Range<Int>]) throws -> [[Real]] {
+    let function = try library.function("run_k\(number)", as: Function.self)
+    let shape = shapes[number]
+    let arrays =
+      operands.map { EnclosedArray($0) }
+      + AttentionReference(shape: shape).resultCounts.map {
+        EnclosedArray([Real](repeating: .nan, count: $0))
+      }
+    let scratchCount = kernels[number].scratchBytesPerWorker / MemoryLayout<Real>.stride
+    let scratch = EnclosedArray([Real](repeating: .nan, count: scratchCount))
+    let pointers = (arrays + [scratch]).map { UnsafeMutableRawPointer?($0.start) }
+    for range in ranges {
+      function(pointers, Int64(range.lowerBound), Int64(range.upperBound))
+    }
+    let isIntact = (arrays + [scratch]).allSatisfy(\.isIntact)
+    #expect(isIntact, "written outside: \(shape)")
+    return arrays.suffix(shape.order.results.count).map(\.elements)
+  }
+}
+
+/// An array between two stretches of NaN, which should stay as they are.
+private final class EnclosedArray<Real: BinaryFloatingPoint & BitwiseCopyable> {
+  private static var margin: Int { 64 }
+  private let memory: UnsafeMutableBufferPointer<Real>
+  let start: UnsafeMutablePointer<Real>
+  private let count: Int
+
+  init(_ elements: [Real]) {
+    count = elements.count
+    let total = count + 2 * Self.margin
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: total * MemoryLayout<Real>.stride, alignment: 64)
+    memory = UnsafeMutableBufferPointer(
+      start: raw.bindMemory(to: Real.self, capacity: total), count: total)
+    memory.initialize(repeating: .nan)
+    start = memory.baseAddress.map { $0 + Self.margin } ?? raw.assumingMemoryBound(to: Real.self)
+    start.update(from: elements, count: count)
+  }
+
+  deinit { memory.deallocate() }
+
+  var elements: [Real] { Array(UnsafeBufferPointer(start: start, count: count)) }
+  var isIntact: Bool {
+    memory.prefix(Self.margin).allSatisfy(\.isNaN) && memory.suffix(Self.margin).allSatisfy(\.isNaN)
+  }
+}
