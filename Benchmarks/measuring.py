@@ -26,6 +26,14 @@ def peak_resident_bytes():
     raise SystemExit("/proc/self/status has no VmHWM line; this needs Linux")
 
 
+def available_bytes():
+    """Memory that programs can still use without swapping, in bytes."""
+    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("/proc/meminfo has no MemAvailable line; this needs Linux")
+
+
 def repeated(call, repeat):
     """Call a function `repeat` times; return the seconds of each call and the last result."""
     seconds = []

@@ -16,20 +16,19 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from typing import NamedTuple
 
+from environment import JAX_PACKAGES, JAX_VENV, enter
+from measuring import machine_description, run_json, summary
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-VENV = HERE / ".venv"
 BUILD = HERE / "build"
 RESULTS = HERE / "results"
-PACKAGES = ["jax==0.10.2", "numpy"]
 
 TASKS = 25
 BATCH = 50
@@ -88,35 +87,6 @@ CASES = [
 
 
 # Preparation --------------------------------------------------------------------------------------
-
-
-def enter_environment():
-    """Create the virtual environment if need be and run this script inside it."""
-    if pathlib.Path(sys.prefix) == VENV:
-        return
-    python = VENV / "bin" / "python"
-    ready = VENV / "ready"
-    if not ready.exists() or ready.read_text() != "\n".join(PACKAGES):
-        print(f"installing {' '.join(PACKAGES)} into {VENV}", flush=True)
-        shutil.rmtree(VENV, ignore_errors=True)
-        created = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False)
-        if created.returncode != 0:
-            sys.exit("python3 -m venv failed; on Debian: apt-get install python3-venv")
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        ready.write_text("\n".join(PACKAGES))
-    os.execv(python, [str(python), *sys.argv])
-
-
-def run_json(command):
-    """Run a command that prints one JSON object and return it."""
-    finished = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False
-    )
-    if finished.returncode != 0:
-        sys.exit(
-            f"{' '.join(map(str, command))}\nexit code {finished.returncode}\n{finished.stderr}"
-        )
-    return json.loads(finished.stdout)
 
 
 def build_library(case, mixfuse):
@@ -206,17 +176,6 @@ def variants_of(case):
     return [name for name in listed.stdout.split() if name.startswith(case.family)]
 
 
-def summary(runs):
-    """Best and median over the processes (seconds), largest memory (bytes), and the loss."""
-    return {
-        "seconds_min": min(run["seconds_min"] for run in runs),
-        "seconds_median": statistics.median(run["seconds_median"] for run in runs),
-        "peak_rss_bytes": max(run["peak_rss_bytes"] for run in runs),
-        "loss": runs[0]["loss"],
-        "runs": runs,
-    }
-
-
 def measure(case, mixfuse, rounds):
     """Both programs in turns; every JAX variant is tried first, the fastest one then stays."""
     inputs = write_inputs(case)
@@ -249,14 +208,6 @@ def measure(case, mixfuse, rounds):
 # Reporting ----------------------------------------------------------------------------------------
 
 
-def processor_name():
-    """The processor as the system calls it."""
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def table(rows):
     """The results as Markdown: times in ms, build and compile times in s, memory in MiB."""
     lines = [
@@ -286,15 +237,15 @@ def table(rows):
 
 def report(rows, rounds):
     """Write both result files and print the table."""
-    machine = f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}"
+    machine = machine_description()
     heading = (
-        f"MixFuse and {PACKAGES[0].replace('==', ' ')} on {machine}; float32; {rounds} processes "
+        f"MixFuse and {JAX_PACKAGES[0].replace('==', ' ')} on {machine}; float32; {rounds} processes "
         "of each, in turns. Ratio: JAX's time divided by MixFuse's."
     )
     text = f"{heading}\n\n{table(rows)}\n"
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "small_models.md").write_text(text)
-    content = {"machine": machine, "packages": PACKAGES, "rounds": rounds, "cases": rows}
+    content = {"machine": machine, "packages": JAX_PACKAGES, "rounds": rounds, "cases": rows}
     (RESULTS / "small_models.json").write_text(json.dumps(content, indent=2) + "\n")
     print(text)
 
@@ -315,7 +266,7 @@ def main():
     if not arguments.mixfuse.exists():
         parser.error(f"{arguments.mixfuse} is missing: run 'swift build -c release' first")
     if not arguments.lib_only:
-        enter_environment()
+        enter(JAX_VENV, JAX_PACKAGES)
     BUILD.mkdir(exist_ok=True)
     for case in {case.key: case for case in cases}.values():
         if not (arguments.reuse and (BUILD / case.key / f"{case.spec}.so").exists()):

@@ -5,7 +5,8 @@
     ./bench.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "nn 10 40 40 1;..."]
 
 Builds emit.swift with the compiler's contraction sources (a small package, so that neither LLVM
-nor the rest of the compiler is needed), writes and compiles the kernels with clang-19 and runs them. OpenBLAS is compared if its headers are installed (apt install
+nor the rest of the compiler is needed), writes and compiles the kernels with clang-19 and runs
+them. OpenBLAS is compared if its headers are installed (apt install
 libopenblas-dev); nothing else needs it. Build products go to --build, by default a folder in the
 system's temporary directory.
 """
@@ -22,9 +23,10 @@ ROOT = HERE.parent.parent
 RUNTIME = ROOT / "Templates" / "runtime"
 PACKAGE = """// swift-tools-version: 6.2
 import PackageDescription
+let imports: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault")]
 let package = Package(name: "mixfuse", targets: [
   .target(name: "Scheduling"),
-  .target(name: "CEmission", dependencies: ["Scheduling"]),
+  .target(name: "CEmission", dependencies: ["Scheduling"], swiftSettings: imports),
   .executableTarget(name: "emit", dependencies: ["CEmission", "Scheduling"]),
 ])
 """
@@ -67,6 +69,7 @@ def write_package(folder):
         if source.name != shape.name:
             text = source.read_text()
             imports = "" if "import Scheduling" in text else "package import Scheduling\n"
+            imports = imports if "\npackage " in text else imports.removeprefix("package ")
             texts[f"Sources/CEmission/{source.name}"] = imports + text
     for name, text in texts.items():
         path = folder / name

@@ -26,8 +26,8 @@ package struct AttentionKernel: Sendable {
   package let text: String
   /// Symbols of `Templates/runtime` helpers that the text calls.
   package let requiredHelpers: [String]
-  /// Number of units the work can be split into: tiles of queries for the value and the tangent,
-  /// heads of keys for the adjoints, which sum over all queries.
+  /// Number of units the work can be split into: blocks of queries for the value and the
+  /// tangent, heads of keys for the adjoints, which sum over all queries.
   package let splitCount: Int
   /// Bytes that `scratch` must point to, aligned to 64, one area per concurrent call. It holds
   /// tiles and does not grow with the length of the sequence.
@@ -58,6 +58,6 @@ package func emitAttention(
     text: products.text + writer.text,
     requiredHelpers: Set(writer.helpers + products.requiredHelpers).sorted(),
     splitCount: tiling.unitCount(shape),
-    scratchBytesPerWorker: writer.scratch.elementCount * shape.element.bytes,
+    scratchBytesPerWorker: writer.scratchCount * shape.element.bytes,
     executedFlops: tiling.executedFlops(shape))
 }

@@ -15,7 +15,7 @@ import TensorIR
 ///   transposed queries, and values times transposed adjoints of the result;
 /// - `scores_tan`: the same over all parts, `a[u, n d] . b[n d, t]`;
 /// - `down`: `c[t, d] += a[n u, t]^T . b[n u, d]`, sums over the keys;
-/// - `across`: `c[u, d] = a[u, n t] . b[n t, d]`, sums over the queries.
+/// - `across`: `c[u, d] += a[u, n t] . b[n t, d]`, sums over the queries.
 struct AttentionProducts {
   let scores: ContractionKernel
   let scoresTangent: ContractionKernel?
@@ -51,7 +51,8 @@ struct AttentionProducts {
       shape.order.isReverse
       ? product(
         "across", ContractionDimension(extent: u, strideA: n * t, strideB: 0, strideC: d),
-        alongWidth, ContractionDimension(extent: n * t, strideA: 1, strideB: d, strideC: 0))
+        alongWidth, ContractionDimension(extent: n * t, strideA: 1, strideB: d, strideC: 0),
+        accumulates: true)
       : nil
   }
 

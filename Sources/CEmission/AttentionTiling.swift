@@ -17,6 +17,8 @@ struct AttentionTiling: Hashable {
   var queries: Int, keys: Int
   /// Tiles along the queries and along the keys.
   var queryTiles: Int, keyTiles: Int
+  /// Neighbouring tiles of queries that share each tile of keys as it is copied.
+  var blockTiles: Int
 
   /// Spreads queries and keys evenly over as few tiles as a limit allows.
   init(_ shape: AttentionShape, _ target: ContractionTarget) {
@@ -31,18 +33,25 @@ struct AttentionTiling: Hashable {
     keyTiles = (shape.keys + limit.keys - 1) / limit.keys
     keys = (shape.keys + keyTiles - 1) / keyTiles
     keyTiles = (shape.keys + keys - 1) / keys
+    blockTiles = 1
+    let scratch = AttentionScratch(shape, self)
+    let room = target.secondCacheBytes * 7 / 8 / shape.element.bytes
+    let fitting = (room - scratch.shared.elementCount) / scratch.queryTile.elementCount
+    blockTiles = max(1, min(Self.blockLimit, queryTiles, fitting))
   }
 
-  /// Tiles of 64 x 64 amortise their overheads and waste little on the diagonal; two score tiles,
-  /// panels of keys and of queries then fit the second-level cache.
-  private static func limit(_ shape: AttentionShape) -> (queries: Int, keys: Int) {
-    (64, 64)
-  }
+  /// Tiles of 64 x 64 amortise their overheads and waste little on the diagonal.
+  private static func limit(_ shape: AttentionShape) -> (queries: Int, keys: Int) { (64, 64) }
+  /// With four tiles in a block, copying keys is a small part of the time.
+  private static var blockLimit: Int { 4 }
+
+  /// Blocks along the queries.
+  var blocks: Int { (queryTiles + blockTiles - 1) / blockTiles }
 
   /// Units that the kernel's work is split into.
   func unitCount(_ shape: AttentionShape) -> Int {
     switch shape.order {
-    case .value, .tangent: shape.batch * shape.heads * queryTiles
+    case .value, .tangent: shape.batch * shape.heads * blocks
     case .adjoint, .adjointTangent: shape.batch * shape.keyHeads
     }
   }
@@ -60,16 +69,70 @@ struct AttentionTiling: Hashable {
   }
 }
 
-/// Scratch memory as a list of named areas, each at a multiple of 64 bytes.
-struct ScratchLayout {
-  /// Name, offset and size of each area in elements.
-  private(set) var areas: [(name: String, offset: Int)] = []
+/// A list of named areas of memory, each at a multiple of 64 bytes.
+struct ScratchLayout: Hashable {
+  /// One area.
+  struct Area: Hashable {
+    var name: String
+    /// First element.
+    var offset: Int
+  }
+
+  private(set) var areas: [Area] = []
   /// Elements of all areas together.
   private(set) var elementCount = 0
 
+  init(_ areas: [(String, Int)]) {
+    for (name, count) in areas { add(name, count) }
+  }
+
   /// Adds an area of `count` elements.
   mutating func add(_ name: String, _ count: Int) {
-    areas.append((name, elementCount))
+    areas.append(Area(name: name, offset: elementCount))
     elementCount += count.roundedUp(to: 16)
+  }
+}
+
+/// The scratch memory of one worker: areas for the tile of keys at hand and its scores, and a
+/// record of areas for each tile of queries in a block.
+///
+/// `queries`, `keys` and `values` hold rows of the operands of those names and `adjoints` those of
+/// the adjoint of the result; `.._turned` are transposed.
+struct AttentionScratch: Hashable {
+  var shared: ScratchLayout
+  var queryTile: ScratchLayout
+
+  init(_ shape: AttentionShape, _ tiling: AttentionTiling) {
+    let parts = shape.order.partCount
+    let statistics = tiling.queries
+    let queries = parts * tiling.queries * shape.width
+    let keys = parts * tiling.keys * shape.width
+    let scores = parts * tiling.queries * tiling.keys
+    let sums = tiling.queries * shape.width
+    let rows = [("keys", keys), ("values", keys), ("weights", scores)]
+    switch shape.order {
+    case .value:
+      shared = ScratchLayout(rows + [("queries", queries), ("factor", statistics)])
+      queryTile = ScratchLayout([
+        ("queries_turned", queries), ("sums", sums), ("top", statistics), ("total", statistics),
+      ])
+    case .tangent:
+      shared = ScratchLayout(rows + [("queries", queries)])
+      queryTile = ScratchLayout([
+        ("queries_turned", queries), ("sums", sums), ("l_tile", statistics),
+        ("row_sums", statistics),
+      ])
+    case .adjoint, .adjointTangent:
+      let keySums = tiling.keys * shape.width
+      shared = ScratchLayout(
+        rows + [("score_adjoints", scores), ("key_sums", keySums), ("value_sums", keySums)])
+      let tangents = parts == 2 ? [("l_tan_tile", statistics), ("d_tan_tile", statistics)] : []
+      queryTile = ScratchLayout(
+        [
+          ("queries", queries), ("queries_turned", queries), ("adjoints", queries),
+          ("adjoints_turned", queries), ("sums", sums), ("l_tile", statistics),
+          ("d_tile", statistics),
+        ] + tangents)
+    }
   }
 }

@@ -14,8 +14,9 @@ final class AttentionWriter {
   let products: AttentionProducts
   let name: String
   var writer: ContractionWriter
-  /// The areas of scratch memory.
-  private(set) var scratch = ScratchLayout()
+  /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
+  private(set) var shared: ScratchLayout
+  private let queryTile: ScratchLayout
   /// Symbols of runtime helpers called so far.
   private(set) var helpers: [String] = []
   private let transposer: String
@@ -25,6 +26,11 @@ final class AttentionWriter {
     named name: String, for target: ContractionTarget
   ) {
     (self.shape, self.tiling, self.products, self.name) = (shape, tiling, products, name)
+    let scratch = AttentionScratch(shape, tiling)
+    (shared, queryTile) = (scratch.shared, scratch.queryTile)
+    if products.scratchBytes > 0 {
+      shared.add("work", (products.scratchBytes + shape.element.bytes - 1) / shape.element.bytes)
+    }
     writer = ContractionWriter(element: shape.element)
     var block = target.lanes(shape.element)
     let smallest = 16 / shape.element.bytes
@@ -34,6 +40,10 @@ final class AttentionWriter {
 
   /// The C text so far.
   var text: String { writer.text }
+  /// Elements of scratch memory for one worker.
+  var scratchCount: Int {
+    shared.elementCount + tiling.blockTiles * queryTile.elementCount
+  }
   /// Parts of each operand; see `AttentionProducts`.
   var parts: Int { shape.order.partCount }
   /// Elements of a tile's rows: one part of queries or of keys.
@@ -44,23 +54,18 @@ final class AttentionWriter {
 
   // MARK: the function
 
-  /// Writes the entry: `operands` are read, `results` are written, `areas` are scratch memory of
-  /// that many elements. `body` writes one unit of work, whose number is `unit`.
-  func writeEntry(
-    operands: [String], results: [String], areas: [(String, Int)], _ body: () -> Void
-  ) {
-    for (area, count) in areas { scratch.add(area, count) }
-    if products.scratchBytes > 0 {
-      scratch.add("work", (products.scratchBytes + shape.element.bytes - 1) / shape.element.bytes)
-    }
+  /// Writes the entry: `operands` are read, `results` are written. `body` writes one unit of work,
+  /// whose number is `unit`.
+  func writeEntry(operands: [String], results: [String], _ body: () -> Void) {
     writer.comment(summary)
     let parameters =
       operands.map { writer.input($0) } + results.map { writer.output($0) }
       + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
     nest({ $0.function(name, parameters, $1) }) {
-      for area in scratch.areas {
-        writer.writePointer(area.name, writer.address("scratch", [], plus: area.offset))
+      for area in shared.areas {
+        writer.writePointer(area.name, at("scratch", [], plus: area.offset))
       }
+      writer.writePointer("records", at("scratch", [], plus: shared.elementCount))
       nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
     }
   }
@@ -116,7 +121,28 @@ final class AttentionWriter {
 
   // MARK: places
 
-  /// Declares the tile's first query, how many there are, and where its rows begin.
+  /// Declares the range of query tiles of block `block`.
+  func writeBlockPlace() {
+    let (count, tiles) = (tiling.blockTiles, tiling.queryTiles)
+    writer.integer("first_tile", writer.index([("block", count)]))
+    let end = writer.index([("first_tile", 1)], plus: count)
+    writer.integer("last_tile", tiles % count == 0 ? end : "\(end) < \(tiles) ? \(end) : \(tiles)")
+  }
+
+  /// Writes a loop over the block's tiles of queries from `start` on, and in it pointers to those
+  /// areas of the tile's record that its body uses.
+  func forEachQueryTile(from start: String, _ areas: [String], _ body: () -> Void) {
+    nest({ $0.loop("query_tile", from: start, below: "last_tile", $1) }) {
+      let record = at("records", [("query_tile - first_tile", queryTile.elementCount)])
+      writer.writePointer("record", record)
+      for area in queryTile.areas where areas.contains(area.name) {
+        writer.writePointer(area.name, at("record", [], plus: area.offset))
+      }
+      body()
+    }
+  }
+
+  /// Declares the first query of tile `query_tile`, how many there are, and where their rows begin.
   func writeQueryPlace() {
     let (tile, count) = (tiling.queries, shape.queries)
     writer.integer("first_query", writer.index([("query_tile", tile)]))
@@ -126,9 +152,12 @@ final class AttentionWriter {
       writer.index([
         ("batch", count * queryStride), ("first_query", queryStride), ("head", shape.width),
       ]))
-    writer.integer(
-      "row_place",
-      writer.index([("batch", shape.heads * count), ("head", count), ("first_query", 1)]))
+  }
+
+  /// Declares where the row statistics of the queries begin.
+  func writeRowPlace() {
+    let terms = [("batch", shape.heads * shape.queries), ("head", shape.queries)]
+    writer.integer("row_place", writer.index(terms + [("first_query", 1)]))
   }
 
   /// Declares the tile's first key, how many there are, and where its rows begin.
@@ -149,12 +178,27 @@ final class AttentionWriter {
     return "\(count) - \(first) < \(tile) ? \(count) - \(first) : \(tile)"
   }
 
-  /// The number of key tiles that any query of the tile sees.
-  var visibleKeyTiles: String {
+  /// Writes a loop over the tiles of keys that the block's queries see.
+  func forEachKeyTile(_ body: () -> Void) {
     let (t, u, count) = (tiling.queries, tiling.keys, tiling.keyTiles)
-    guard shape.isCausal else { return "\(count)" }
-    let seen = "(first_query + \(t + u - 1)) / \(u)"
-    return tiling.queryTiles * t <= shape.keys ? seen : "(\(seen) < \(count) ? \(seen) : \(count))"
+    if shape.isCausal {
+      writer.integer("seen", "(\(writer.index([("last_tile", t)], plus: u - 1))) / \(u)")
+      let mayExceed = tiling.queryTiles * t > shape.keys
+      loop("key_tile", below: mayExceed ? "(seen < \(count) ? seen : \(count))" : "seen", body)
+    } else {
+      loop("key_tile", below: "\(count)", body)
+    }
+  }
+
+  /// Writes a loop over the block's tiles of queries that see the tile of keys.
+  func forEachSeeingQueryTile(_ areas: [String], _ body: () -> Void) {
+    if shape.isCausal {
+      writer.integer("seeing", "first_key / \(tiling.queries)")
+      let start = "(seeing > first_tile ? seeing : first_tile)"
+      forEachQueryTile(from: start, areas, body)
+    } else {
+      forEachQueryTile(from: "first_tile", areas, body)
+    }
   }
 
   // MARK: tiles
@@ -222,9 +266,9 @@ final class AttentionWriter {
     let (t, u) = (tiling.queries, tiling.keys)
     var conditions: [String] = []
     if shape.keys % u != 0 { conditions.append("key_count < \(u)") }
-    if shape.isCausal { conditions.append("first_key + \(u - 1) > first_query") }
+    if shape.isCausal { conditions.append("first_key + \(u - 1) > query_tile * \(t)") }
     if conditions.isEmpty { return }
-    let shift = shape.isCausal ? "first_key - first_query" : "\(-u)"
+    let shift = shape.isCausal ? "first_key - query_tile * \(t)" : "\(-u)"
     nest({ $0.when(conditions.joined(separator: " || "), $1) }) {
       helper(
         "attention_mask",

@@ -5,6 +5,8 @@
 // into panels would cost more than it saves. With arrays that have no unit stride it still works,
 // one column at a time.
 
+import Scheduling
+
 /// A contraction that reads its operands in place.
 struct DirectContraction {
   let contraction: CanonicalContraction

@@ -5,6 +5,8 @@
 // rows that transposing the right operand would cost more than it saves. Every sum is made by the
 // same fixed tree of additions, so results do not depend on how the work is split.
 
+import Scheduling
+
 /// Register tiles of a dot kernel.
 struct DotTiling: Hashable {
   var rows: RowSplit

@@ -4,6 +4,8 @@
 // units into separate products (the loops around the tiled ones) and a range of blocks in each,
 // and the strip function that walks one column group down the row tiles.
 
+import Scheduling
+
 /// Writes the entry function of a kernel.
 struct ContractionEntry {
   var name: String

@@ -5,6 +5,8 @@
 // (which loops are tiled), ContractionStrategy (which kind of kernel), ContractionTiling (how
 // large a register tile) and one file per kind.
 
+package import Scheduling
+
 /// The C of one contraction and what its caller has to know.
 ///
 /// The text defines functions local to the file; the entry is

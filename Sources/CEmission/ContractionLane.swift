@@ -5,6 +5,8 @@
 // its own. Rows and columns are register-tiled: a tile of 4 x 5 vectors loads 9 vectors for 20
 // multiplications. Strides of rows, columns and the sum are free.
 
+import Scheduling
+
 /// Register tiles of a lane kernel.
 struct LaneTiling: Hashable {
   var rows: RowSplit

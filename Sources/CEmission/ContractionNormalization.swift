@@ -7,6 +7,8 @@
 // Before: batch [(25, 400, 0, 400)], rows [(10, 40, 0, 40)], columns [(40, 0, 1, 1)]
 // After:  rows (250, 40, 0, 40), columns (40, 0, 1, 1): shared weights make tasks into rows.
 
+import Scheduling
+
 /// A contraction with one loop of each kind.
 ///
 /// A missing loop is one of extent 1 with strides 0. Strides speak of the *left* operand as A and

@@ -5,6 +5,8 @@
 // caches in the way of Goto and van de Geijn, "Anatomy of High-Performance Matrix
 // Multiplication" (2008). Panels lie in the caller's scratch memory, one area per worker.
 
+import Scheduling
+
 /// The sizes of a packed kernel.
 struct PackedBlocking: Hashable {
   var tiling: RegisterTiling

@@ -4,6 +4,8 @@
 // copied, and does enough arithmetic follow to pay for the copy? Thresholds come from the
 // benchmark in Benchmarks/kernels; each is a ratio of sizes, so it holds on other machines.
 
+import Scheduling
+
 /// The kinds of kernel, each with the choices its writer needs.
 enum ContractionStrategy {
   /// Operands are read in place; see `DirectContraction`.

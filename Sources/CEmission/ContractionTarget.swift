@@ -3,6 +3,8 @@
 // The facts about a machine that shape a contraction kernel: how large a register tile may be and
 // how large a block stays in which cache.
 
+package import Scheduling
+
 /// The facts about the machine that shape a kernel.
 ///
 /// Vector registers say how large a register tile may be, cache sizes how large a packed block.

@@ -5,6 +5,8 @@
 // registers; each step of the inner loop loads the vectors of the right operand once and
 // multiplies them by one broadcast element of the left operand per row.
 
+import Scheduling
+
 /// One tile function: its size, its strides and how it treats C.
 struct RegisterTile {
   /// How many inner steps there are.

@@ -5,6 +5,8 @@
 // over equal groups of vectors and one last group. A small cost model, counting issue slots per
 // step of the inner loop, chooses among the few candidates.
 
+import Scheduling
+
 /// Some neighbouring columns held in one register.
 struct ColumnPiece: Hashable {
   /// First column, counted from the group's first.

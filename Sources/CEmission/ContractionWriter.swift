@@ -4,6 +4,8 @@
 // emitters that spells C keywords and punctuation of blocks; the emitters say what loops and
 // functions there are. Output is deterministic, indented by two spaces and meant to be read.
 
+import Scheduling
+
 /// Accumulates the text of C functions.
 struct ContractionWriter {
   /// The text so far; complete lines.

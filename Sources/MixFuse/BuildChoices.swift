@@ -25,18 +25,38 @@ package typealias Derivation = DerivationOptions.Derivation
 package typealias Rematerialization = DerivationOptions.Rematerialization
 /// What the loop over inner steps keeps besides its carries.
 package typealias InnerGradients = DerivationOptions.InnerGradients
-/// The three switches together.
-package typealias DerivationOptions = Differentiation.DerivationOptions
+
+extension Derivation {
+  /// What is chosen for a user who says nothing.
+  package static var usual: Self { DerivationOptions().derivation }
+}
+
+extension Rematerialization {
+  /// What is chosen for a user who says nothing.
+  package static var usual: Self { DerivationOptions().rematerialization }
+}
+
+extension InnerGradients {
+  /// What is chosen for a user who says nothing.
+  package static var usual: Self { DerivationOptions().innerGradients }
+}
 
 extension BuildOptions {
   /// All choices at once.
   package init(
-    dims: [String: Int], floatType: FloatType, derivation: DerivationOptions, targetCPU: String?
+    dims: [String: Int], floatType: FloatType, switches: Switches, targetCPU: String?
   ) {
     self.init()
     self.dims = dims
     self.dtype = floatType.dtype
-    self.derivation = derivation
+    self.derivation = DerivationOptions(
+      derivation: switches.derivation, rematerialization: switches.rematerialization,
+      innerGradients: switches.innerGradients)
     self.targetCPU = targetCPU
   }
+
+  /// The three switches of the derivation.
+  package typealias Switches = (
+    derivation: Derivation, rematerialization: Rematerialization, innerGradients: InnerGradients
+  )
 }

@@ -6,7 +6,7 @@
 package import CEmission
 package import Diagnostics
 package import Differentiation
-package import Elaboration
+import Elaboration
 package import Optimization
 package import Scheduling
 package import SpecLanguage

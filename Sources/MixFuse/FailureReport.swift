@@ -4,7 +4,7 @@
 // error, so that all commands speak alike. Exit codes: 1 the user's mistake, 2 not supported yet,
 // 3 a bug of the compiler.
 
-package import Diagnostics
+import Diagnostics
 import MixFuseRuntime
 
 /// The last words of a command that failed.

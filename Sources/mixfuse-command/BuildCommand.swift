@@ -21,7 +21,7 @@ struct BuildCommand: ParsableCommand {
   @OptionGroup var flags: BuildFlags
 
   @Option(
-    name: [.short, .customLong("output")],
+    name: [.customShort("o"), .customLong("output")],
     help: ArgumentHelp("The folder to write to; made if need be.", valueName: "folder"))
   var folder = "."
 

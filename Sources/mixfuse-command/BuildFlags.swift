@@ -24,13 +24,13 @@ struct BuildFlags: ParsableArguments {
   var dtype: FloatType = .f32
 
   @Option(help: "Forward-over-reverse (mixed) or reverse-over-reverse (standard).")
-  var derivation: Derivation = DerivationOptions().derivation
+  var derivation: Derivation = .usual
 
   @Option(help: "Recompute each layer in its backward pass (block), or keep it (none).")
-  var remat: Rematerialization = DerivationOptions().rematerialization
+  var remat: Rematerialization = .usual
 
   @Option(help: "Keep the gradients of the inner steps, or compute them twice.")
-  var innerGradients: InnerGradients = DerivationOptions().innerGradients
+  var innerGradients: InnerGradients = .usual
 
   @Option(
     help: ArgumentHelp(
@@ -42,14 +42,12 @@ struct BuildFlags: ParsableArguments {
 
   /// The compilation that the flags ask for.
   var compilation: Compilation {
-    let derivation = DerivationOptions(
-      derivation: derivation, rematerialization: remat, innerGradients: innerGradients)
     let bindings = dims.map { ($0.name, $0.size) }
     return Compilation(
       path: spec,
       options: BuildOptions(
-        dims: Dictionary(bindings) { _, last in last }, floatType: dtype, derivation: derivation,
-        targetCPU: targetCPU))
+        dims: Dictionary(bindings) { _, last in last }, floatType: dtype,
+        switches: (derivation, remat, innerGradients), targetCPU: targetCPU))
   }
 }
 

@@ -14,9 +14,9 @@ struct DumpCommand: ParsableCommand {
     discussion: """
       Passes, in order: \(Compilation.passNames.joined(separator: ", ")).
 
-        mixfuse dump Examples/mnist1d_lr.mix --stage ir
-        mixfuse dump Examples/mnist1d_lr.mix --stage meta-gradient --after-pass simplify-algebra
-        mixfuse dump Examples/mnist1d_lr.mix --stage c --entry inner_gradient
+        mixfuse dump maml.mix --stage ir
+        mixfuse dump maml.mix --stage gradient --after-pass simplify-algebra
+        mixfuse dump maml.mix --stage c --entry inner_gradient
       """)
 
   @OptionGroup var flags: BuildFlags

@@ -40,6 +40,8 @@ struct ProgressDisplay {
   }
 
   private func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    print(text, terminator: "")
+    // Standard output is flushed by the line on a terminal only, and here not even lines end.
+    fflush(nil)
   }
 }

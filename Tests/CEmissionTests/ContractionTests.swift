@@ -5,6 +5,7 @@
 // tested on every machine; the compiler splits vectors that are wider than the registers.
 
 import CEmission
+import Scheduling
 import Foundation
 import Testing
 

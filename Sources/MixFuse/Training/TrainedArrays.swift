@@ -34,7 +34,7 @@ struct TrainedArrays {
     data = entryPoint.inputs.filter { !names.contains($0.name) }
     learned = zip(problem.meta, problem.gradientNames).map { ($0.name, $1) }
     carried = carriesTheta ? try Self.carried(problem, entryPoint) : []
-    let scalars = problem.meta.filter { $0.type.elementCount == 1 }.map(\.name)
+    let scalars = problem.meta.filter { $0.type.shape.isEmpty }.map(\.name)
     self.scalars = scalars.count <= Self.scalarLimit ? scalars : []
   }
 

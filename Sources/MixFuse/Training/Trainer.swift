@@ -5,7 +5,7 @@
 // continues bit for bit. Nothing is printed here: the caller observes.
 
 import Foundation
-package import MixFuseRuntime
+import MixFuseRuntime
 import TensorIR
 package import Toolchain
 

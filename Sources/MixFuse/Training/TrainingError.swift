@@ -3,7 +3,7 @@
 // Everything that can go wrong in training beyond what the runtime reports about files and calls,
 // with its wording, in alphabetical order. All of these are the user's to mend.
 
-package import Diagnostics
+import Diagnostics
 
 /// Why a training run cannot start, or cannot go on.
 package enum TrainingError: Error, Equatable, DiagnosticMessage {

@@ -2,7 +2,7 @@
 //
 // What a user may choose about a training run, apart from the build.
 
-package import MixFuseRuntime
+import MixFuseRuntime
 
 /// The choices of one training run.
 package struct TrainingOptions: Sendable {

@@ -106,7 +106,7 @@ struct Examination {
         problem.dtype == .f32
         ? try Judgement(judge, single: single, at: givenInputs, seed: seed) : judgement
       section.comparisons += try atGiven.comparisons(
-        of: found, with: reference, .reference, "given in f64")
+        of: found, with: reference, .reference, "")
     }
     section.conditioning = try conditioning(judge: judge, other: other)
     section.notes = try notes(section, loss: found.values("loss")[0])
@@ -140,6 +140,8 @@ struct Examination {
   /// One row for each meta leaf, or a single one if the interpreter would take too long.
   private func finiteDifferences(of section: VerificationSection) throws -> [Comparison] {
     let found = try library.outputs(of: .metaGradient, for: inputs, pool: pool)
+    let stopped = StoppedValues(in: programs.value.graph)
+    let point = try stopped.fixed(at: inputs)
     let leaves = Array(zip(problem.meta.map(\.name), problem.gradientNames))
     let seconds =
       programs.value.estimatedSeconds * Double(DirectionalDifference.evaluationCount * leaves.count)
@@ -148,7 +150,7 @@ struct Examination {
       let direction = try DirectionalDifference.random(
         in: group.map(\.0), of: inputs, seed: seed)
       let difference = try DirectionalDifference(
-        of: programs.value, at: inputs, along: direction, pool: pool)
+        of: stopped.replaying, at: point, along: direction, pool: pool)
       let products = try group.flatMap { leaf, gradient in
         zip(try found.values(gradient), direction[leaf] ?? []).map { $0 * $1 }
       }

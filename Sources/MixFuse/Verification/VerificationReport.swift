@@ -71,7 +71,7 @@ package enum Oracle: String, Sendable, Encodable, CaseIterable {
 /// One array of one entry point, held against one oracle.
 package struct Comparison: Sendable, Encodable {
   package var oracle: Oracle
-  /// How the oracle computed its value, such as `standard derivation, interpreted`.
+  /// How the oracle computed its value, such as `standard, interpreted`; empty for a file.
   package var method: String
   package var entryPoint: String
   /// The name of the output, or of the direction for a finite difference.

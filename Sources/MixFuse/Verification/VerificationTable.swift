@@ -50,12 +50,15 @@ extension VerificationSection {
 
   private var conditioningLines: [String] {
     let values = conditioning.map { "\($0.array) \(short($0.movement))" }
-    let warnings = conditioning.filter { $0.movement > Conditioning.warningLimit }.map {
-      "warning: \($0.array) is ill-conditioned: rounding the inputs to f32 moves it by "
-        + "\(short($0.movement)) in exact arithmetic, so no f32 program can do better"
-    }
-    return ["moved by 1-ulp f32 noise on the inputs (relative norm):"]
-      + wrapped(values).map { "  " + $0 } + warnings
+    let warnings = conditioning.filter { $0.movement > Conditioning.warningLimit }
+    let lines =
+      ["moved by 1-ulp f32 noise on the inputs (relative norm):"]
+      + wrapped(values).map { "  " + $0 }
+    guard let worst = warnings.map(\.movement).max() else { return lines }
+    return lines
+      + wrapped(["warning: ill-conditioned: \(warnings[0].array)"] + warnings.dropFirst().map(\.array))
+      + ["rounding the inputs to f32 moves them by up to \(short(worst)) in exact arithmetic: no f32"]
+      + ["program can do better"]
   }
 }
 
@@ -73,7 +76,7 @@ extension Comparison {
       case .undecided: "undecided"
       }
     return [
-      "\(oracle.title) (\(method))", short(maximumError), short(relativeError), short(tolerance),
+      method.isEmpty ? oracle.title : "\(oracle.title) (\(method))", short(maximumError), short(relativeError), short(tolerance),
       verdict,
     ]
   }
@@ -109,7 +112,7 @@ private func aligned(_ rows: [[String]]) -> [String] {
   }
 }
 
-/// Items joined by commas to lines of at most 90 columns.
+/// Items joined by commas, in lines of at most 90 columns.
 private func wrapped(_ items: [String]) -> [String] {
   var lines: [String] = []
   for item in items {
