@@ -11,7 +11,7 @@ asks for it, go into virtual environments of their own. All programs read the sa
 one process per measurement. MixFuse and JAX's MixFlow-MG with block rematerialisation, the rival,
 take turns for some rounds; the other programs run once. A JAX variant that needs more memory than
 the machine has is compiled, not run: its memory is known, its time is not. Writes chinchilla.json,
-chinchilla.md and pictures to results/.
+chinchilla.md and a picture to results/, with the sizes in the names if others were asked for.
 """
 
 import argparse
@@ -36,6 +36,7 @@ SEED = 3
 RIVAL = "mixed-remat"
 OTHER_JAX_VARIANTS = ("mixed", "standard-remat", "standard")
 TORCH_VARIANTS = ("mixed", "standard")
+DEFAULT_SIZE = "6.8M"
 LONG = {"seq": 4096, "batch": 1}
 
 
@@ -58,11 +59,12 @@ class Case(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """How to measure: the compiler, the turns, and PyTorch's Python if it takes part."""
+    """How to measure: the compiler, processes in turns, calls in each, PyTorch's Python or None."""
 
     mixfuse: pathlib.Path
     rounds: int
     repeat: int
+    repeat_others: int
     torch_python: pathlib.Path | None
 
 
@@ -179,29 +181,33 @@ def measure(case, bench, build_seconds):
     for number in range(bench.rounds):
         progress(case, f"round {number + 1} of {bench.rounds}")
         ours.append(measure_mixfuse(case, bench))
-        theirs.append(measure_jax(case, RIVAL, bench.repeat))
+        theirs.append(measure_jax(case, RIVAL, ["--repeat", bench.repeat]))
     rows = [
         row(case, "MixFuse", "mixed", summary(ours), build_seconds, planned_bytes(case)),
         jax_row(case, RIVAL, theirs[0] | summary(theirs)),
     ]
     for variant in OTHER_JAX_VARIANTS:
         progress(case, f"JAX {variant}")
-        rows.append(jax_row(case, variant, measure_jax(case, variant, 1)))
+        options = ["--repeat", bench.repeat_others, "--run-below", available_bytes()]
+        rows.append(jax_row(case, variant, measure_jax(case, variant, options)))
     if bench.torch_python and case.task == "maml":
         for variant in TORCH_VARIANTS:
             progress(case, f"PyTorch {variant}")
             measured = measure_script(
-                case, bench.torch_python, "torch_chinchilla.py", "PyTorch", variant,
+                case,
+                bench.torch_python,
+                "torch_chinchilla.py",
+                "PyTorch",
+                variant,
                 ["--repeat", bench.repeat],
             )
             rows.append(row(case, "PyTorch", variant, measured, None, None))
     return rows
 
 
-def measure_jax(case, variant, repeat):
-    """One process of the JAX program; it only plans what would not fit in memory."""
-    limit = ["--run-below", available_bytes(), "--repeat", repeat]
-    return measure_script(case, sys.executable, "jax_chinchilla.py", "JAX", variant, limit)
+def measure_jax(case, variant, options):
+    """One process of the JAX program."""
+    return measure_script(case, sys.executable, "jax_chinchilla.py", "JAX", variant, options)
 
 
 def jax_row(case, variant, measured):
@@ -252,8 +258,8 @@ def table(rows):
     return "\n".join(lines)
 
 
-def report(rows, bench):
-    """Write the results, their table and the pictures; print the table."""
+def report(rows, bench, path):
+    """Write the results to a .json file, their table and pictures beside it; print the table."""
     from plots import draw_results
 
     machine = machine_description()
@@ -264,7 +270,7 @@ def report(rows, bench):
         "JAX's `temp_size_in_bytes`. Gradient difference: relative to the rival's, largest over "
         f"the parameters; both are float32.\n\n{table(rows)}\n"
     )
-    RESULTS.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     content = {
         "machine": machine,
         "packages": packages,
@@ -272,7 +278,6 @@ def report(rows, bench):
         "repeat": bench.repeat,
         "rows": rows,
     }
-    path = RESULTS / "chinchilla.json"
     path.write_text(json.dumps(content, indent=2) + "\n")
     path.with_suffix(".md").write_text(text)
     print(text)
@@ -303,7 +308,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = ROOT / ".build" / "release" / "mixfuse"
     parser.add_argument("--mixfuse", type=pathlib.Path, default=default, help="the compiler")
-    parser.add_argument("--size", nargs="+", default=["6.8M"], help="presets, or long (default 6.8M)")
+    sizes = "presets of chinchilla_inputs.py, or long (default 6.8M)"
+    parser.add_argument("--size", nargs="+", default=[DEFAULT_SIZE], help=sizes)
     tasks = ["maml", "learning_lr", "loss_weighting"]
     parser.add_argument("--task", nargs="+", choices=tasks, default=tasks, help="default: all")
     parser.add_argument("--rounds", type=int, default=2, help="processes of each (default 2)")
@@ -313,9 +319,18 @@ def parse_arguments():
     arguments = parser.parse_args()
     if not arguments.mixfuse.exists():
         parser.error(f"{arguments.mixfuse} is missing: run 'swift build -c release' first")
+    arguments.repeat_others = 1
     if arguments.quick:
         arguments.size, arguments.rounds = ["tiny"], 1
+        arguments.repeat = arguments.repeat_others = 20
     return arguments
+
+
+def results_path(sizes):
+    """Where the results of some sizes go; those of the tiny one are no results to keep."""
+    folder = BUILD if sizes == ["tiny"] else RESULTS
+    suffix = "" if sizes == [DEFAULT_SIZE] else "_" + "_".join(sizes)
+    return folder / f"chinchilla{suffix}.json"
 
 
 def main():
@@ -325,14 +340,20 @@ def main():
     torch_python = None
     if arguments.torch:
         torch_python = environment.prepare(environment.TORCH_VENV, environment.TORCH_PACKAGES)
-    bench = Bench(arguments.mixfuse, arguments.rounds, arguments.repeat, torch_python)
+    bench = Bench(
+        arguments.mixfuse,
+        arguments.rounds,
+        arguments.repeat,
+        arguments.repeat_others,
+        torch_python,
+    )
     rows = []
     for case in cases_of(arguments.size, arguments.task):
         case.folder.mkdir(parents=True, exist_ok=True)
         build_seconds = build_library(case, bench.mixfuse)
         write_inputs(case)
         rows += measure(case, bench, build_seconds)
-    report(rows, bench)
+    report(rows, bench, results_path(arguments.size))
     wrong = disagreements(rows)
     if wrong:
         sys.exit(f"the losses disagree with JAX {RIVAL}: {'; '.join(wrong)}")

@@ -18,7 +18,6 @@ import argparse
 import functools
 import json
 import pathlib
-import resource
 import statistics
 import sys
 import time
@@ -28,6 +27,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from measuring import peak_resident_bytes
 
 SINUSOID_RATE = 0.01
 
@@ -228,7 +229,7 @@ def measure(arguments):
         "seconds_median": median,
         "seconds_min": min(seconds),
         "compile_seconds": max(0.0, first_call - median),
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_rss_bytes": peak_resident_bytes(),
         "loss": float(loss),
         "variant": arguments.variant,
     }

@@ -20,7 +20,6 @@ One process per measurement, so that memory and compilation are those of one pro
 
 import argparse
 import functools
-import pathlib
 import sys
 import time
 from typing import Any, NamedTuple
@@ -122,7 +121,7 @@ def plain_step(inner_loss):
     """An inner step with nothing said about its derivative: reverse-over-reverse.
 
     `inner_loss(theta, loss_meta, tokens)` -> scalar. The step maps `(state, rates, loss_meta,
-    tokens, t)` to the next state, where `rates` and `loss_meta` are trees that are learned, or None.
+    tokens, t)` to the next state; `rates` and `loss_meta` are learned trees, or None.
     """
 
     def step(state, rates, loss_meta, tokens, t):
@@ -132,15 +131,15 @@ def plain_step(inner_loss):
 
 
 def checkpointed_step(inner_loss):
-    """The same step with its own tape recomputed: a tape of a tape exists for one step at a time."""
+    """The same step, itself recomputed: a tape of a tape exists for one step at a time."""
     return jax.checkpoint(plain_step(inner_loss), prevent_cse=False)
 
 
 def mixed_mode_step(inner_loss):
     """The same step with MixFlow-MG's reverse rule: a tangent of the gradient program.
 
-    The inner gradient is kept from the forward sweep, so the tangent's primal outputs are unused and
-    XLA drops their matrix products (Kemaev et al., ICML 2025, Algorithm 2).
+    The inner gradient is kept from the forward sweep, so the tangent's primal outputs are unused
+    and XLA drops their matrix products (Kemaev et al., ICML 2025, Algorithm 2).
     """
 
     @jax.custom_vjp
@@ -272,10 +271,14 @@ def measure(arguments, size):
     if arguments.outputs:
         gradients = {f"grad.{name}": np.asarray(g) for name, g in flat(gradient).items()}
         np.savez(arguments.outputs, loss=np.asarray(loss), **gradients)
-    return result | time_summary(seconds) | {
-        "peak_rss_bytes": peak_resident_bytes(),
-        "loss": float(loss),
-    }
+    return (
+        result
+        | time_summary(seconds)
+        | {
+            "peak_rss_bytes": peak_resident_bytes(),
+            "loss": float(loss),
+        }
+    )
 
 
 def check(folder):
@@ -301,7 +304,10 @@ def main():
     inputs.add_run_flags(parser)
     parser.add_argument("--plan-only", action="store_true", help="compile, report, do not run")
     parser.add_argument(
-        "--run-below", type=int, default=sys.maxsize, metavar="BYTES",
+        "--run-below",
+        type=int,
+        default=sys.maxsize,
+        metavar="BYTES",
         help="run only if the temporaries take no more than this",
     )
     arguments = parser.parse_args()

@@ -41,7 +41,9 @@ def draw_panel(axes, rows, quantity):
     width = max(known, default=1.0)
     for position, row in zip(positions, rows):
         value = None if row[key] is None else row[key] / divisor
-        text = "not measured" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        text = (
+            "not measured" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        )
         axes.barh(position, value or 0.0, color=COLOURS[row["program"]], height=0.8)
         axes.text((value or 0.0) + 0.01 * width, position, text, va="center", fontsize=8)
     axes.set_yticks(positions, [label(row) for row in rows], fontsize=8)
@@ -52,8 +54,16 @@ def draw_panel(axes, rows, quantity):
     axes.spines[["top", "right"]].set_visible(False)
     for task in dict.fromkeys(row["task"] for row in rows):
         first = next(p for p, row in zip(positions, rows) if row["task"] == task)
-        axes.text(1.0, first - 0.9, task, fontsize=9, ha="right", va="center", weight="bold",
-                  transform=axes.get_yaxis_transform())
+        axes.text(
+            1.0,
+            first - 0.9,
+            task,
+            fontsize=9,
+            ha="right",
+            va="center",
+            weight="bold",
+            transform=axes.get_yaxis_transform(),
+        )
 
 
 def draw(rows, machine, stem):
@@ -78,7 +88,7 @@ def draw_results(path):
     stems = []
     for size in dict.fromkeys(row["size"] for row in content["rows"]):
         rows = [row for row in content["rows"] if row["size"] == size]
-        stems.append(path.with_name(f"{path.stem}_{size}"))
+        stems.append(path.with_name(f"chinchilla_{size}"))
         draw(rows, content["machine"], stems[-1])
     return stems
 

@@ -239,8 +239,8 @@ def report(rows, rounds):
     """Write both result files and print the table."""
     machine = machine_description()
     heading = (
-        f"MixFuse and {JAX_PACKAGES[0].replace('==', ' ')} on {machine}; float32; {rounds} processes "
-        "of each, in turns. Ratio: JAX's time divided by MixFuse's."
+        f"MixFuse and {JAX_PACKAGES[0].replace('==', ' ')} on {machine}; float32; {rounds} "
+        "processes of each, in turns. Ratio: JAX's time divided by MixFuse's."
     )
     text = f"{heading}\n\n{table(rows)}\n"
     RESULTS.mkdir(exist_ok=True)

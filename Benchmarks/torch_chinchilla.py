@@ -3,7 +3,7 @@
 
 Flags, inputs and output are those of jax_chinchilla.py. Variants (VARIANTS):
 
-    standard   reverse-over-reverse: `torch.autograd.grad(..., create_graph=True)` in every inner step
+    standard   reverse-over-reverse: `torch.autograd.grad(..., create_graph=True)` in every step
     mixed      MixFlow-MG by hand: the inner steps run without a graph and keep their states and
                gradients; going back, each step takes the adjoint of Adam alone and then
                `torch.func.jvp` of the gradient along it
@@ -14,7 +14,6 @@ Flags, inputs and output are those of jax_chinchilla.py. Variants (VARIANTS):
 
 import argparse
 import math
-import pathlib
 import sys
 
 import numpy as np
@@ -24,7 +23,7 @@ import torch.nn.functional as functional
 import chinchilla_inputs as inputs
 from measuring import peak_resident_bytes, print_result, repeated, time_summary
 
-# The transformer; parameters are dictionaries by dotted name ---------------------------------------
+# The transformer; parameters are dictionaries by dotted name --------------------------------------
 
 
 def rms_norm(x, gain):
@@ -76,8 +75,8 @@ def mean_loss(size, theta, tokens):
     """Mean cross-entropy over the batch and the positions of `tokens: [batch, seq + 1]`."""
     h = functional.embedding(tokens[:, :-1], theta["embed"])
     table = rotation_table(h.shape[1], size.head_width, h.dtype)
-    # One unbind per stacked parameter: its adjoint is one stack, where indexing layer by layer would
-    # add up an array of all layers for each.
+    # One unbind per stacked parameter: its adjoint is one stack, where indexing layer by layer
+    # would add up an array of all layers for each.
     unbound = {
         name.removeprefix("block."): torch.unbind(stacked)
         for name, stacked in theta.items()

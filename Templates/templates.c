@@ -165,6 +165,9 @@ static const unsigned char text_mf_scale_rows_f32[] = {
 static const unsigned char text_mf_scale_rows_f64[] = {
 #embed "runtime/mf_scale_rows_f64.h"
     , 0};
+static const unsigned char text_mf_share_out[] = {
+#embed "runtime/mf_share_out.h"
+    , 0};
 static const unsigned char text_mf_sin_f32[] = {
 #embed "runtime/mf_sin_f32.h"
     , 0};
@@ -255,6 +258,7 @@ static const struct template templates[] = {
     {"mf_pow_f64", text_mf_pow_f64},
     {"mf_scale_rows_f32", text_mf_scale_rows_f32},
     {"mf_scale_rows_f64", text_mf_scale_rows_f64},
+    {"mf_share_out", text_mf_share_out},
     {"mf_sin_f32", text_mf_sin_f32},
     {"mf_sin_f64", text_mf_sin_f64},
     {"mf_sincos_f32", text_mf_sincos_f32},

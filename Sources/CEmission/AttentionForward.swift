@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The loops of attention's value and tangent. A unit of work is a block of a few tiles of queries
-// of one head; tiles of keys pass by in order, each copied once for the whole block. The value keeps
-// a running maximum and sum per query; the tangent recomputes probabilities from the saved
+// of one head; tiles of keys pass by in order, each copied once for the whole block. The value
+// keeps a running maximum and sum per query; the tangent recomputes probabilities from the saved
 // log-sum-exp `l`.
 
 import Scheduling

@@ -182,9 +182,10 @@ final class AttentionWriter {
   func forEachKeyTile(_ body: () -> Void) {
     let (t, u, count) = (tiling.queries, tiling.keys, tiling.keyTiles)
     if shape.isCausal {
-      writer.integer("seen", "(\(writer.index([("last_tile", t)], plus: u - 1))) / \(u)")
-      let mayExceed = tiling.queryTiles * t > shape.keys
-      loop("key_tile", below: mayExceed ? "(seen < \(count) ? seen : \(count))" : "seen", body)
+      writer.integer("reach", "(\(writer.index([("last_tile", t)], plus: u - 1))) / \(u)")
+      let isShort = tiling.queryTiles * t <= shape.keys
+      writer.integer("key_tiles", isShort ? "reach" : "reach < \(count) ? reach : \(count)")
+      loop("key_tile", below: "key_tiles", body)
     } else {
       loop("key_tile", below: "\(count)", body)
     }
@@ -193,12 +194,10 @@ final class AttentionWriter {
   /// Writes a loop over the block's tiles of queries that see the tile of keys.
   func forEachSeeingQueryTile(_ areas: [String], _ body: () -> Void) {
     if shape.isCausal {
-      writer.integer("seeing", "first_key / \(tiling.queries)")
-      let start = "(seeing > first_tile ? seeing : first_tile)"
-      forEachQueryTile(from: start, areas, body)
-    } else {
-      forEachQueryTile(from: "first_tile", areas, body)
+      writer.integer("level", "first_key / \(tiling.queries)")
+      writer.integer("seeing", "level > first_tile ? level : first_tile")
     }
+    forEachQueryTile(from: shape.isCausal ? "seeing" : "first_tile", areas, body)
   }
 
   // MARK: tiles

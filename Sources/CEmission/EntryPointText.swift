@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Prints an entry point: argument checks, one named pointer for every array, and the steps as plain
-// loops over kernel calls. A parallel loop's body and a shared-out kernel call are functions of
-// their own, which the caller's `parallel_for` runs.
+// loops over kernel calls. The body of a parallel loop is a function of its own, which the caller's
+// workers run; a kernel whose units are shared out is called through `mf_share_out`.
 
 import Scheduling
 import TensorIR
@@ -10,26 +10,27 @@ import TensorIR
 /// Writes the C of one entry point, given the names of the kernels.
 struct EntryPointText {
   let library: String
-  let entry: Program
+  let program: Program
   /// Function name and number of units of each kernel.
   let kernels: [Kernel: (name: String, splitCount: Int?)]
   /// Functions that run on workers, written before the entry point.
   private var workers = CWriter()
   private var workerCount = 0
 
-  /// Whether the text calls `mf_parallel_for`.
+  /// Whether the text calls `mf_parallel_for`, `mf_share_out`.
   var usesParallelFor: Bool { workerCount > 0 }
+  private(set) var usesSharedCalls = false
 
   init(
-    library: String, entry: Program,
+    library: String, program: Program,
     kernels: [Kernel: (name: String, splitCount: Int?)]
   ) {
     self.library = library
-    self.entry = entry
+    self.program = program
     self.kernels = kernels
   }
 
-  private var symbol: String { "\(library)_\(entry.name)" }
+  private var symbol: String { "\(library)_\(program.name)" }
 
   /// The functions, the exported one last.
   mutating func text() -> String {
@@ -47,11 +48,11 @@ struct EntryPointText {
         body.line(".inputs = inputs,")
         body.line(".outputs = outputs,")
         body.line(".arena = arena,")
-        body.line(".workers = (char *)arena + \(entry.arenaBytes),")
+        body.line(".workers = (char *)arena + \(program.arenaBytes),")
         body.line(".parallel = parallel,")
       }
       body.line("const \(symbol)_frame *const frame = &frame_storage;")
-      writeScope(entry.steps, scope, to: &body)
+      writeScope(program.steps, scope, to: &body)
       body.line("return 0;")
     }
     var frame = CWriter()
@@ -60,7 +61,7 @@ struct EntryPointText {
       frame.line("const \(symbol)_inputs *inputs;")
       frame.line("const \(symbol)_outputs *outputs;")
       frame.line("char *arena;")
-      frame.line("char *workers;  // One part of \(entry.workerArenaBytes) bytes for each worker.")
+      frame.line("char *workers;  // One part of \(program.workerArenaBytes) bytes for each worker.")
       frame.line("const mixfuse_parallel *parallel;")
     }
     frame.line()
@@ -71,7 +72,7 @@ struct EntryPointText {
 
   private func writeChecks(to writer: inout CWriter) {
     writer.block("if (!inputs || !outputs || !arena)") { $0.line("return 1;") }
-    for port in entry.inputs {
+    for port in program.inputs {
       guard let bound = port.indexBound else { continue }
       writer.loop("i", below: "\(port.type.elementCount)") { writer in
         let value = "inputs->\(cName(port.name))[i]"
@@ -92,9 +93,9 @@ struct EntryPointText {
   /// Declares the arrays that the steps use, then writes the steps.
   private mutating func writeScope(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
     var isUsed = Set<Int>()
-    collectBuffers(steps, includingParallel: false, into: &isUsed)
+    collectBuffers(steps, into: &isUsed)
     for number in isUsed.sorted() {
-      let buffer = entry.buffers[number]
+      let buffer = program.buffers[number]
       writer.line("\(declaration(buffer, scope));  // \(buffer.comment)")
     }
     writeSteps(steps, scope, to: &writer)
@@ -130,7 +131,8 @@ struct EntryPointText {
       return
     }
     if call.isParallel {
-      writeSharedCall(call, kernel.name, units, scope, to: &writer)
+      usesSharedCalls = true
+      writeSharedCall(call, kernel.name, units, to: &writer)
     } else {
       arguments += ["0", "\(units)"]
       writer.line(statement(kernel.name, arguments))
@@ -163,50 +165,29 @@ struct EntryPointText {
     writer.line("mf_parallel_for(parallel, \(loop.tripCount), \(function), (void *)frame);")
   }
 
-  /// A kernel whose units are shared out: a function that computes its range from its index.
-  private mutating func writeSharedCall(
-    _ call: KernelCall, _ kernel: String, _ units: Int, _ scope: Scope, to writer: inout CWriter
+  /// A kernel whose units are shared out over the workers, by the function that `LibraryText` writes
+  /// for each such kernel.
+  private func writeSharedCall(
+    _ call: KernelCall, _ kernel: String, _ units: Int, to writer: inout CWriter
   ) {
-    let function = "\(symbol)_worker_\(workerCount)"
-    workerCount += 1
-    var used = Set<Int>()
-    for pointer in call.arguments { used.insert(pointer.buffer) }
-    let variables = (call.indices + call.arguments.flatMap { $0.terms.map(\.variable) })
-      .reduce(into: [LoopVariable]()) { if !$0.contains($1) { $0.append($1) } }
-    let fields = variables.map { "int64_t \(name($0));" }
-    var text = CWriter()
-    text.block("typedef struct", close: "} \(function)_arguments;") { writer in
-      writer.line("const \(symbol)_frame *frame;")
-      writer.line("int64_t parts;")
-      for field in fields { writer.line(field) }
+    let arrays = call.arguments.map { "(void *)(\(text(of: $0)))" }.joined(separator: ", ")
+    var fields = [".arrays = {\(arrays)}"]
+    if !call.indices.isEmpty {
+      fields.append(".indices = {\(call.indices.map(name).joined(separator: ", "))}")
     }
-    text.line()
-    text.function(
-      "static void \(function)", ["void *arguments", "int64_t part", "int64_t worker"]
-    ) { body in
-      body.line("const \(function)_arguments *const a = arguments;")
-      body.line("const \(symbol)_frame *const frame = a->frame;")
-      body.line("(void)worker;")
-      for variable in variables {
-        body.line("const int64_t \(name(variable)) = a->\(name(variable));")
-      }
-      let inner = Scope(frame: "frame", worker: "worker", variables: variables)
-      for number in used.sorted() {
-        body.line("\(declaration(entry.buffers[number], inner));")
-      }
-      let arguments =
-        call.arguments.map(text(of:)) + call.indices.map(name)
-        + ["\(units) * part / a->parts", "\(units) * (part + 1) / a->parts"]
-      body.line(statement(kernel, arguments))
-    }
-    workers.verbatim(text.text)
+    if usesWorkerArena(call) { fields.append(".worker_bytes = \(program.workerArenaBytes)") }
     writer.block("") { writer in
-      writer.line("const int64_t parts = mf_parts(parallel, \(units));")
-      let values = ["frame", "parts"] + variables.map(name)
-      writer.line(
-        "\(function)_arguments arguments = {\(values.joined(separator: ", "))};")
-      writer.line("mf_parallel_for(parallel, parts, \(function), &arguments);")
+      writer.line("mf_call call = {\(fields.joined(separator: ", "))};")
+      writer.line("mf_share_out(parallel, \(units), \(kernel)_part, &call);")
     }
+  }
+
+  /// Whether the call's last array is scratch memory of each worker's own.
+  private func usesWorkerArena(_ call: KernelCall) -> Bool {
+    guard let last = call.arguments.last,
+      case .workerArena = program.buffers[last.buffer].placement
+    else { return false }
+    return true
   }
 
   // MARK: Names and addresses
@@ -214,7 +195,7 @@ struct EntryPointText {
   private func name(_ variable: LoopVariable) -> String { "t\(variable.index)" }
 
   private func text(of pointer: Pointer) -> String {
-    var terms = [entry.buffers[pointer.buffer].name]
+    var terms = [program.buffers[pointer.buffer].name]
     terms += pointer.terms.map {
       $0.stride == 1 ? name($0.variable) : "\(name($0.variable)) * \($0.stride)"
     }
@@ -227,30 +208,26 @@ struct EntryPointText {
     switch buffer.placement {
     case .input(let index):
       return "const \(type) *const \(buffer.name) = "
-        + "\(scope.frame)->inputs->\(cName(entry.inputs[index].name))"
+        + "\(scope.frame)->inputs->\(cName(program.inputs[index].name))"
     case .output(let index):
       return "\(type) *const \(buffer.name) = "
-        + "\(scope.frame)->outputs->\(cName(entry.outputs[index].name))"
+        + "\(scope.frame)->outputs->\(cName(program.outputs[index].name))"
     case .arena(let offset):
       return "\(type) *const \(buffer.name) = (\(type) *)(\(scope.frame)->arena + \(offset))"
     case .workerArena(let offset):
-      let base = "\(scope.frame)->workers + \(scope.worker) * \(entry.workerArenaBytes)"
+      let base = "\(scope.frame)->workers + \(scope.worker) * \(program.workerArenaBytes)"
       return "\(type) *const \(buffer.name) = (\(type) *)(\(base) + \(offset))"
     }
   }
 
   /// The buffers that steps use directly, not those used only inside functions of their own.
-  private func collectBuffers(
-    _ steps: [Step], includingParallel: Bool, into used: inout Set<Int>
-  ) {
+  private func collectBuffers(_ steps: [Step], into used: inout Set<Int>) {
     for step in steps {
       switch step {
       case .call(let call):
-        if call.isParallel, kernels[call.kernel]?.splitCount != nil { continue }
         for pointer in call.arguments { used.insert(pointer.buffer) }
       case .loop(let loop):
-        if loop.isParallel && !includingParallel { continue }
-        collectBuffers(loop.body, includingParallel: includingParallel, into: &used)
+        if !loop.isParallel { collectBuffers(loop.body, into: &used) }
       }
     }
   }

@@ -4,17 +4,50 @@
 // kernels once, however often they are called), its entry points. The same scheduled program gives
 // the same bytes.
 
+import Foundation
 package import Scheduling
 import TensorIR
 
-/// The C of a generated library, in the two pieces that are compiled side by side.
+/// The C of a generated library, without its manifest.
 package struct LibraryText: Sendable {
   /// The public header.
   package var header: String
-  /// Everything but the manifest.
-  package var source: String
+  /// The whole source, as users read it.
+  package var source: String {
+    preamble + kernelTexts.map(\.text).joined() + entryText
+  }
+  /// Declarations and helpers.
+  fileprivate var preamble: String
+  /// The functions of each kernel, its own last.
+  fileprivate var kernelTexts: [(name: String, text: String)]
+  /// The entry points.
+  fileprivate var entryText: String
   /// The kernels in order, for reports: name, kernel, and how it is computed.
   package var kernels: [(name: String, kernel: Kernel, strategy: String)]
+}
+
+extension LibraryText {
+  /// The source cut into translation units of about equal size, which compile side by side. The
+  /// first has the entry points; kernels are then visible between units, though not outside.
+  package func units(count: Int) -> [String] {
+    guard count > 1, kernelTexts.count >= count else { return [source] }
+    var units = [(text: String, size: Int)](repeating: ("", 0), count: count)
+    units[0].size = entryText.utf8.count / 3  // Calls compile faster than loops.
+    var prototypes = ""
+    for (name, text) in kernelTexts.sorted(by: { $0.text.utf8.count > $1.text.utf8.count }) {
+      let visible = text.replacing("MF_KERNEL static void \(name)(", with: "static void \(name)(")
+        .replacing("static void \(name)(", with: "MF_KERNEL void \(name)(")
+      guard let start = visible.range(of: "MF_KERNEL void \(name)("),
+        let end = visible[start.lowerBound...].firstIndex(of: "{")
+      else { preconditionFailure("compiler bug: \(name) has no definition") }
+      prototypes += visible[start.lowerBound..<end] + ";\n"
+      let smallest = units.indices.min { units[$0].size < units[$1].size } ?? 0
+      units[smallest].text += visible
+      units[smallest].size += visible.utf8.count
+    }
+    units[0].text = prototypes + "\n" + units[0].text + entryText
+    return units.map { preamble + $0.text }
+  }
 }
 
 /// Writes the C of a library.
@@ -45,7 +78,9 @@ private struct LibraryEmitter {
   let target: ContractionTarget
   private var names: [Kernel: (name: String, splitCount: Int?)] = [:]
   private var list: [(name: String, kernel: Kernel, strategy: String)] = []
-  private var kernelTexts = ""
+  private var kernelTexts: [(name: String, text: String)] = []
+  /// The kernels whose units some call shares out.
+  private var shared: [Kernel] = []
   private var helpers: Set<String> = []
 
   init(name: String, target: ContractionTarget) {
@@ -57,17 +92,19 @@ private struct LibraryEmitter {
     for entry in entryPoints { addKernels(of: entry.steps) }
     var functions = ""
     for entry in entryPoints {
-      var text = EntryPointText(library: name, entry: entry, kernels: names)
+      var text = EntryPointText(library: name, program: entry, kernels: names)
       functions += text.text()
       if text.usesParallelFor { helpers.insert("mf_parallel_for") }
+      if text.usesSharedCalls { helpers.insert("mf_share_out") }
     }
     let declarations = Declarations(library: name, entryPoints: entryPoints)
     var top = CWriter()
     for line in banner { top.comment(line) }
     top.line()
-    let source =
-      top.text + helperText() + declarations.structures() + "\n" + kernelTexts + functions
-    return LibraryText(header: declarations.header(banner: banner), source: source, kernels: list)
+    return LibraryText(
+      header: declarations.header(banner: banner),
+      preamble: top.text + helperText() + declarations.structures() + "\n",
+      kernelTexts: kernelTexts, entryText: partFunctions() + functions, kernels: list)
   }
 
   private mutating func addKernels(of steps: [Step]) {
@@ -80,6 +117,7 @@ private struct LibraryEmitter {
   }
 
   private mutating func addKernel(_ call: KernelCall) {
+    if call.isParallel, !shared.contains(call.kernel) { shared.append(call.kernel) }
     guard names[call.kernel] == nil else { return }
     let kernelName = "k\(names.count)"
     let text: KernelText
@@ -106,10 +144,38 @@ private struct LibraryEmitter {
       comment.comment("and \(call.kernel.equations.count - 24) more")
     }
     if !call.provenance.description.isEmpty { comment.comment("from \(call.provenance)") }
-    kernelTexts += comment.text + text.text + (text.text.hasSuffix("\n\n") ? "" : "\n")
+    let end = text.text.hasSuffix("\n\n") ? "" : "\n"
+    kernelTexts.append((kernelName, comment.text + text.text + end))
     helpers.formUnion(text.requiredHelpers)
     names[call.kernel] = (kernelName, text.splitCount)
     list.append((kernelName, call.kernel, strategy))
+  }
+
+  /// For each kernel whose units are shared out, the function that runs one part of them.
+  private func partFunctions() -> String {
+    var writer = CWriter()
+    for kernel in shared {
+      guard let (name, units) = names[kernel], units != nil else { continue }
+      let last = kernel.parameters.count - 1
+      var arguments = kernel.parameters.indices.map { index in
+        index == last
+          ? "(void *)((char *)call->arrays[\(index)] + worker * call->worker_bytes)"
+          : "call->arrays[\(index)]"
+      }
+      if case .fused(let fused) = kernel.body {
+        arguments += (0..<fused.indexParameterCount).map { "call->indices[\($0)]" }
+      }
+      arguments += [
+        "call->units * part / call->parts", "call->units * (part + 1) / call->parts",
+      ]
+      writer.function(
+        "static void \(name)_part", ["void *arguments", "int64_t part", "int64_t worker"]
+      ) { writer in
+        writer.line("const mf_call *const call = arguments;")
+        writer.line("\(name)(\(arguments.joined(separator: ", ")));")
+      }
+    }
+    return writer.text
   }
 
   private func helperText() -> String {

@@ -82,10 +82,10 @@ extension Compilation {
     let interface = try checkC(source: text.library.source, name: "\(name).c", for: target)
     manifest.entryPoints = try manifest.entryPoints.map { try $0.confirmed(by: interface) }
     let json = try manifest.json()
+    let units = text.library.units(count: text.library.kernels.count < 8 ? 1 : 2)
     let objects = try compile(
-      [
-        CSource(name: "\(name).c", text: text.library.source),
-        CSource(name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json)),
+      units.enumerated().map { CSource(name: "\(name)_\($0).c", text: $1) } + [
+        CSource(name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json))
       ], for: target)
     return [
       ".so": try linkSharedLibrary(objects, name: "\(name).so"),

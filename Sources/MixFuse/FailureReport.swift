@@ -22,7 +22,8 @@ package struct FailureReport: Sendable {
     case let failure as CompilationFailure:
       self.init(failure.diagnostics.rendered(), failure.diagnostics.exitCode)
     case let error as RuntimeError:
-      self.init("error: \(error) [\(error.id)]\n", DiagnosticCategory.userError.exitCode)
+      self.init(
+        "error: \(error) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
     case let message as any DiagnosticMessage:
       self.init(Diagnostic(message, at: nil).rendered(), message.category.exitCode)
     default:
@@ -34,6 +35,12 @@ package struct FailureReport: Sendable {
     let isBug = exitCode == DiagnosticCategory.compilerBug.exitCode
     self.text = isBug ? text + Self.request : text
     self.exitCode = exitCode
+  }
+
+  /// What a flag of the command line can do about an error of the runtime, which knows no flags.
+  private static func help(_ error: RuntimeError) -> String {
+    guard case .arrayMismatch(_, _, _, isTypeOnly: true) = error else { return "" }
+    return "help: 'mixfuse run --convert' converts arrays of another element type\n"
   }
 
   private static let request =

@@ -148,8 +148,9 @@ private struct ClusterKernelWriter {
       for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
         let node = plan.graph.nodes[entry.node]
         guard case .reduce(let reduction, _) = node.op else { continue }
-        let scalar = builder.newScalar(plan.types[node.result.index].dtype)
-        row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement))
+        let dtype = plan.types[node.result.index].dtype
+        let scalar = builder.newScalar(dtype)
+        row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement(of: dtype)))
         accumulators.append((entry, scalar))
       }
       let rowValues = made
@@ -268,7 +269,8 @@ private struct ClusterKernelWriter {
       let strides = Self.resultStrides(entry, cluster, plan)
       let body = builder.scope { builder -> [Statement] in
         var body: [Statement] = []
-        let zero = builder.define(.constant(reduction.neutralElement), dtype, in: &body)
+        let zero = builder.define(
+          .constant(reduction.neutralElement(of: dtype)), dtype, in: &body)
         body.append(
           .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: zero))
         return body
@@ -300,11 +302,11 @@ private struct ClusterKernelWriter {
 }
 
 extension Reduction {
-  /// What an accumulator starts from.
-  var neutralElement: Double {
+  /// What an accumulator of the given type starts from.
+  func neutralElement(of dtype: DType) -> Double {
     switch self {
     case .sum: 0
-    case .maximum: -.infinity
+    case .maximum: dtype.isFloat ? -.infinity : Double(Int32.min)
     }
   }
 }

@@ -98,7 +98,8 @@ package struct StepLoop: Sendable {
   package var body: [Step]
 }
 
-/// A pure function of memory. Two calls with equal kernels share one function in the emitted code.
+/// A pure function of memory. Two calls with equal kernels share one function in the emitted code;
+/// kernels are equal if they do the same, whatever the equations of their first call were.
 package struct Kernel: Hashable, Sendable {
   package enum Body: Hashable, Sendable {
     case fused(FusedKernel)
@@ -114,6 +115,15 @@ package struct Kernel: Hashable, Sendable {
   package var flops: Int
   /// Bytes of distinct memory that one call reads and writes.
   package var bytesMoved: Int
+
+  package static func == (lhs: Kernel, rhs: Kernel) -> Bool {
+    lhs.body == rhs.body && lhs.parameters == rhs.parameters
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(body)
+    hasher.combine(parameters)
+  }
 }
 
 /// A pointer parameter.

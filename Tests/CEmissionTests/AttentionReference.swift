@@ -174,16 +174,25 @@ struct Matrix {
   }
 
   static func * (lhs: Matrix, rhs: Matrix) -> Matrix {
-    var result = [Double](repeating: 0, count: lhs.rows * rhs.columns)
-    for row in 0..<lhs.rows {
-      for inner in 0..<lhs.columns {
-        let factor = lhs[row, inner]
-        for column in 0..<rhs.columns {
-          result[row * rhs.columns + column] += factor * rhs[inner, column]
+    let (columns, depth) = (rhs.columns, lhs.columns)
+    let elements = [Double](unsafeUninitializedCapacity: lhs.rows * columns) { result, count in
+      count = lhs.rows * columns
+      result.initialize(repeating: 0)
+      lhs.elements.withUnsafeBufferPointer { left in
+        rhs.elements.withUnsafeBufferPointer { right in
+          // Tests run unoptimised, where ranges cost more than the arithmetic.
+          var (row, inner, column) = (0, 0, 0)
+          while row < lhs.rows {
+            let product = left[row * depth + inner] * right[inner * columns + column]
+            result[row * columns + column] += product
+            column += 1
+            if column == columns { (column, inner) = (0, inner + 1) }
+            if inner == depth { (inner, row) = (0, row + 1) }
+          }
         }
       }
     }
-    return Matrix(lhs.rows, rhs.columns, result)
+    return Matrix(lhs.rows, columns, elements)
   }
 
   static func * (factor: Double, matrix: Matrix) -> Matrix {

@@ -6,12 +6,14 @@
 import Interpreter
 import Optimization
 import TensorIR
+import TestSupport
 import Testing
 
 /// Every pass of the target; a new one belongs here.
 let allPasses: [Pass] = [
   .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode, .inlineSingleTripLoops,
-  .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
+  .simplifyLoops, .hoistLoopInvariants, .removeStopGradients, .lowerLinearCrossEntropy,
+  .decomposeStructuredOps,
 ]
 
 /// Relative to the bound on what an output is computed from.

@@ -12,7 +12,7 @@ struct PlotAxis: Equatable {
   let isLogarithmic: Bool
 
   /// Values that span more than this factor are easier to read on a logarithmic axis.
-  private static let logarithmicRatio = 30.0
+  private static let logarithmicRatio = 10.0
   /// Room beyond the outermost values, as a part of the axis.
   private static let margin = 0.05
 

@@ -54,14 +54,23 @@ struct Judgement {
   /// For an f32 library the largest relative error of each output; nil for an f64 library.
   private let float32Limits: [String: Double]?
 
+  /// An f64 result may be this far off.
+  static let float64Limit = 1e-9
+  /// No f32 result has to be nearer than this.
+  static let float32Floor = 1e-5
+  /// How much worse than one measured effect of rounding a result may be.
+  static let safetyFactor = 4.0
+
   /// Computes what is expected.
   ///
   /// - Parameters:
   ///   - exact: computes in f64.
   ///   - single: computes the same in f32, if it is an f32 library that is judged.
+  ///   - movements: how far noise in the last place of f32 inputs moves each output, if known.
   /// - Throws: what the computations throw.
   init(
-    _ exact: Computation, single: Computation?, at inputs: NamedArrays, seed: UInt64
+    _ exact: Computation, single: Computation?, at inputs: NamedArrays,
+    movements: [String: Double] = [:], seed: UInt64
   ) throws {
     self.exact = exact
     self.inputs = inputs
@@ -72,7 +81,8 @@ struct Judgement {
       let rounded = try single.outputs(inputs)
       let limits = try expected.map { name, array in
         let error = ArrayError(try rounded.values(name), expected: array.doubles())
-        return (name, max(Examination.float32Floor, Examination.safetyFactor * error.relative))
+        let effect = max(error.relative, movements[name] ?? 0)
+        return (name, max(Self.float32Floor, Self.safetyFactor * effect))
       }
       return Dictionary(limits) { first, _ in first }
     }
@@ -93,13 +103,13 @@ struct Judgement {
           name: name, expected: array.description, found: wanted.description, isTypeOnly: false)
       }
       let error = ArrayError(array.doubles(), expected: wanted.doubles())
-      var tolerance = Examination.float64Limit
+      var tolerance = Self.float64Limit
       if let float32Limits {
-        tolerance = float32Limits[name] ?? Examination.float32Floor
+        tolerance = float32Limits[name] ?? Self.float32Floor
       } else if !(error.relative <= tolerance) && error.relative.isFinite {
         let known = try movements ?? exact.movements(at: inputs, noise: 0x1p-52, draws: 2, seed: seed)
         movements = known
-        tolerance = max(tolerance, Examination.safetyFactor * (known[name] ?? 0))
+        tolerance = max(tolerance, Self.safetyFactor * (known[name] ?? 0))
       }
       return Comparison(
         oracle: oracle, method: method, entryPoint: entryPoint.rawValue, array: name,
@@ -127,7 +137,7 @@ extension DirectionalDifference {
     let difference = abs(products.reduce(0, +) - slope)
     let openness = scale > 0 ? max(1e-6, 10 * uncertainty / scale) : 1e-6
     let isDecisive = uncertainty.isFinite && openness <= 1e-2
-    let tolerance = openness + Examination.safetyFactor * rounding
+    let tolerance = openness + Judgement.safetyFactor * rounding
     let relative = difference == 0 ? 0 : difference / scale
     let exponent = String(format: "%.0e", step)
     return Comparison(

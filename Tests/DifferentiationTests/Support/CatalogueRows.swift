@@ -8,7 +8,8 @@ import TensorIR
 /// The rows of the table; one for each case of `Op`.
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
-  case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, loop, gradient
+  case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
+  case gradient
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -31,6 +32,7 @@ enum CatalogueRow: String, CaseIterable {
     case .contract: .contract
     case .gather: .gather
     case .scatterAdd: .scatterAdd
+    case .structured: .structured
     case .loop: .loop
     case .gradient: .gradient
     }
@@ -61,6 +63,7 @@ enum CatalogueRow: String, CaseIterable {
     case .contract: contractPrograms
     case .gather: [gatherProgram]
     case .scatterAdd: [scatterAddProgram]
+    case .structured: structuredPrograms
     case .loop: loopPrograms
     case .gradient: [gradientProgram]
     }
