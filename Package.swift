@@ -71,6 +71,36 @@ let package = Package(
     .target(name: "CMixFuseThreads"),
     .systemLibrary(name: "CZlib"),
     stage("MixFuseRuntime", ["CMixFuseThreads", "CZlib"]),
+
+    // Tests. Those of the executable run it as a child process.
+    .target(
+      name: "TestSupport", dependencies: ["TensorIR"], path: "Tests/Support",
+      swiftSettings: swiftSettings),
+    tests("Diagnostics"),
+    tests("SpecLanguage", ["Diagnostics"]),
+    tests("TensorIR"),
+    tests("Elaboration", ["Diagnostics", "Interpreter", "SpecLanguage", "TensorIR"]),
+    tests("Interpreter", ["TensorIR"]),
+    tests("Differentiation", ["Interpreter", "TensorIR"]),
+    tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),
+    tests(
+      "Scheduling",
+      [
+        "CEmission", "Differentiation", "Interpreter", "Optimization", "TensorIR", "TestSupport",
+        "Toolchain",
+      ]),
+    tests("CEmission", ["Scheduling", "TensorIR"]),
+    tests("Toolchain", ["Diagnostics"]),
+    tests("MixFuseRuntime", ["CMixFuseThreads"]),
+    tests(
+      "MixFuse",
+      [
+        "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Interpreter",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "Toolchain",
+      ]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],
+      swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu2x

@@ -32,12 +32,25 @@ struct EntryPointText {
 
   private var symbol: String { "\(library)_\(program.name)" }
 
+  /// The attribute of functions that are long lists of calls. Short ones are optimised: around small
+  /// kernels the calls themselves matter.
+  private var callList: String { callSites(program.steps) > 128 ? "MF_CALL_LIST " : "" }
+
+  private func callSites(_ steps: [Step]) -> Int {
+    steps.reduce(0) { count, step in
+      switch step {
+      case .call: count + 1
+      case .loop(let loop): count + callSites(loop.body)
+      }
+    }
+  }
+
   /// The functions, the exported one last.
   mutating func text() -> String {
     var body = CWriter()
     let scope = Scope(frame: "frame", worker: "0", variables: [])
     body.function(
-      "MF_EXPORT int32_t \(symbol)",
+      "MF_EXPORT \(callList)int32_t \(symbol)",
       [
         "const \(symbol)_inputs *inputs", "const \(symbol)_outputs *outputs", "void *arena",
         "const mixfuse_parallel *parallel",
@@ -153,7 +166,7 @@ struct EntryPointText {
     let inner = Scope(frame: "frame", worker: "worker", variables: [loop.variable])
     body.comment("One iteration of the loop over \(loop.label).")
     body.function(
-      "static void \(function)",
+      "\(callList)static void \(function)",
       ["void *arguments", "int64_t \(name(loop.variable))", "int64_t worker"]
     ) { body in
       body.line("const \(symbol)_frame *const frame = arguments;")
@@ -171,14 +184,14 @@ struct EntryPointText {
     _ call: KernelCall, _ kernel: String, _ units: Int, to writer: inout CWriter
   ) {
     let arrays = call.arguments.map { "(void *)(\(text(of: $0)))" }.joined(separator: ", ")
-    var fields = [".arrays = {\(arrays)}"]
-    if !call.indices.isEmpty {
-      fields.append(".indices = {\(call.indices.map(name).joined(separator: ", "))}")
-    }
-    if usesWorkerArena(call) { fields.append(".worker_bytes = \(program.workerArenaBytes)") }
+    let indices = call.indices.map(name).joined(separator: ", ")
+    let workerBytes = usesWorkerArena(call) ? program.workerArenaBytes : 0
     writer.block("") { writer in
-      writer.line("mf_call call = {\(fields.joined(separator: ", "))};")
-      writer.line("mf_share_out(parallel, \(units), \(kernel)_part, &call);")
+      writer.line("void *const arrays[] = {\(arrays)};")
+      if !indices.isEmpty { writer.line("const int64_t indices[] = {\(indices)};") }
+      writer.line(
+        "mf_share_out(parallel, \(units), \(kernel)_part, arrays, "
+          + "\(indices.isEmpty ? "0" : "indices"), \(workerBytes));")
     }
   }
 

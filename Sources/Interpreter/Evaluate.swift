@@ -55,11 +55,9 @@ extension Evaluator {
       return [try gather(operands[0], operands[1], node.provenance)]
     case .scatterAdd(let rows):
       return [try scatterAdd(operands[0], operands[1], rows: rows, node.provenance)]
-    case .structured(let op):
-      return try evaluate(op.decomposition(operands.map(\.type)), inputs: operands)
     case .loop(let loop):
       return try run(loop, operands, prepared(region))
-    case .gradient:
+    case .structured, .gradient:
       return try run(prepared(region), operands)
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs graphs: prepares each graph and region once (when its values die, what its gradient ops
-// expand to), then walks the nodes in order. The meaning of each op is in `Evaluate.swift`.
+// Runs graphs: prepares each graph and region once (when its values die, what its gradient
+// and structured ops expand to), then walks the nodes in order. The meaning of each op is in `Evaluate.swift`.
 
 package import TensorIR
 
@@ -49,6 +49,8 @@ package struct Evaluator: Sendable {
           throw EvaluationError.gradientNotExpanded(provenance: node.provenance)
         }
         regions[index] = try prepare(expandGradient(gradient))
+      } else if case .structured(let op) = node.op {
+        regions[index] = try prepare(op.decomposition(node.operands.map(graph.type(of:))))
       } else if let region = node.op.regions.first {
         regions[index] = try prepare(region)
       }
@@ -81,7 +83,8 @@ final class Program {
   let graph: Graph
   /// For each node, the values that no later node and no output reads.
   let dying: [[ValueID]]
-  /// The region of each loop node and the expansion of each gradient node, by node index.
+  /// The region of each loop node, and the expansion of each gradient and structured node, by node
+  /// index.
   let regions: [Int: Program]
 
   init(graph: Graph, regions: [Int: Program]) {

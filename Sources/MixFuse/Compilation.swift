@@ -14,7 +14,9 @@ package import TensorIR
 package import Toolchain
 
 /// The end of a command: what went wrong is in the collector.
-package struct CompilationFailure: Error {
+///
+/// Nobody else holds the collector once a command ends, so handing it on is safe.
+package struct CompilationFailure: Error, @unchecked Sendable {
   package let diagnostics: DiagnosticCollector
 }
 

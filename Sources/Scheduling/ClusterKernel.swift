@@ -32,6 +32,9 @@ private struct ClusterKernelWriter {
   let nest: LoopNest
   /// Scalars of values made in this kernel, in the traversal at hand or in the row.
   private var made: [ValueID: Int] = [:]
+  /// Stores to come at the end of the body at hand: a carry updated in place may still be read by
+  /// any op of the same body, in whatever order the ops stand.
+  private var stores: [Statement] = []
 
   init(_ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses) {
     self.cluster = cluster
@@ -162,11 +165,12 @@ private struct ClusterKernelWriter {
       for (entry, scalar) in accumulators {
         let result = plan.graph.nodes[entry.node].result
         made[result] = scalar
-        store(result, entry, scalar, &builder, &row)
+        store(result, entry, scalar, &builder)
       }
       for entry in cluster.entries where entry.placement == .row(phase: phase) {
         compute(entry, &builder, &row)
       }
+      appendStores(to: &row, &builder)
     }
     return preamble + nest.loops(over: rowGroups, row)
   }
@@ -211,6 +215,7 @@ private struct ClusterKernelWriter {
         continue
       }
     }
+    appendStores(to: &body, &builder)
     return body
   }
 
@@ -222,20 +227,26 @@ private struct ClusterKernelWriter {
     let scalar = builder.define(
       .apply(node.op, operands), plan.types[node.result.index].dtype, in: &statements)
     made[node.result] = scalar
-    store(node.result, entry, scalar, &builder, &statements)
+    store(node.result, entry, scalar, &builder)
   }
 
   private mutating func store(
-    _ result: ValueID, _ entry: Cluster.Entry, _ scalar: Int, _ builder: inout KernelBuilder,
-    _ statements: inout [Statement]
+    _ result: ValueID, _ entry: Cluster.Entry, _ scalar: Int, _ builder: inout KernelBuilder
   ) {
     guard uses.needsStorage.contains(result) else { return }
     let parameter = builder.parameter(
       for: result, plan.types[result.index].dtype, written: true)
     let strides = Self.resultStrides(entry, cluster, plan)
-    statements.append(
+    stores.append(
       .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: scalar))
-    builder.forgetLoads(of: parameter)
+  }
+
+  private mutating func appendStores(
+    to statements: inout [Statement], _ builder: inout KernelBuilder
+  ) {
+    statements += stores
+    for case .store(let parameter, _, _) in stores { builder.forgetLoads(of: parameter) }
+    stores = []
   }
 
   private mutating func read(

@@ -3,6 +3,7 @@
 // The outer optimisers against their formulas, worked out by hand for two steps, and the checkpoint
 // that holds their state.
 
+import Foundation
 import MixFuseRuntime
 import Testing
 

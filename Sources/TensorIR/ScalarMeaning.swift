@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The meaning of the elementwise functions on single numbers, in Double. Kinks and special values
-// are those of IEEE 754 unless a line below says otherwise.
+// The meaning of the elementwise functions on single numbers, in Double: what the interpreter
+// computes for each element and what passes compute for constants. Kinks and special values are
+// those of IEEE 754 unless a line below says otherwise.
 
 import Foundation
-package import TensorIR
 
 extension UnaryFunction {
   /// The function's value at `x`.
@@ -25,6 +25,15 @@ extension UnaryFunction {
     case .floor: x.rounded(.down)
     }
   }
+
+  /// Whether every machine computes the same value, the exact one rounded once: IEEE 754 demands
+  /// that of the basic operations only.
+  package var isExactlyRounded: Bool {
+    switch self {
+    case .negate, .sqrt, .abs, .sign, .floor: true
+    case .exp, .log, .rsqrt, .tanh, .logistic, .sin, .cos, .erf: false
+    }
+  }
 }
 
 extension BinaryFunction {
@@ -38,6 +47,14 @@ extension BinaryFunction {
     case .power: Foundation.pow(x, y)
     case .maximum: x > y || x.isNaN ? x : y  // NaN in either gives NaN
     case .minimum: x < y || x.isNaN ? x : y
+    }
+  }
+
+  /// Whether every machine computes the same value; see `UnaryFunction.isExactlyRounded`.
+  package var isExactlyRounded: Bool {
+    switch self {
+    case .add, .subtract, .multiply, .divide, .maximum, .minimum: true
+    case .power: false
     }
   }
 }
@@ -58,7 +75,7 @@ extension Comparison {
 
 extension DType {
   /// `x` converted to this type: to i32 towards zero, to bool as `x != 0`. Between float types
-  /// nothing happens here, for `Precision` decides how floats are held.
+  /// nothing happens here, for how floats are held is up to whoever computes with them.
   package func converted(_ x: Double) -> Double {
     switch self {
     case .f32, .f64: x

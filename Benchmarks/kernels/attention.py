@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the four attention kernels against the machine's peak.
+
+    ./attention.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "value 1 2048 8 8 64 causal;..."]
+
+A case is ORDER BATCH SEQUENCE HEADS KEY-HEADS WIDTH causal|full, where ORDER is value, tangent,
+adjoint or adjointTangent. Builds attention_emit.swift with the compiler's attention and contraction
+sources (a small package, so that LLVM is not needed), writes and compiles the kernels with clang-19
+and runs them on one thread. Build products go to --build, by default a folder in the system's
+temporary directory.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import tempfile
+
+from bench import HERE, MARCH, ROOT, RUNTIME, run
+
+PACKAGE = """// swift-tools-version: 6.2
+import PackageDescription
+let imports: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault")]
+let package = Package(name: "mixfuse", targets: [
+  .target(name: "TensorIR", swiftSettings: imports),
+  .target(name: "Scheduling", dependencies: ["TensorIR"], swiftSettings: imports),
+  .target(name: "CEmission", dependencies: ["Scheduling", "TensorIR"], swiftSettings: imports),
+  .executableTarget(name: "emit", dependencies: ["CEmission", "Scheduling", "TensorIR"]),
+])
+"""
+SOURCES = [
+    "TensorIR/*.swift", "Scheduling/AttentionShape.swift", "Scheduling/ContractionShape.swift",
+    "CEmission/Attention*.swift", "CEmission/Contraction*.swift", "CEmission/ScalarSpelling.swift",
+]
+ORDERS = ["value", "tangent", "adjoint", "adjointTangent"]
+SIZES = [
+    "1 2048 8 8 64 causal", "1 2048 8 8 64 full", "2 1024 4 4 64 causal", "1 4096 4 4 64 causal",
+    "1 1024 8 2 64 causal", "1 1024 4 4 128 causal", "4 256 8 8 64 causal", "1 1000 6 6 40 causal",
+]
+
+
+def write_package(folder):
+    """Lays out the emitter's package in `folder`, with links to the compiler's sources."""
+    links = {folder / "Sources" / "emit" / "main.swift": HERE / "attention_emit.swift"}
+    for pattern in SOURCES:
+        for source in ROOT.glob(f"Sources/{pattern}"):
+            links[folder / "Sources" / source.parent.name / source.name] = source
+    for old in folder.glob("Sources/*/*.swift"):
+        old.unlink()
+    for link, source in links.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
+    (folder / "Package.swift").write_text(PACKAGE)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--element", choices=["f32", "f64"], default="f32")
+    parser.add_argument("--vector-bytes", type=int, choices=[64, 32, 16], default=64)
+    parser.add_argument("--cases", help="separated by semicolons; see above")
+    parser.add_argument("--build", default=os.path.join(tempfile.gettempdir(), "mixfuse-attention"))
+    options = parser.parse_args()
+
+    build = pathlib.Path(options.build)
+    write_package(build / "emitter")
+    run(["swift", "build", "--quiet", "--package-path", build / "emitter"])
+    every = [f"{order} {size}" for size in SIZES for order in ORDERS]
+    cases = options.cases.split(";") if options.cases else every
+    emit = [build / "emitter" / ".build" / "debug" / "emit"]
+    emit += [options.element, str(options.vector_bytes), RUNTIME]
+    text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
+    (build / "kernels.c").write_text(text)
+
+    flags = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-Wall", "-Wextra", "-Werror"]
+    flags += MARCH[options.vector_bytes] if os.uname().machine == "x86_64" else ["-mcpu=native"]
+    real = {"f32": "float", "f64": "double"}[options.element]
+    defines = [f"-DREAL={real}", f"-DVECTOR_BYTES={options.vector_bytes}"]
+    sources = [build / "kernels.c", HERE / "attention_driver.c"]
+    run(["clang-19", *flags, *defines, "-I", HERE, *sources, "-o", build / "attention"])
+    run([build / "attention"])
+
+
+if __name__ == "__main__":
+    main()
