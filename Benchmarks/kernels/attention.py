@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the four attention kernels against the machine's peak.
 
-    ./attention.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "value 1 2048 8 8 64 causal;..."]
+    ./attention.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "value 1 9 2 2 7 full;.."]
 
 A case is ORDER BATCH SEQUENCE HEADS KEY-HEADS WIDTH causal|full, where ORDER is value, tangent,
 adjoint or adjointTangent. Builds attention_emit.swift with the compiler's attention and contraction

@@ -17,7 +17,8 @@ import TensorIR
 func shape(_ line: Substring, _ element: ContractionElement) -> AttentionShape? {
   let words = line.split(separator: " ")
   let numbers = words.dropFirst().compactMap { Int($0) }
-  guard words.count == 7, numbers.count == 5, let order = DerivativeOrder(rawValue: String(words[0]))
+  guard words.count == 7, numbers.count == 5,
+    let order = DerivativeOrder(rawValue: String(words[0]))
   else { return nil }
   return AttentionShape(
     order: order, batch: numbers[0], queries: numbers[1], keys: numbers[1], heads: numbers[2],

@@ -24,14 +24,19 @@ struct AttentionTiling: Hashable {
   init(_ shape: AttentionShape, _ target: ContractionTarget) {
     let lanes = target.lanes(shape.element)
     let limit = Self.limit(shape)
-    queryTiles = (shape.queries + limit.queries - 1) / limit.queries
+    queryTiles = (shape.queries + limit - 1) / limit
     let share = (shape.queries + queryTiles - 1) / queryTiles
     var granule = lanes
     while granule > 1 && granule / 2 >= share { granule /= 2 }
     queries = share.roundedUp(to: granule)
     queryTiles = (shape.queries + queries - 1) / queries
-    keyTiles = (shape.keys + limit.keys - 1) / limit.keys
-    keys = (shape.keys + keyTiles - 1) / keyTiles
+    if shape.isCausal {
+      // Square tiles, so that the diagonal crosses one tile per row of tiles.
+      keys = min(queries, shape.keys)
+    } else {
+      let tiles = (shape.keys + limit - 1) / limit
+      keys = (shape.keys + tiles - 1) / tiles
+    }
     keyTiles = (shape.keys + keys - 1) / keys
     blockTiles = 1
     let scratch = AttentionScratch(shape, self)
@@ -42,8 +47,8 @@ struct AttentionTiling: Hashable {
 
   /// Tiles of 64 x 64 amortise their overheads and waste little on the diagonal of a long sequence;
   /// the masked halves of a short one's cost more than smaller tiles do.
-  private static func limit(_ shape: AttentionShape) -> (queries: Int, keys: Int) {
-    shape.isCausal && shape.queries <= 256 ? (32, 32) : (64, 64)
+  private static func limit(_ shape: AttentionShape) -> Int {
+    shape.isCausal && shape.queries <= 256 ? 32 : 64
   }
   /// With four tiles in a block, copying keys is a small part of the time.
   private static var blockLimit: Int { 4 }

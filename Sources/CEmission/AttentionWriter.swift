@@ -61,13 +61,15 @@ final class AttentionWriter {
     let parameters =
       operands.map { writer.input($0) } + results.map { writer.output($0) }
       + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
-    nest({ $0.function(name, parameters, $1) }) {
-      for area in shared.areas {
-        writer.writePointer(area.name, at("scratch", [], plus: area.offset))
-      }
-      writer.writePointer("records", at("scratch", [], plus: shared.elementCount))
-      nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
-    }
+    nest(
+      { $0.function(name, parameters, $1) },
+      {
+        for area in shared.areas {
+          writer.writePointer(area.name, at("scratch", [], plus: area.offset))
+        }
+        writer.writePointer("records", at("scratch", [], plus: shared.elementCount))
+        nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
+      })
   }
 
   private var summary: String {
@@ -132,14 +134,16 @@ final class AttentionWriter {
   /// Writes a loop over the block's tiles of queries from `start` on, and in it pointers to those
   /// areas of the tile's record that its body uses.
   func forEachQueryTile(from start: String, _ areas: [String], _ body: () -> Void) {
-    nest({ $0.loop("query_tile", from: start, below: "last_tile", $1) }) {
-      let record = at("records", [("query_tile - first_tile", queryTile.elementCount)])
-      writer.writePointer("record", record)
-      for area in queryTile.areas where areas.contains(area.name) {
-        writer.writePointer(area.name, at("record", [], plus: area.offset))
-      }
-      body()
-    }
+    nest(
+      { $0.loop("query_tile", from: start, below: "last_tile", $1) },
+      {
+        let record = at("records", [("query_tile - first_tile", queryTile.elementCount)])
+        writer.writePointer("record", record)
+        for area in queryTile.areas where areas.contains(area.name) {
+          writer.writePointer(area.name, at("record", [], plus: area.offset))
+        }
+        body()
+      })
   }
 
   /// Declares the first query of tile `query_tile`, how many there are, and where their rows begin.

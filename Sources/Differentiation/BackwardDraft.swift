@@ -79,8 +79,9 @@ struct BackwardDraft {
   /// The results of forward nodes that the policy keeps for the backward body, if it reads them.
   /// What the carries at the start of each iteration come from is up to `LoopVJP`.
   ///
-  /// Values that are the same in every iteration are never kept, nor are creation and movement ops,
-  /// which cost nothing to recompute from their operands, nor truth values.
+  /// Values that are the same in every iteration are never kept, nor are the results of creation,
+  /// movement and elementwise ops: to recompute those inside the kernel that reads them costs less
+  /// than to write and read them.
   func saveSet(in graph: Graph) -> [ValueID] {
     var changes = [Bool](repeating: false, count: graph.types.count)
     for input in inputs[...loop.stackedInputRange.upperBound] { changes[input.index] = true }
@@ -103,9 +104,9 @@ struct BackwardDraft {
       return false
     case .everything:
       switch op.family {
-      case .creation, .movement: return false
+      case .creation, .movement, .elementwise: return false
       case .structure: return true
-      case .elementwise, .reduction, .contraction, .indexing, .structured: return dtype.isFloat
+      case .reduction, .contraction, .indexing, .structured: return dtype.isFloat
       }
     }
   }

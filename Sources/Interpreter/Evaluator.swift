@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs graphs: prepares each graph and region once (when its values die, what its gradient
-// and structured ops expand to), then walks the nodes in order. The meaning of each op is in `Evaluate.swift`.
+// Runs graphs: prepares each graph and region once (when its values die, what its gradient and
+// structured ops expand to), then walks the nodes in order. The meaning of each op is in
+// `Evaluate.swift`.
 
 package import TensorIR
 

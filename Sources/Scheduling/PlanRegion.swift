@@ -19,7 +19,8 @@ import TensorIR
 /// Bounds that keep kernels within what registers and the vectoriser handle well.
 private enum ClusterLimit {
   static let entries = 96
-  static let distinctArrays = 28
+  /// Arrays that a kernel loads.
+  static let loadedArrays = 28
   /// Arrays up to this many elements may share a nest without sharing data: one call less.
   static let unrelatedElements = 1 << 14
   /// How many steps back a cluster is looked for.
@@ -30,6 +31,7 @@ private enum ClusterLimit {
 struct RegionPlanner {
   private var plan: RegionPlan
   private let variables: LoopVariableSource
+  private let components: ElementwiseComponents
 
   static func plan(
     _ graph: Graph, inputs: [Binding], variables: LoopVariableSource
@@ -44,6 +46,7 @@ struct RegionPlanner {
       graph: graph, types: graph.types, bindings: .init(repeating: nil, count: graph.types.count))
     for (input, binding) in zip(graph.inputs, inputs) { plan.bindings[input.index] = binding }
     self.variables = variables
+    components = ElementwiseComponents(graph)
   }
 
   private func binding(_ value: ValueID) -> Binding {
@@ -258,7 +261,7 @@ struct RegionPlanner {
         cluster.entries.count < ClusterLimit.entries
       else { continue }
       if let placement = placement(of: node, in: cluster, at: position),
-        isWorthJoining(node, cluster, position)
+        isWorthJoining(index, cluster, at: position)
       {
         chosen = (position, placement)
         break
@@ -367,22 +370,25 @@ struct RegionPlanner {
       .broadcast(to: cluster.domain, axes: cluster.keptAxes)
   }
 
-  /// Sharing a nest pays if data are shared, or if the arrays are small and calls dominate.
-  private func isWorthJoining(_ node: Node, _ cluster: Cluster, _ position: Int) -> Bool {
-    var arrays = Set<ValueID>()
-    for entry in cluster.entries {
-      let member = plan.graph.nodes[entry.node]
-      arrays.insert(member.result)
-      for operand in member.operands {
-        if case .view(let view) = binding(operand) { arrays.insert(view.root) }
-      }
-    }
-    let read = node.operands.compactMap { operand -> ValueID? in
-      if case .view(let view) = binding(operand) { view.root } else { nil }
-    }
-    guard arrays.union(read).count <= ClusterLimit.distinctArrays else { return false }
+  /// Sharing a nest pays if data are shared, or will be, or if the arrays are small and calls
+  /// dominate.
+  private func isWorthJoining(_ index: Int, _ cluster: Cluster, at position: Int) -> Bool {
+    let members = cluster.entries.map { plan.graph.nodes[$0.node] }
+    let known = roots(read: members)
+    let read = roots(read: [plan.graph.nodes[index]])
+    let loaded = known.union(read).count { plan.producer[$0] != position }
+    guard loaded <= ClusterLimit.loadedArrays else { return false }
     if cluster.domain.reduce(1, *) <= ClusterLimit.unrelatedElements { return true }
-    return read.contains(where: arrays.contains)
+    return !read.isDisjoint(with: known.union(members.map(\.result)))
+      || cluster.entries.contains { components.areConnected($0.node, index) }
+  }
+
+  /// The values with storage, or in registers, behind the operands of nodes.
+  private func roots(read nodes: [Node]) -> Set<ValueID> {
+    Set(
+      nodes.flatMap(\.operands).compactMap { operand in
+        if case .view(let view) = binding(operand) { view.root } else { nil }
+      })
   }
 }
 

@@ -5,7 +5,8 @@
 //   1. a case here, with its traits (`Op+Traits.swift`),
 //   2. its result type                  (`TypeInference.swift`),
 //   3. its text form                    (`OpText.swift`),
-//   4. its meaning                      (`Interpreter/Evaluate.swift`),
+//   4. its meaning                      (`Interpreter/Evaluate.swift`; of a scalar function
+//                                        `ScalarMeaning.swift`),
 //   5. its derivative rule              (`Differentiation/Rules/`),
 //   6. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
 // An elementwise function is a case of `UnaryFunction` or `BinaryFunction` and needs only a line in
@@ -59,7 +60,7 @@ package struct ContractionLabels: Hashable, Sendable {
 /// recomputed in the backward body from the values at hand. Policies are data: a planner may change
 /// them, no derivative rule knows them by heart.
 package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
-  /// Every value that the backward body reads.
+  /// Every value that the backward body reads and that more than an elementwise pass computes.
   case everything
   /// Only the results of `gradient` ops; the carries at the start of an iteration are found by
   /// running the loop again from its start, with the gradients at hand. For loops whose carries are

@@ -1,11 +1,11 @@
 // mf_add_row_products_f64
-// requires: mf_sum_step_f64
+// requires: mf_library mf_sum_step_f64
 // SPDX-License-Identifier: Apache-2.0
 //
 // sums[i] += the scalar product of row i of `a` and row i of `b`, for `rows` rows of `width`
 // elements that lie `stride` elements apart in both.
 
-static inline void mf_add_row_products_f64(
+MF_KERNEL static void mf_add_row_products_f64(
     const double *restrict a, const double *restrict b, int64_t stride, int64_t rows, int64_t width,
     double *restrict sums) {
   for (int64_t i = 0; i < rows; ++i) {

@@ -1,11 +1,11 @@
 // mf_add_rows_f32
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // Adds the first `rows` rows of a dense tile of `width` columns to rows of `target` that are
 // `target_stride` elements apart.
 
-static inline void mf_add_rows_f32(
+MF_KERNEL static void mf_add_rows_f32(
     const float *restrict tile, int64_t rows, int64_t width, float *restrict target,
     int64_t target_stride) {
   for (int64_t i = 0; i < rows; ++i) {

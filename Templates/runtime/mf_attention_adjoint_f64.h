@@ -1,11 +1,11 @@
 // mf_attention_adjoint_f64
-// requires: mf_exp_f64
+// requires: mf_library mf_exp_f64
 // SPDX-License-Identifier: Apache-2.0
 //
 // One tile of attention's adjoint, a row per key. `weights` holds the scores S and becomes
 // P = exp(S - l); `adjoints` holds P_adj and becomes S_adj = P o (P_adj - d).
 
-static inline void mf_attention_adjoint_f64(
+MF_KERNEL static void mf_attention_adjoint_f64(
     double *restrict weights, double *restrict adjoints, int64_t keys, int64_t queries,
     const double *restrict l, const double *restrict d) {
   for (int64_t k = 0; k < keys; ++k) {

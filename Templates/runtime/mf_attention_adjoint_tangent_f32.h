@@ -1,5 +1,5 @@
 // mf_attention_adjoint_tangent_f32
-// requires: mf_exp_f32
+// requires: mf_library mf_exp_f32
 // SPDX-License-Identifier: Apache-2.0
 //
 // One tile of the tangent of attention's adjoint, a row per key, tangents before values.
@@ -7,7 +7,7 @@
 // `adjoints` holds P_adj_tan and P_adj and becomes S_adj_tan and S_adj = P o (P_adj - d), where
 // S_adj_tan = P_tan o (P_adj - d) + P o (P_adj_tan - d_tan).
 
-static inline void mf_attention_adjoint_tangent_f32(
+MF_KERNEL static void mf_attention_adjoint_tangent_f32(
     float *restrict weights, float *restrict adjoints, int64_t keys, int64_t queries,
     const float *restrict l, const float *restrict l_tan, const float *restrict d,
     const float *restrict d_tan) {

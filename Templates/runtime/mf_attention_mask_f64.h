@@ -1,12 +1,12 @@
 // mf_attention_mask_f64
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // Makes scores of pairs that do not count minus infinity, so that their probability is exactly 0.
 // A tile has a row per key and neighbouring queries along it. Keys from `present` on do not exist;
 // key k is seen by the queries k + shift and later (a large negative shift: by all).
 
-static inline void mf_attention_mask_f64(
+MF_KERNEL static void mf_attention_mask_f64(
     double *restrict scores, int64_t row_stride, int64_t keys, int64_t present, int64_t queries,
     int64_t shift) {
   for (int64_t k = 0; k < keys; ++k) {

@@ -1,11 +1,11 @@
 // mf_attention_tangent_end_f32
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // The end of a tile of queries: value_tan = sums - row_sums o value, row by row, and the tangent
 // of the logarithm is row_sums itself.
 
-static inline void mf_attention_tangent_end_f32(
+MF_KERNEL static void mf_attention_tangent_end_f32(
     const float *restrict sums, int64_t rows, int64_t width, const float *restrict row_sums,
     const float *restrict value, float *restrict value_tan, int64_t value_stride,
     float *restrict logarithm_tan) {

@@ -1,12 +1,12 @@
 // mf_attention_tangent_f32
-// requires: mf_exp_f32
+// requires: mf_library mf_exp_f32
 // SPDX-License-Identifier: Apache-2.0
 //
 // One tile of attention's tangent. A row of `tile` per key holds the tangents of the scores and
 // then the scores; they become P o S_tan and P = exp(S - l). row_sums[q] gains the sum of the
 // first over the keys.
 
-static inline void mf_attention_tangent_f32(
+MF_KERNEL static void mf_attention_tangent_f32(
     float *restrict tile, int64_t keys, int64_t queries, const float *restrict l,
     float *restrict row_sums) {
   for (int64_t k = 0; k < keys; ++k) {

@@ -1,11 +1,11 @@
 // mf_attention_value_end_f32
-// requires: mf_log_f32
+// requires: mf_library mf_log_f32
 // SPDX-License-Identifier: Apache-2.0
 //
 // The end of a tile of queries: rows of `sums` divided by `total` are the attention's value, and
 // top + log(total) is the logarithm of the sum of exponentials.
 
-static inline void mf_attention_value_end_f32(
+MF_KERNEL static void mf_attention_value_end_f32(
     const float *restrict sums, int64_t rows, int64_t width, const float *restrict top,
     const float *restrict total, float *restrict value, int64_t value_stride,
     float *restrict logarithm) {

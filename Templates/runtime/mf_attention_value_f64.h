@@ -1,12 +1,12 @@
 // mf_attention_value_f64
-// requires: mf_exp_f64
+// requires: mf_library mf_exp_f64
 // SPDX-License-Identifier: Apache-2.0
 //
 // One tile of a softmax that sees its row a tile at a time (Milakov and Gimelshein 2018): turns
 // scores[key][query] into exp(score - maximum so far), and brings per query the running maximum
 // `top` and sum `total` up to date. `factor` is what earlier results must be multiplied by.
 
-static inline void mf_attention_value_f64(
+MF_KERNEL static void mf_attention_value_f64(
     double *restrict scores, int64_t keys, int64_t queries, double *restrict top,
     double *restrict total, double *restrict factor) {
   for (int64_t q = 0; q < queries; ++q) {

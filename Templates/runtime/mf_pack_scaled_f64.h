@@ -1,12 +1,12 @@
 // mf_pack_scaled_f64
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // Copies `rows` rows of `width` neighbouring elements, `source_stride` elements apart, times
 // `factor` to `panel`, where rows are `panel_stride` elements apart, and fills the panel up to
 // `panel_rows` rows with zeros.
 
-static inline void mf_pack_scaled_f64(
+MF_KERNEL static void mf_pack_scaled_f64(
     const double *restrict source, int64_t source_stride, int64_t rows, int64_t width,
     double factor, double *restrict panel, int64_t panel_stride, int64_t panel_rows) {
   for (int64_t i = 0; i < rows; ++i) {

@@ -1,10 +1,10 @@
 // mf_scale_rows_f32
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // Multiplies each row of a dense tile of `width` columns by its own factor.
 
-static inline void mf_scale_rows_f32(
+MF_KERNEL static void mf_scale_rows_f32(
     float *restrict tile, int64_t rows, int64_t width, const float *restrict factors) {
   for (int64_t i = 0; i < rows; ++i) {
     const float factor = factors[i];

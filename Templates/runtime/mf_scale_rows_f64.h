@@ -1,10 +1,10 @@
 // mf_scale_rows_f64
-// requires:
+// requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // Multiplies each row of a dense tile of `width` columns by its own factor.
 
-static inline void mf_scale_rows_f64(
+MF_KERNEL static void mf_scale_rows_f64(
     double *restrict tile, int64_t rows, int64_t width, const double *restrict factors) {
   for (int64_t i = 0; i < rows; ++i) {
     const double factor = factors[i];

@@ -59,26 +59,26 @@ struct AttentionReference {
     switch shape.order {
     case .value: return []
     case .tangent:
-      let (q_t, k_t, v_t) = (x[5], x[6], x[7])
-      let s_t = shape.scale * (q_t * k.transposed + q * k_t.transposed)
-      let r = (p ** s_t).rowSums
-      return [(p ** s_t) * v - o.scalingRows(by: r) + p * v_t, r]
+      let (qTan, kTan, vTan) = (x[5], x[6], x[7])
+      let sTan = shape.scale * (qTan * k.transposed + q * kTan.transposed)
+      let r = (p ** sTan).rowSums
+      return [(p ** sTan) * v - o.scalingRows(by: r) + p * vTan, r]
     case .adjoint:
-      let o_a = x[5]
-      let s_a = p ** (o_a * v.transposed).subtractingFromRows((o_a ** o).rowSums)
-      return [shape.scale * (s_a * k), shape.scale * (s_a.transposed * q), p.transposed * o_a]
+      let oAdj = x[5]
+      let sAdj = p ** (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
+      return [shape.scale * (sAdj * k), shape.scale * (sAdj.transposed * q), p.transposed * oAdj]
     case .adjointTangent:
-      let (o_a, q_t, k_t, v_t, o_t, l_t, o_a_t) = (x[5], x[6], x[7], x[8], x[9], x[10], x[11])
-      let s_t = shape.scale * (q_t * k.transposed + q * k_t.transposed)
-      let p_t = p ** s_t.subtractingFromRows(l_t)
-      let excess = (o_a * v.transposed).subtractingFromRows((o_a ** o).rowSums)
-      let excess_t = (o_a_t * v.transposed + o_a * v_t.transposed)
-        .subtractingFromRows((o_a_t ** o + o_a ** o_t).rowSums)
-      let (s_a, s_a_t) = (p ** excess, p_t ** excess + p ** excess_t)
+      let (oAdj, qTan, kTan, vTan, oTan, lTan, oAdjTan) = (x[5], x[6], x[7], x[8], x[9], x[10], x[11])
+      let sTan = shape.scale * (qTan * k.transposed + q * kTan.transposed)
+      let pTan = p ** sTan.subtractingFromRows(lTan)
+      let excess = (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
+      let excessTan = (oAdjTan * v.transposed + oAdj * vTan.transposed)
+        .subtractingFromRows((oAdjTan ** o + oAdj ** oTan).rowSums)
+      let (sAdj, sAdjTan) = (p ** excess, pTan ** excess + p ** excessTan)
       return [
-        shape.scale * (s_a_t * k + s_a * k_t),
-        shape.scale * (s_a_t.transposed * q + s_a.transposed * q_t),
-        p_t.transposed * o_a + p.transposed * o_a_t,
+        shape.scale * (sAdjTan * k + sAdj * kTan),
+        shape.scale * (sAdjTan.transposed * q + sAdj.transposed * qTan),
+        pTan.transposed * oAdj + p.transposed * oAdjTan,
       ]
     }
   }

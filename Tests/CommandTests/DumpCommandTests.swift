@@ -2,6 +2,7 @@
 //
 // `mixfuse dump`: every stage has a text, and the texts of derived graphs can be narrowed down.
 
+import Foundation
 import Testing
 
 @Suite("mixfuse dump")

@@ -171,8 +171,12 @@ struct TrainingPlace {
   func writeData(_ change: (inout NamedArrays) throws -> Void) throws {
     var arrays = NamedArrays()
     for (part, shift) in [("support", 0.0), ("query", 0.5)] {
-      let x = (0..<100).map { Float(($0 * 7) % 23) / 23 * 10 - 5 + Float(shift) }
-      let y = zip(0..., x).map { index, x in Float(1 + index / 5 % 4) * sin(x + Float(index / 5)) }
+      // Points all over [-5, 5), and for each task a wave of its own.
+      let x: [Float] = (0..<100).map { Float($0 * 7 % 23) / 2.3 - 5 + Float(shift) }
+      let y: [Float] = x.enumerated().map { index, x in
+        let task = index / 5
+        return Float(1 + task % 4) * sin(x + Float(task))
+      }
       arrays["x_\(part)"] = try NDArray(x, shape: [20, 5, 1])
       arrays["y_\(part)"] = try NDArray(y, shape: [20, 5, 1])
     }

@@ -4,6 +4,7 @@
 // Tests/Data/reference/README.md), in both float types, under all eight combinations of the
 // derivation's switches, and with the same bits for any number of threads.
 
+import CEmission
 import Differentiation
 import Foundation
 import MixFuse

@@ -10,6 +10,7 @@
 import CEmission
 import Differentiation
 import Foundation
+import Interpreter
 @testable import MixFuse
 import MixFuseRuntime
 import TensorIR

@@ -4,6 +4,7 @@
 // wrong: a wrong reference, a wrong gradient. Its advice about shapes, its account of conditioning
 // and its way with large models are checked on specs made for the purpose.
 
+import Diagnostics
 import Differentiation
 import Foundation
 import Interpreter
