@@ -272,13 +272,14 @@ final class AttentionWriter {
     if shape.isCausal { conditions.append("first_key + \(u - 1) > query_tile * \(t)") }
     if conditions.isEmpty { return }
     let shift = shape.isCausal ? "first_key - query_tile * \(t)" : "\(-u)"
-    nest({ $0.when(conditions.joined(separator: " || "), $1) }) {
-      helper(
-        "attention_mask",
-        [
-          at(tile, [], plus: (parts - 1) * t), "\(parts * t)", "\(u)", "key_count", "\(t)", shift,
-        ])
-    }
+    let place = at(tile, [], plus: (parts - 1) * t)
+    nest(
+      { $0.when(conditions.joined(separator: " || "), $1) },
+      {
+        helper(
+          "attention_mask",
+          [place, "\(parts * t)", "\(u)", "key_count", "\(t)", shift])
+      })
   }
 
   /// A floating-point literal.

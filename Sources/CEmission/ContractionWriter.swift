@@ -40,7 +40,7 @@ struct ContractionWriter {
   mutating func function(
     _ name: String, _ parameters: [String], isKernel: Bool = false, _ body: (inout Self) -> Void
   ) {
-    let start = (isKernel ? "MF_KERNEL " : "") + "static void \(name)("
+    let start = "MF_KERNEL static void \(name)("
     let lines = Self.wrapped(start, parameters, closing: ")", width: 98)
     for start in lines.dropLast() { line(start) }
     block(lines[lines.count - 1], body)

@@ -139,7 +139,10 @@ public enum Compiler {
 
 extension TargetDescription {
   /// What the kernels need to know of the machine.
-  package var contractionTarget: ContractionTarget { ContractionTarget(vectorBytes: vectorBytes) }
+  package var contractionTarget: ContractionTarget {
+    guard let secondCacheBytes else { return ContractionTarget(vectorBytes: vectorBytes) }
+    return ContractionTarget(vectorBytes: vectorBytes, secondCacheBytes: secondCacheBytes)
+  }
 }
 
 /// Messages of the derivation stage.

@@ -38,7 +38,8 @@ private struct ProgramPrinter {
     let head =
       "program \(program.name): arena \(program.arenaBytes) B, "
       + "\(program.workerArenaBytes) B per worker"
-    let ports = program.inputs.map { port($0, "input") } + program.outputs.map { port($0, "output") }
+    let ports =
+      program.inputs.map { port($0, "input") } + program.outputs.map { port($0, "output") }
     return
       ([head] + ports + ["  buffers"] + program.buffers.map(buffer) + ["  steps"]
       + program.steps.flatMap { lines(of: $0, indentation: "    ") } + ["  kernels"]

@@ -81,8 +81,8 @@ package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
 /// arrays are indexed by the iteration number either way.
 ///
 /// If `isLimited`, the last invariant is an `i32[]` that says how many iterations to run, from none to
-/// `tripCount`. Such a loop runs upwards, has carries and no stacked outputs, and is made only after
-/// differentiation: it has no derivative.
+/// `tripCount`. Such a loop runs upwards and has carries but no stacked outputs. The VJP of a loop
+/// makes them (`SavePolicy.gradients`); no spec has any.
 package struct Loop: Hashable, Sendable {
   /// What the loop stands for, in dumps and comments: "layers", "inner steps", "tasks".
   package var label: String

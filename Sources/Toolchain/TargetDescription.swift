@@ -9,6 +9,7 @@
 
 import CLLVM
 import Diagnostics
+import Glibc
 
 /// A processor as the code generator, the compiler and the manifest see it.
 package struct TargetDescription: Sendable, Hashable {
@@ -95,6 +96,12 @@ package struct TargetDescription: Sendable, Hashable {
     // Clang halves 64-byte vectors on the first AVX-512 processors unless told; the width of
     // generated code is chosen by `vectorBytes` and must be the width that is emitted.
     return vectorBytes == 64 ? cpuFlags + ["-mprefer-vector-width=512"] : cpuFlags
+  }
+
+  /// Bytes of one core's second-level cache, if this is the machine at hand and it tells.
+  package var secondCacheBytes: Int? {
+    let bytes = isHost ? sysconf(Int32(_SC_LEVEL2_CACHE_SIZE)) : 0
+    return bytes > 0 ? bytes : nil
   }
 
   /// What identifies the target in a cache key.

@@ -10,14 +10,18 @@ import Synchronization
 struct Interruption {
   private static let wasRequested = Atomic(false)
 
-  /// Starts watching.
+  /// Starts watching, even if the program that started this one had shut its ears.
   init() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
     for number in [SIGINT, SIGTERM] {
+      sigaddset(&signals, number)
       signal(number) { received in
         Self.wasRequested.store(true, ordering: .relaxed)
         signal(received, SIG_DFL)
       }
     }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Whether the user has asked to stop.

@@ -12,7 +12,8 @@ import MixFuse
 struct MixFuseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mixfuse",
-    abstract: "Compiles specs of meta-learning problems into libraries that compute meta-gradients.",
+    abstract:
+      "Compiles specs of meta-learning problems into libraries that compute meta-gradients.",
     discussion: """
       A spec (NAME.mix) describes a model, an inner optimisation and an outer objective. Start with:
 

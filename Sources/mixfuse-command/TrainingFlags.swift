@@ -19,15 +19,18 @@ struct TrainingFlags: ParsableArguments {
   var rate = 0.001
 
   @Option(
-    help: ArgumentHelp("Seed of drawn rows and initial values; the spec's unless given.",
+    help: ArgumentHelp(
+      "Seed of drawn rows and initial values; the spec's unless given.",
       valueName: "n"))
   var seed: UInt64?
 
   @Option(help: ArgumentHelp("Number of threads; all processors unless given.", valueName: "n"))
   var threads: Int?
 
-  @Option(help: ArgumentHelp("Folder of the results; SPEC_training unless given.",
-    valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "Folder of the results; SPEC_training unless given.",
+      valueName: "folder"))
   var out: String?
 
   @Flag(help: "Go on from the checkpoint in the folder, bit for bit.")

@@ -68,7 +68,8 @@ struct AttentionReference {
       let sAdj = p ** (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
       return [shape.scale * (sAdj * k), shape.scale * (sAdj.transposed * q), p.transposed * oAdj]
     case .adjointTangent:
-      let (oAdj, qTan, kTan, vTan, oTan, lTan, oAdjTan) = (x[5], x[6], x[7], x[8], x[9], x[10], x[11])
+      let (oAdj, qTan, kTan, vTan) = (x[5], x[6], x[7], x[8])
+      let (oTan, lTan, oAdjTan) = (x[9], x[10], x[11])
       let sTan = shape.scale * (qTan * k.transposed + q * kTan.transposed)
       let pTan = p ** sTan.subtractingFromRows(lTan)
       let excess = (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)

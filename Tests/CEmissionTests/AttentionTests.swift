@@ -129,9 +129,11 @@ struct AttentionTests {
     let limit = tolerance ?? Self.tolerance(shapes[0].element)
     switch shapes[0].element {
     case .f32:
-      try check(try [16, 32, 64].map { try AttentionBench<Float>(shapes, $0, optimization) }, limit)
+      let benches = try [16, 32, 64].map { try AttentionBench<Float>(shapes, $0, optimization) }
+      try check(benches, limit)
     case .f64:
-      try check(try [32, 64].map { try AttentionBench<Double>(shapes, $0, optimization) }, limit)
+      let benches = try [32, 64].map { try AttentionBench<Double>(shapes, $0, optimization) }
+      try check(benches, limit)
     }
   }
 

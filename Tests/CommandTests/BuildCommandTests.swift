@@ -46,7 +46,7 @@ struct BuildCommandTests {
       text.replacing("predict(theta, x_query)", with: "predict(theta, x_qeury)"), as: "bad.mix")
     let result = try place.run("build", spec, "-o", place.file("library"))
     #expect(result.exitCode == 1)
-    #expect(result.errors.contains("bad.mix:27:49: error: "))
+    #expect(result.errors.contains("bad.mix:29:46: error: "))
     #expect(result.errors.contains("^~~~~~~"))
     #expect(result.errors.contains("did you mean x_query?"))
     #expect(place.names(in: "library").isEmpty)
@@ -56,12 +56,13 @@ struct BuildCommandTests {
   func wrongShape() throws {
     let place = try Workplace()
     let text = try String(contentsOfFile: Workplace.example("maml_sinusoid.mix"), encoding: .utf8)
-    let spec = try place.write(text.replacing("relu(x @ p.w1", with: "relu(x @ p.w2"), as: "bad.mix")
+    let spec = try place.write(
+      text.replacing("relu(x @ p.w1", with: "relu(x @ p.w2"), as: "bad.mix")
     let result = try place.run("build", spec)
     #expect(result.exitCode == 1)
     #expect(result.errors.contains("bad.mix:19:"))
-    #expect(result.errors.contains("[points, 1]"))
-    #expect(result.errors.contains("[hidden, hidden]"))
+    #expect(result.errors.contains("`- x: [10, 1]"))
+    #expect(result.errors.contains("`- p.w2: [40, 40]"))
   }
 
   @Test("an unknown dimension and a missing spec are the user's mistakes")
@@ -93,7 +94,7 @@ struct BuildCommandTests {
     let result = try place.run(
       "build", Workplace.example("maml_sinusoid.mix"), "-o", "\(obstacle)/library")
     #expect(result.exitCode == 1)
-    #expect(result.errors.contains("cannot write \(obstacle)/library: Not a directory"))
+    #expect(result.errors.contains("cannot write \(obstacle)/library: not a directory"))
     #expect(place.names() == ["errors", "obstacle", "output"])
   }
 

@@ -35,7 +35,8 @@ struct DumpCommandTests {
     let cleaned = try place.run(
       "dump", spec, "--stage", "gradient", "--entry", "hvp", "--after-pass",
       "eliminate-dead-code")
-    #expect(cleaned.output.count < derived.output.count)
+    #expect(cleaned.output.hasPrefix("graph \"maml_sinusoid_hvp\""))
+    #expect(cleaned.output != derived.output)
     let unknown = try place.run(
       "dump", spec, "--stage", "gradient", "--after-pass", "eliminate-dead-cod")
     #expect(unknown.exitCode == 1)

@@ -19,6 +19,8 @@ struct ReferenceProblem: Sendable, CustomTestStringConvertible {
   let dims: [String: Int]
   /// The limit of PROBLEMS.md: three times the error of JAX in f32, rounded up.
   let float32Limit: Double
+  /// The derivations that are tried.
+  var derivations = DerivationOptions.allCombinations
 
   static let float64Limit = 1e-9
 
@@ -30,7 +32,17 @@ struct ReferenceProblem: Sendable, CustomTestStringConvertible {
       dims: ["steps": 5, "tasks": 4], float32Limit: 2e-5),
     ReferenceProblem(
       name: "mnist1d_lr", spec: "Examples/mnist1d_lr.mix", dims: ["steps": 20], float32Limit: 1e-5),
+    transformer("maml", float32Limit: 3e-2), transformer("learning_lr", float32Limit: 3e-5),
+    transformer("loss_weighting", float32Limit: 1.5e-3),
   ]
+
+  /// A reference problem on the transformer, by the derivation that users get unless they choose.
+  private static func transformer(_ task: String, float32Limit: Double) -> Self {
+    ReferenceProblem(
+      name: "chinchilla_\(task)", spec: "Tests/Cases/chinchilla/\(task).mix", dims: [:],
+      float32Limit: float32Limit,
+      derivations: [DerivationOptions()])
+  }
 
   var testDescription: String { name }
   var file: String { Repository.file("Tests/Data/reference/\(name).npz").path }
@@ -51,7 +63,7 @@ struct ReferenceBuild: Sendable, CustomTestStringConvertible {
   let derivation: DerivationOptions
 
   static let all = ReferenceProblem.all.flatMap { problem in
-    DerivationOptions.allCombinations.flatMap { derivation in
+    problem.derivations.flatMap { derivation in
       [DType.f64, .f32].map { Self(problem: problem, dtype: $0, derivation: derivation) }
     }
   }
@@ -64,7 +76,9 @@ struct ReferenceBuild: Sendable, CustomTestStringConvertible {
 
 @Suite("Reference problems, end to end")
 struct EndToEndReferenceTests {
-  @Test("every build reproduces its reference, on one thread and on two alike", arguments: ReferenceBuild.all)
+  @Test(
+    "every build reproduces its reference, on one thread and on two alike",
+    arguments: ReferenceBuild.all)
   func reproduces(_ build: ReferenceBuild) throws {
     try Repository.withTemporaryFolder { folder in
       let result = try build.problem.compilation(build.dtype, build.derivation)

@@ -11,10 +11,11 @@ import CEmission
 import Differentiation
 import Foundation
 import Interpreter
-@testable import MixFuse
 import MixFuseRuntime
 import TensorIR
 import Testing
+
+@testable import MixFuse
 
 @Suite("Generated files")
 struct GeneratedTests {
@@ -62,7 +63,9 @@ struct GeneratedTests {
     }
   }
 
-  @Test("the committed C compiles without a warning and agrees with the interpreter", arguments: examples)
+  @Test(
+    "the committed C compiles without a warning and agrees with the interpreter",
+    arguments: examples)
   func compilesAndRuns(_ example: String) throws {
     try Repository.withTemporaryFolder { temporary in
       let committed = Self.folder(example)

@@ -51,7 +51,9 @@ struct TrainingOptimizerTests {
       let path = folder.appending(path: "checkpoint.npz").path
       let fresh = TrainingState(
         seed: UInt64.max - 3, carriesTheta: true,
-        parameters: ["theta.w": try NDArray([Float(1)], shape: [1]), "lr": try NDArray(scalar: 0.5)],
+        parameters: [
+          "theta.w": try NDArray([Float(1)], shape: [1]), "lr": try NDArray(scalar: 0.5),
+        ],
         optimizer: OuterOptimizer(kind: kind, rate: 0.1))
       var state = fresh
       var rate = try state.parameters.array("lr")

@@ -17,7 +17,8 @@ struct TrainingReportTests {
       log.append(
         TrainingRow(step: step, loss: loss, seconds: Double(step) / 8, scalars: [0.1]))
     }
-    #expect(log.csv.hasPrefix("step,loss,seconds,lr\n1,1.0,0.125,0.1\n2,0.5,0.25,0.1\n3,0.33333334,"))
+    #expect(
+      log.csv.hasPrefix("step,loss,seconds,lr\n1,1.0,0.125,0.1\n2,0.5,0.25,0.1\n3,0.33333334,"))
     try Repository.withTemporaryFolder { folder in
       let path = folder.appending(path: "log.csv").path
       try Data(log.csv.utf8).write(to: URL(filePath: path))
@@ -40,7 +41,10 @@ struct TrainingReportTests {
     #expect(linear.ticks == [0.2, 0.4, 0.6, 0.8])
     let wide = PlotAxis(from: 1e-6, to: 2, mayBeLogarithmic: true)
     #expect(wide.isLogarithmic)
-    #expect(wide.ticks.map { shortNumber($0) } == ["1e-06", "1e-05", "0.0001", "0.001", "0.01", "0.1", "1"])
+    #expect(
+      wide.ticks.map { shortNumber($0) } == [
+        "1e-06", "1e-05", "0.0001", "0.001", "0.01", "0.1", "1",
+      ])
     let short = PlotAxis(from: 0.1, to: 2, mayBeLogarithmic: true)
     #expect(short.ticks.map { shortNumber($0) } == ["0.1", "0.2", "0.5", "1", "2"])
     let flat = PlotAxis(from: 3, to: 3, mayBeLogarithmic: true)

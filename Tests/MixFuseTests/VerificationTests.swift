@@ -8,10 +8,11 @@ import Diagnostics
 import Differentiation
 import Foundation
 import Interpreter
-@testable import MixFuse
 import MixFuseRuntime
 import TensorIR
 import Testing
+
+@testable import MixFuse
 
 @Suite("Verification")
 struct VerificationTests {
@@ -66,8 +67,12 @@ struct VerificationTests {
     let compilation = Compilation(path: Self.maml, options: Self.options([:]))
     #expect(throws: CompilationFailure.self) { try compilation.verify(request) }
     let text = compilation.diagnostics.rendered()
-    #expect(text.contains("x_query of \(Self.reference) has shape [4, 10, 1], expected [25, 10, 1]"))
-    #expect(text.contains("the shapes fit with --set tasks=4; the arrays do not show steps (now 1)"))
+    for part in [
+      "x_query of \(Self.reference) has shape [4, 10, 1], expected [25, 10, 1] by the spec's dims",
+      "the shapes fit with --set tasks=4; the arrays do not show steps (now 1)",
+    ] {
+      #expect(text.contains(part))
+    }
   }
 
   @Test("a reference without results, or without an input, is an error")

@@ -138,7 +138,8 @@ struct FusionTests {
       adjoint, [.simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode]
     ) { _, _ in }
     let kernels = calls(program(simplified).steps).filter { $0.kernel.bytesMoved > 10_000 }
-    #expect(kernels.count == 1)
+    #expect(kernels.count { !isCopy($0) } == 1)
+    #expect(kernels.count(where: isCopy) == 1)  // The adjoint of theta is that of its next value.
   }
 
   @Test("a carry made from itself elementwise is updated in place")

@@ -8,7 +8,8 @@ import TensorIR
 
 /// The rule of `loop`.
 func loopRule(_ loop: Loop) -> DerivativeRule {
-  .structured(
+  let loop = loop.withoutLimit
+  return .structured(
     StructuredRule(
       jvp: { scope, tangents in
         let combined = try LoopJVP(

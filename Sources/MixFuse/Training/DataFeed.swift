@@ -41,7 +41,9 @@ struct DataFeed {
           name: input.name, expected: input.typeDescription, path: path,
           suggestion: closestName(to: input.name, among: arrays.names))
       }
-      if let index = found.firstNaN { throw RuntimeError.nanInInput(name: input.name, index: index) }
+      if let index = found.firstNaN {
+        throw RuntimeError.nanInInput(name: input.name, index: index)
+      }
       let array = try found.converted(to: input.elementType, name: input.name)
       if array.shape == input.shape {
         fixed[input.name] = array

@@ -72,7 +72,9 @@ struct OuterOptimizer {
     try parameter.withUnsafeMutableElements(of: type) { values in
       switch kind {
       case .sgd:
-        for i in values.indices { values[i] = Element(Double(values[i]) - rate * Double(slopes[i])) }
+        for i in values.indices {
+          values[i] = Element(Double(values[i]) - rate * Double(slopes[i]))
+        }
       case .momentum, .nesterov:
         for i in values.indices {
           let slope = Double(slopes[i])

@@ -36,7 +36,8 @@ struct SVGCanvas {
   var svg: String {
     let size = "width=\"\(number(width))\" height=\"\(number(height))\""
     let box = "viewBox=\"0 0 \(number(width)) \(number(height))\""
-    let head = "<svg xmlns=\"http://www.w3.org/2000/svg\" \(size) \(box) font-family=\"sans-serif\">"
+    let head =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" \(size) \(box) font-family=\"sans-serif\">"
     let ground = "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>"
     return ([head, ground] + elements + ["</svg>"]).map { $0 + "\n" }.joined()
   }

@@ -25,8 +25,9 @@ package struct Trainer {
   private var state: TrainingState
   private var log: TrainingLog
 
-  /// Seconds between two savings of the state.
-  private static let savingInterval = 10.0
+  /// Seconds between two savings of the state; more if saving itself would take a notable part of
+  /// the time.
+  private static let savingInterval = 10.0, savingShare = 0.02
 
   /// Builds the library, reads the data, and sets up the parameters.
   ///
@@ -71,7 +72,7 @@ package struct Trainer {
   ) throws -> Bool {
     let watch = Stopwatch()
     let (firstStep, earlierSeconds) = (state.step, log.rows.last?.seconds ?? 0)
-    var savedAt = 0.0
+    var nextSaving = Self.savingInterval
     try feed.setFixed(session)
     while state.step < options.outerSteps {
       if shouldStop() {
@@ -89,9 +90,10 @@ package struct Trainer {
           step: state.step, totalSteps: options.outerSteps, loss: loss,
           scalars: Array(zip(arrays.scalars, scalarValues())).map { (name: $0, value: $1) },
           stepsPerSecond: Double(state.step - firstStep) / max(seconds, 1e-9)))
-      if seconds - savedAt > Self.savingInterval {
+      if seconds > nextSaving {
         try saveState()
-        savedAt = seconds
+        let savingSeconds = watch.seconds - seconds
+        nextSaving = watch.seconds + max(Self.savingInterval, savingSeconds / Self.savingShare)
       }
     }
     try save()

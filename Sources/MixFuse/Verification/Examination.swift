@@ -90,10 +90,9 @@ struct Examination {
     let found = try library.outputs(of: .metaGradient, for: inputs, pool: pool)
     let judge = exact ?? other
     section.conditioning = try conditioning(judge: judge, other: other)
-    let movements = Dictionary(section.conditioning.map { ($0.array, $0.movement) }) { $1 }
     let judgement = try Judgement(
-      judge, single: problem.dtype == .f32 ? single : nil, at: inputs, movements: movements,
-      seed: seed)
+      judge, single: problem.dtype == .f32 ? single : nil, at: inputs,
+      conditioning: section.conditioning, seed: seed)
     if exact != nil {
       section.comparisons += try judgement.comparisons(
         of: found, with: judgement.expected, .interpreter, judge.method)
@@ -104,7 +103,8 @@ struct Examination {
     if let reference {
       let atGiven =
         problem.dtype == .f32
-        ? try Judgement(judge, single: single, at: givenInputs, movements: movements, seed: seed)
+        ? try Judgement(
+          judge, single: single, at: givenInputs, conditioning: section.conditioning, seed: seed)
         : judgement
       section.comparisons += try atGiven.comparisons(
         of: found, with: reference, .reference, "")
@@ -190,11 +190,7 @@ struct Examination {
       try library.outputs(of: .metaGradient, for: arrays, pool: pool)
     }
     let computation = problem.dtype == .f64 ? own : other.isCompiled ? other : judge
-    let movements = try computation.movements(at: inputs, noise: 0x1p-24, draws: 3, seed: seed)
-    return library.library.manifest.entryPoints.first { $0.name == EntryPoint.metaGradient.rawValue }
-      .map { entry in
-        entry.outputs.map { Conditioning(array: $0.name, movement: movements[$0.name] ?? 0) }
-      } ?? []
+    return try computation.conditioning(at: inputs, noise: 0x1p-24, draws: 3, seed: seed)
   }
 
   private func notes(_ section: VerificationSection, loss: Double) throws -> [String] {
@@ -203,11 +199,11 @@ struct Examination {
       notes.append("the loss is \(loss): these inputs lead to no finite result")
     }
     let hidden = reference == nil ? [] : compilation.invisibleDims(of: problem)
+    let values = problem.dims.filter { hidden.contains($0.name) }
+      .map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
     if !hidden.isEmpty {
-      let values = problem.dims.filter { hidden.contains($0.name) }.map { "\($0.name) = \($0.value)" }
       notes.append(
-        "the file's arrays do not show \(values.joined(separator: ", ")): use --set if it is meant "
-          + "for another value")
+        "the file's arrays do not show \(values): use --set if it is meant for another value")
     }
     for index in problem.leavesWithoutInfluence {
       notes.append("the loss does not depend on \(problem.meta[index].name)")

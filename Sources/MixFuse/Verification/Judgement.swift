@@ -28,19 +28,19 @@ struct Computation {
   /// `noise`, over a few random draws.
   ///
   /// - Cost: `draws + 1` computations.
-  func movements(
+  func conditioning(
     at inputs: NamedArrays, noise: Double, draws: Int, seed: UInt64
-  ) throws -> [String: Double] {
+  ) throws -> [Conditioning] {
     let still = try outputs(inputs)
-    var movements: [String: Double] = [:]
+    var result = still.names.map { Conditioning(array: $0, movement: 0) }
     for draw in 0..<draws {
       let moved = try outputs(inputs.withNoise(size: noise, draw: draw, seed: seed))
-      for (name, array) in still {
-        let error = ArrayError(try moved.values(name), expected: array.doubles())
-        movements[name] = max(movements[name] ?? 0, error.relative)
+      for (index, item) in still.enumerated() {
+        let error = ArrayError(try moved.values(item.name), expected: item.array.doubles())
+        result[index].movement = max(result[index].movement, error.relative)
       }
     }
-    return movements
+    return result
   }
 }
 
@@ -66,17 +66,18 @@ struct Judgement {
   /// - Parameters:
   ///   - exact: computes in f64.
   ///   - single: computes the same in f32, if it is an f32 library that is judged.
-  ///   - movements: how far noise in the last place of f32 inputs moves each output, if known.
+  ///   - conditioning: how far noise in the last place of f32 inputs moves each output, if known.
   /// - Throws: what the computations throw.
   init(
     _ exact: Computation, single: Computation?, at inputs: NamedArrays,
-    movements: [String: Double] = [:], seed: UInt64
+    conditioning: [Conditioning] = [], seed: UInt64
   ) throws {
     self.exact = exact
     self.inputs = inputs
     self.seed = seed
     let expected = try exact.outputs(inputs)
     self.expected = expected
+    let movements = Dictionary(conditioning.map { ($0.array, $0.movement) }) { first, _ in first }
     float32Limits = try single.map { single in
       let rounded = try single.outputs(inputs)
       let limits = try expected.map { name, array in
@@ -95,7 +96,7 @@ struct Judgement {
     of found: NamedArrays, with expected: NamedArrays, _ oracle: Oracle, _ method: String,
     entryPoint: EntryPoint = .metaGradient
   ) throws -> [Comparison] {
-    var movements: [String: Double]?
+    var noise: [Conditioning]?
     return try found.compactMap { name, array in
       guard let wanted = expected[name] else { return nil }
       guard wanted.shape == array.shape else {
@@ -107,9 +108,11 @@ struct Judgement {
       if let float32Limits {
         tolerance = float32Limits[name] ?? Self.float32Floor
       } else if !(error.relative <= tolerance) && error.relative.isFinite {
-        let known = try movements ?? exact.movements(at: inputs, noise: 0x1p-52, draws: 2, seed: seed)
-        movements = known
-        tolerance = max(tolerance, Self.safetyFactor * (known[name] ?? 0))
+        let known =
+          try noise ?? exact.conditioning(at: inputs, noise: 0x1p-52, draws: 2, seed: seed)
+        noise = known
+        let movement = known.first { $0.array == name }?.movement ?? 0
+        tolerance = max(tolerance, Self.safetyFactor * movement)
       }
       return Comparison(
         oracle: oracle, method: method, entryPoint: entryPoint.rawValue, array: name,

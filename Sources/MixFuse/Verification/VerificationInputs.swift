@@ -96,7 +96,8 @@ private struct DimensionSearch {
     }
     let rest =
       hidden.isEmpty
-      ? "" : "; the arrays do not show \(hidden.joined(separator: ", ")), which may need setting too"
+      ? ""
+      : "; the arrays do not show \(hidden.joined(separator: ", ")), which may need setting too"
     if !found.isComplete {
       return "no choice of dims was found that gives these shapes; is it a file for another spec?"
     }

@@ -24,7 +24,8 @@ enum VerificationMessage: DiagnosticMessage {
         + expected.joined(separator: ", ")
     case .shapes(let file, let array, let expected, let found, let others):
       let more = others == 0 ? "" : ", and \(others) more arrays differ"
-      return "\(array) of \(file) has shape \(found), expected \(expected) by the spec's dims\(more)"
+      return "\(array) of \(file) has shape \(found), expected \(expected) by the spec's dims"
+        + more
     }
   }
 }

@@ -22,7 +22,8 @@ package struct VerificationReport: Sendable, Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case name, dtype, derivation, sections, isVerified = "verified"
+    case name, dtype, derivation, sections
+    case isVerified = "verified"
   }
 
   package func encode(to encoder: any Encoder) throws {

@@ -53,12 +53,12 @@ extension VerificationSection {
     let warnings = conditioning.filter { $0.movement > Conditioning.warningLimit }
     let lines =
       ["moved by 1-ulp f32 noise on the inputs (relative norm):"]
-      + wrapped(values).map { "  " + $0 }
+      + wrapped(values, prefix: "  ")
     guard let worst = warnings.map(\.movement).max() else { return lines }
-    return lines
-      + wrapped(["warning: ill-conditioned: \(warnings[0].array)"] + warnings.dropFirst().map(\.array))
-      + ["rounding the inputs to f32 moves them by up to \(short(worst)) in exact arithmetic: no f32"]
-      + ["program can do better"]
+    return lines + wrapped(warnings.map(\.array), prefix: "warning: ill-conditioned: ") + [
+      "  rounding the inputs to f32 moves them by up to \(short(worst)) in exact arithmetic:",
+      "  no f32 program can do better",
+    ]
   }
 }
 
@@ -76,8 +76,8 @@ extension Comparison {
       case .undecided: "undecided"
       }
     return [
-      method.isEmpty ? oracle.title : "\(oracle.title) (\(method))", short(maximumError), short(relativeError), short(tolerance),
-      verdict,
+      method.isEmpty ? oracle.title : "\(oracle.title) (\(method))",
+      short(maximumError), short(relativeError), short(tolerance), verdict,
     ]
   }
 }
@@ -112,15 +112,13 @@ private func aligned(_ rows: [[String]]) -> [String] {
   }
 }
 
-/// Items joined by commas, in lines of at most 90 columns.
-private func wrapped(_ items: [String]) -> [String] {
-  var lines: [String] = []
-  for item in items {
-    if let last = lines.last, last.count + item.count + 2 <= 90 {
-      lines[lines.count - 1] = "\(last), \(item)"
-    } else {
-      lines.append(item)
-    }
+/// A prefix and items joined by commas, in lines of at most 90 columns, indented from the second on.
+private func wrapped(_ items: [String], prefix: String) -> [String] {
+  var lines = [prefix]
+  for (index, item) in items.enumerated() {
+    let text = index == items.count - 1 ? item : "\(item), "
+    if lines[lines.count - 1].count + text.count > 90 { lines.append("  ") }
+    lines[lines.count - 1] += text
   }
   return lines
 }

@@ -128,9 +128,15 @@ struct VerificationPrograms {
 
   /// About how long the interpreter needs for everything in `Examination.section`.
   func estimatedSeconds(hasReference: Bool) -> Double {
-    let gradientRuns = dtype == .f64 ? 1.0 : hasReference ? 4 : 2
+    let isOtherInterpreted = otherGradient.estimatedSeconds <= Self.worthInterpreting
+    var gradientRuns = 1.0
+    if dtype == .f32 {
+      // Rounding every operation to Float32 doubles the time. Conditioning takes four runs, unless
+      // a compiled f64 library does them.
+      gradientRuns += 2 + (hasReference ? 3 : 0) + (isOtherInterpreted ? 4 : 0)
+    }
+    let other = isOtherInterpreted ? otherGradient.estimatedSeconds : 0
     let differences = Double(DirectionalDifference.evaluationCount) * value.estimatedSeconds
-    let other = min(otherGradient.estimatedSeconds, Self.worthInterpreting)
     return gradientRuns * gradient.estimatedSeconds + other + differences
   }
 }

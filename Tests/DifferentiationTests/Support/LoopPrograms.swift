@@ -15,7 +15,7 @@ var loopPrograms: [TestProgram] {
     programs.append(nestedLoops(policy))
     programs.append(trainingLoop(policy))
   }
-  return programs + [parallelMap, rotatingCarries, carryWithoutEffect]
+  return programs + [parallelMap, rotatingCarries, carryWithoutEffect, limitedLoop]
 }
 
 /// `h = tanh(a h + x_i + i)`, with the intermediate values and an untouched constant carry:
@@ -147,5 +147,31 @@ private var carryWithoutEffect: TestProgram {
     body: body.graph)
   return TestProgram("overwritten carry", [(f64(2), .real)]) { builder, inputs in
     builder.append(.loop(loop), [inputs[0], builder.constant(0, f64(2))])
+  }
+}
+
+/// A loop in a loop that runs as often as the outer one has run before: 0, 1 and 2 times.
+private var limitedLoop: TestProgram {
+  let inner = GraphBuilder(name: "inner")
+  _ = inner.input("j", .scalar(.i32))
+  let h = inner.input("h", f64(2))
+  let x = inner.input("x", f64(2))
+  let w = inner.input("w", f64(2))
+  _ = inner.input("limit", .scalar(.i32))
+  inner.output("h", inner.unary(.tanh, inner.add(inner.multiply(w, h), x)))
+  let limited = Loop(
+    label: "limited", tripCount: 3, carryCount: 1, stackedInputCount: 1, isLimited: true,
+    body: inner.graph)
+
+  let outer = GraphBuilder(name: "outer")
+  let index = outer.input("i", .scalar(.i32))
+  let start = outer.input("start", f64(2))
+  let xs = outer.input("xs", f64(3, 2))
+  let w2 = outer.input("w", f64(2))
+  outer.output("y", outer.append(.loop(limited), [start, xs, w2, index])[0])
+  let loop = Loop(
+    label: "outer", tripCount: 3, carryCount: 0, stackedInputCount: 0, body: outer.graph)
+  return TestProgram("limited loop", [(f64(2), .real), (f64(3, 2), .real), (f64(2), .real)]) {
+    builder, inputs in builder.append(.loop(loop), inputs)
   }
 }

@@ -80,8 +80,8 @@ func mamlCase(steps: Int) -> MetaCase {
 /// A small language model by Adam: an embedding of which the inner loss never reads row 3 (so its
 /// second moment stays 0) but the outer loss does, two layers in a loop, cross-entropy weighted by
 /// learned example weights. Learned too: a rate for each embedding entry. The outer loss adds the
-/// mean of the inner losses; `eta.unused` has no influence.
-func adamCase() -> MetaCase {
+/// mean of the inner losses of all `steps`; `eta.unused` has no influence.
+func adamCase(steps: Int = 3) -> MetaCase {
   let theta = [
     leaf("theta.embed", f64(4, 3)), leaf("theta.layers", f64(2, 3, 3)),
     leaf("theta.head", f64(3, 4)),
@@ -90,7 +90,6 @@ func adamCase() -> MetaCase {
   let state = ["m", "v"].flatMap { kind in
     theta.map { leaf("state.\(kind).\($0.name)", $0.type) }
   }
-  let steps = 3
   let tokens = DataLeaf(leaf: leaf("tokens", i32(5)), isStreamed: true, isBatched: false)
   let targets = DataLeaf(leaf: leaf("targets", i32(5)), isStreamed: false, isBatched: false)
   let validation = ["val_tokens", "val_targets"].map {
@@ -115,11 +114,11 @@ func adamCase() -> MetaCase {
       outputs: (theta + state).map(\.name), build: adamUpdate),
     outerLoss: function("outer loss", outerInputs, outputs: ["loss"]) { b, x in
       let losses = tokenLosses(b, theta: x, tokens: x[7], targets: x[8])
-      return [b.add(b.sum(losses, axes: [0]), b.scale(b.sum(x[6], axes: [0]), by: 1 / 3))]
+      return [b.add(b.sum(losses, axes: [0]), b.scale(b.sum(x[6], axes: [0]), by: 1 / Double(steps)))]
     })
   var source = RandomSource(seed: 5)
   var inputs = (theta + meta).map { source.array($0.type) }
-  inputs += [i32(3, 5), i32(5)].map { source.array($0, in: .indices(count: 3)) }
+  inputs += [i32(steps, 5), i32(5)].map { source.array($0, in: .indices(count: 3)) }
   inputs += [NumericArray(i32(5), [3, 0, 3, 1, 2]), NumericArray(i32(5), [0, 3, 1, 2, 1])]
   return MetaCase(problem: problem, inputs: inputs)
 }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Linear cross-entropy tile by tile: the same values as its decomposition at every derivative order
+// and for vocabularies that no tile divides, without an array of all logits.
+
+import Interpreter
+import Optimization
+import TensorIR
+import TestSupport
+import Testing
+
+@Suite("Lowering of linear cross-entropy")
+struct LowerLinearCrossEntropyTests {
+  /// A graph with one order of the function, the earlier orders as they are needed.
+  private func graph(_ order: DerivativeOrder, tokens: Int, words: Int, width: Int) -> Graph {
+    let builder = GraphBuilder(name: "cross-entropy")
+    let (x, w) = (TensorType([tokens, width], .f64), TensorType([words, width], .f64))
+    let row = TensorType([tokens], .f64)
+    func append(_ order: DerivativeOrder, _ operands: [ValueID]) -> [ValueID] {
+      builder.append(.structured(StructuredOp(.linearCrossEntropy, order)), operands)
+    }
+    let inputs = [builder.input("x", x), builder.input("w", w)]
+    let labels = builder.input("labels", row.with(.i32))
+    let known = inputs + [labels] + append(.value, inputs + [labels])
+    func tangents() -> [ValueID] { [builder.input("x_tan", x), builder.input("w_tan", w)] }
+    let results: [ValueID]
+    switch order {
+    case .value: results = Array(known.suffix(2))
+    case .tangent: results = append(.tangent, known + tangents())
+    case .adjoint: results = append(.adjoint, known + [builder.input("y_adj", row)])
+    case .adjointTangent:
+      let moving = tangents()
+      let adjoints = [builder.input("y_adj", row), builder.input("y_adj_tan", row)]
+      results = append(
+        .adjointTangent,
+        known + [adjoints[0]] + moving + append(.tangent, known + moving) + [adjoints[1]])
+    }
+    for (index, result) in results.enumerated() { builder.output("y\(index)", result) }
+    return builder.graph
+  }
+
+  private func inputs(_ graph: Graph, words: Int) -> [NumericArray] {
+    var generator = SeededGenerator(seed: UInt64(words))
+    return graph.inputTypes.map { type in
+      let elements = (0..<type.elementCount).map { _ in
+        type.dtype == .i32
+          ? Double(Int.random(in: 0..<words, using: &generator))
+          : Double.random(in: -1...1, using: &generator)
+      }
+      return NumericArray(type, elements)
+    }
+  }
+
+  @Test(
+    "the tiles add up to the decomposition", arguments: DerivativeOrder.allCases,
+    [(5, 53), (3, 7), (4, 1), (20_000, 67), (1100, 1000)])
+  func agreement(order: DerivativeOrder, sizes: (tokens: Int, words: Int)) throws {
+    // Many tokens make tiles narrow: 20,000 leave 64 words, and three for the last.
+    let width = sizes.tokens > 1000 ? 1 : 3
+    let graph = graph(order, tokens: sizes.tokens, words: sizes.words, width: width)
+    let lowered = Pass.lowerLinearCrossEntropy.run(graph)
+    #expect(lowered.problems() == [])
+    let inputs = inputs(graph, words: sizes.words)
+    let expected = try Evaluator().evaluate(graph, inputs: inputs)
+    let found = try Evaluator().evaluate(lowered, inputs: inputs)
+    for (expected, found) in zip(expected, found) {
+      let scale = expected.elements.map(\.magnitude).max() ?? 0
+      let error = zip(expected.elements, found.elements).map { abs($0 - $1) }.max() ?? .infinity
+      #expect(error <= 1e-12 * max(1, scale))
+    }
+  }
+
+  @Test("no array of all logits is left", arguments: DerivativeOrder.allCases)
+  func memory(order: DerivativeOrder) {
+    let graph = graph(order, tokens: 64, words: 5000, width: 8)
+    let lowered = Pass.lowerLinearCrossEntropy.run(graph)
+    func largest(_ graph: Graph) -> Int {
+      let regions = graph.nodes.flatMap(\.op.regions)
+      return max(
+        graph.types.map(\.elementCount).max() ?? 0, regions.map(largest).max() ?? 0)
+    }
+    #expect(largest(lowered) <= 64 * 1024)
+    #expect(largest(Pass.decomposeStructuredOps.run(graph)) == 64 * 5000)
+  }
+
+  @Test("decomposing leaves primitives only", arguments: [UInt64](0..<40))
+  func primitives(seed: UInt64) {
+    func hasStructuredOp(_ graph: Graph) -> Bool {
+      graph.nodes.contains { node in
+        node.op.family == .structured || node.op.regions.contains(where: hasStructuredOp)
+      }
+    }
+    let program = RandomProgram(seed: seed)
+    let decomposed = Pass.decomposeStructuredOps.run(program.graph)
+    #expect(!hasStructuredOp(decomposed))
+  }
+}
