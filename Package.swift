@@ -74,7 +74,7 @@ let package = Package(
 
     // Tests. Those of the executable run it as a child process.
     .target(
-      name: "TestSupport", dependencies: ["TensorIR"], path: "Tests/Support",
+      name: "TestSupport", dependencies: ["Interpreter", "TensorIR"], path: "Tests/Support",
       swiftSettings: swiftSettings),
     tests("Diagnostics"),
     tests("SpecLanguage", ["Diagnostics"]),

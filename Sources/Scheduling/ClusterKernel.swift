@@ -296,7 +296,8 @@ private struct ClusterKernelWriter {
     for entry in cluster.entries {
       let node = plan.graph.nodes[entry.node]
       let size = plan.types[node.operands[0].index].elementCount
-      builder.count(flops: node.op.isElementwise || node.op.family == .reduction ? size : 0, bytes: 0)
+      builder.count(
+        flops: node.op.isElementwise || node.op.family == .reduction ? size : 0, bytes: 0)
       for operand in node.operands {
         if case .view(let view) = plan.bindings[operand.index],
           plan.producer[view.root] != position

@@ -168,9 +168,10 @@ struct RegionLowering {
       let root = holder(value)
       let end = max(uses.lastRead[value] ?? produced, plan.producer[value] ?? produced)
       let range = produced...max(produced, end)
-      lifetimes[root] = lifetimes[root].map {
-        min($0.lowerBound, range.lowerBound)...max($0.upperBound, range.upperBound)
-      } ?? range
+      lifetimes[root] =
+        lifetimes[root].map {
+          min($0.lowerBound, range.lowerBound)...max($0.upperBound, range.upperBound)
+        } ?? range
     }
     for (value, lifetime) in lifetimes.sorted(by: { $0.key < $1.key }) where storage[value] == nil {
       storage[value] = Pointer(

@@ -234,10 +234,12 @@ struct RegionPlanner {
       case let other: .view(copied(other, plan.types[operand.index], node.provenance))
       }
     }
-    let inputs = [.stepIndex(variable)]
+    let inputs =
+      [.stepIndex(variable)]
       + zip(loop.body.inputs.dropFirst(), operands.enumerated()).map { input, operand -> Binding in
         // A carry changes, so it has storage; any other number is the same number inside.
-        if case .view = operand.element {} else if !loop.carryRange.contains(operand.offset) {
+        if case .view = operand.element {
+        } else if !loop.carryRange.contains(operand.offset) {
           return operand.element
         }
         return .view(View(dense: input, shape: loop.body.type(of: input).shape))

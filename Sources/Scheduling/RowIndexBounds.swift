@@ -10,14 +10,14 @@ import TensorIR
 /// Follows inputs through movement ops and into loops. Indices that are computed are not bounded
 /// here; Elaboration admits only data arrays and their slices as row indices.
 func rowIndexBounds(of graph: Graph) -> [Int?] {
-  var origin = [Int?](repeating: nil, count: graph.types.count)
+  // For each value, the inputs whose elements are among its own.
+  var origins = [Set<Int>](repeating: [], count: graph.types.count)
   for (index, input) in graph.inputs.enumerated() where graph.type(of: input).dtype == .i32 {
-    origin[input.index] = index
+    origins[input.index] = [index]
   }
   var bounds = [Int?](repeating: nil, count: graph.inputs.count)
   func narrow(_ value: ValueID, to rows: Int) {
-    guard let input = origin[value.index] else { return }
-    bounds[input] = min(bounds[input] ?? rows, rows)
+    for input in origins[value.index] { bounds[input] = min(bounds[input] ?? rows, rows) }
   }
   for node in graph.nodes {
     switch node.op {
@@ -28,8 +28,8 @@ func rowIndexBounds(of graph: Graph) -> [Int?] {
         if let bound { narrow(operand, to: bound) }
       }
     default:
-      if node.op.family == .movement, let result = node.results.first {
-        origin[result.index] = node.operands.first.flatMap { origin[$0.index] }
+      if node.op.family == .movement {
+        origins[node.result.index] = Set(node.operands.flatMap { origins[$0.index] })
       }
     }
   }

@@ -130,9 +130,15 @@ struct CallTests {
           loop(trips: 2, carries: 0, stacked: 1, types) { body, y in [body.gather(y[2], y[1])] }),
         [x[1], x[0]])
     }
-    let library = try CompiledGraphs([looked, summed, inLoop])
-    for (index, graph) in [looked, summed, inLoop].enumerated() {
-      #expect(library.programs[index].inputs.map(\.indexBound) == [nil, 4])
+    let moved = graph([table, indices, indices]) { b, x in
+      let both = b.concatenate([b.transpose(x[2], [1, 0]), b.transpose(x[1], [1, 0])], axis: 0)
+      return [b.gather(x[0], both), b.gather(b.slice(x[0], starts: [0, 0], shape: [3, 3]), x[2])]
+    }
+    let graphs = [looked, summed, inLoop, moved]
+    let library = try CompiledGraphs(graphs)
+    #expect(library.programs[3].inputs.map(\.indexBound) == [nil, 4, 3])
+    for (index, graph) in graphs.enumerated() {
+      #expect(library.programs[index].inputs[1].indexBound == 4)
       var inputs = inputs(graph)
       _ = try library.call(index, inputs)
       for wrong in [-1.0, 4, 1e9] {

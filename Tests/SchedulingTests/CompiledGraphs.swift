@@ -16,7 +16,6 @@ import Toolchain
 /// A library with one entry point for each graph.
 struct CompiledGraphs {
   let programs: [Program]
-  let kernels: [(name: String, kernel: Kernel, strategy: String)]
   private let handle: UnsafeMutableRawPointer
 
   /// - Parameter graphs: without `gradient` ops and linear cross-entropy.
@@ -26,12 +25,11 @@ struct CompiledGraphs {
     let library = emitLibrary(
       named: "test", entryPoints: programs, banner: [],
       for: ContractionTarget(vectorBytes: target.vectorBytes))
-    kernels = library.kernels
-    let source = CSource(name: "test.c", text: library.source)
-    if let path = ProcessInfo.processInfo.environment["MIXFUSE_KEEP_C"] {
-      try library.source.write(toFile: path, atomically: true, encoding: .utf8)
+    // In two translation units, as libraries are built.
+    let sources = library.units(count: 2).enumerated().map {
+      CSource(name: "test_\($0).c", text: $1)
     }
-    let objects = try compile([source], for: target, level: level)
+    let objects = try compile(sources, for: target, level: level)
     let name = "mixfuse-test-\(UUID().uuidString).so"
     let path = FileManager.default.temporaryDirectory.appending(path: name).path
     try linkSharedLibrary(objects, to: path)
@@ -69,7 +67,8 @@ struct CompiledGraphs {
       of: program, inputBlocks, outputBlocks, arena, workers: conditions.workers)
     guard status == 0 else { throw CallFailure(description: "status \(status)", status: status) }
     for (name, block) in [("the arena", arena)]
-      + zip(program.inputs.map(\.name), inputBlocks) + zip(program.outputs.map(\.name), outputBlocks)
+      + zip(program.inputs.map(\.name), inputBlocks)
+      + zip(program.outputs.map(\.name), outputBlocks)
     where !block.isIntact {
       throw CallFailure(description: "memory beside \(name) was written")
     }
@@ -79,9 +78,10 @@ struct CompiledGraphs {
     return zip(program.outputs, outputBlocks).map { NumericArray($0.type, stored: $1.bytes) }
   }
 
-  private typealias EntryPoint = @convention(c) (
-    UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeRawPointer?
-  ) -> Int32
+  private typealias EntryPoint =
+    @convention(c) (
+      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeRawPointer?
+    ) -> Int32
 
   private func status(
     of program: Program, _ inputs: [GuardedBlock], _ outputs: [GuardedBlock],

@@ -69,7 +69,8 @@ struct FusionTests {
   func views() {
     let program = program(
       graph([f64(4, 6)]) { b, x in
-        let turned = b.reshape(b.transpose(b.slice(x[0], starts: [1, 0], shape: [3, 6]), [1, 0]),
+        let turned = b.reshape(
+          b.transpose(b.slice(x[0], starts: [1, 0], shape: [3, 6]), [1, 0]),
           to: [6, 3, 1])
         return [b.unary(.exp, b.broadcast(turned, to: [6, 3, 1, 2], axes: [0, 1, 2]))]
       })

@@ -84,7 +84,8 @@ private typealias ParallelBody = @convention(c) (UnsafeMutableRawPointer?, Int64
 /// The structure `mixfuse_parallel` of the generated header.
 private struct ParallelCalls {
   var run:
-    @convention(c) (UnsafeMutableRawPointer?, Int64, ParallelBody?, UnsafeMutableRawPointer?) -> Void
+    @convention(c) (UnsafeMutableRawPointer?, Int64, ParallelBody?, UnsafeMutableRawPointer?) ->
+      Void
   /// Here the number of workers, not an address that anyone follows.
   var context: UnsafeMutableRawPointer?
   var workers: Int64

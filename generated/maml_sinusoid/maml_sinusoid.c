@@ -33,10 +33,16 @@ typedef struct mixfuse_parallel {
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every generated source begins with. Kernels stay functions of their own (not inlined), so
-// that a profile shows them and `restrict` on their parameters holds.
+// that a profile shows them and `restrict` on their parameters holds. A function that is a long
+// list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
 
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
+#if __has_attribute(optnone)
+#define MF_CALL_LIST __attribute__((noinline, optnone))
+#else
+#define MF_CALL_LIST
+#endif
 
 // mf_vector_types
 // requires:
@@ -347,7 +353,7 @@ MF_KERNEL static void k0(
 // from maml_sinusoid.mix:20:17
 // k1: c[10, 40] = a[10, 40] . b[40, 40], direct.
 // 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-static void k1_tile_2x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k1_tile_2x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -389,8 +395,8 @@ static void k1_tile_2x40(const float *restrict left, const float *restrict right
   }
 }
 
-static void k1_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k1_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
     k1_tile_2x40(left + tile * 80, right, c + tile * 80);
   }
@@ -434,7 +440,7 @@ MF_KERNEL static void k2(
 // from maml_sinusoid.mix:20:32
 // k3: c[1, 10] = a[1, 40] . b[40, 10], dot products.
 // 1 x 5 sums, 8 terms at a time.
-static void k3_tile_1x5(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k3_tile_1x5(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum[2][1][5];
   #pragma clang loop unroll(full)
@@ -568,8 +574,8 @@ MF_KERNEL static void k5(
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
       const uint8_t s6 = s4 > s5;
-      p3[i0 * 40 + i1] = s6;
       const float s7 = s6 ? s4 : s5;
+      p3[i0 * 40 + i1] = s6;
       p4[i0 * 40 + i1] = s7;
     }
   }
@@ -593,8 +599,8 @@ MF_KERNEL static void k6(
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
       const uint8_t s4 = s2 > s3;
-      p2[i0 * 40 + i1] = s4;
       const float s5 = s4 ? s2 : s3;
+      p2[i0 * 40 + i1] = s4;
       p3[i0 * 40 + i1] = s5;
     }
   }
@@ -621,11 +627,11 @@ MF_KERNEL static void k7(
     const float s3 = s1 + s2;
     const float s4 = p2[i0];
     const float s5 = s3 - s4;
-    p3[i0] = s5;
     const float s6 = s5 * s5;
     s0 = mf_sum_step_f32(s0, s6);
     const float s7 = 0.2f;
     const float s8 = s5 * s7;
+    p3[i0] = s5;
     p4[i0] = s8;
   }
   const float s9 = 0.1f;
@@ -671,8 +677,8 @@ MF_KERNEL static void k9(
       const uint8_t s4 = p3[i0 * 40 + i1];
       const float s5 = 0.0f;
       const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
       p0[i1] = mf_sum_step_f32(p0[i1], s6);
+      p4[i0 * 40 + i1] = s6;
     }
   }
 }
@@ -681,7 +687,7 @@ MF_KERNEL static void k9(
 // from maml_sinusoid.mix:20:32, vjp of contract wrt rhs
 // k10: c[1, 40] = a[1, 10] . b[10, 40], direct.
 // 1 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-static void k10_tile_1x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_tile_1x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -749,8 +755,8 @@ static void k10_tile_1x40(const float *restrict left, const float *restrict righ
   }
 }
 
-static void k10_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k10_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
     k10_tile_1x40(left, right, c);
   }
@@ -771,7 +777,7 @@ MF_KERNEL static void k10(const float *restrict a, const float *restrict b, floa
 // from maml_sinusoid.mix:20:17, vjp of contract wrt lhs
 // k11: c[10, 40] = a[10, 40] . b[40, 40], packed.
 // 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-static void k11_tile_2x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_2x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -813,8 +819,8 @@ static void k11_tile_2x40(const float *restrict left, const float *restrict righ
   }
 }
 
-static void k11_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k11_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
     k11_tile_2x40(left + tile * 80, right, c + tile * 80);
   }
@@ -849,7 +855,7 @@ MF_KERNEL static void k11(const float *restrict a, const float *restrict b, floa
 // from maml_sinusoid.mix:20:17, vjp of contract wrt rhs
 // k12: c[40, 40] = a[40, 10] . b[10, 40], direct.
 // 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-static void k12_tile_2x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_tile_2x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -891,8 +897,8 @@ static void k12_tile_2x40(const float *restrict left, const float *restrict righ
   }
 }
 
-static void k12_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k12_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
     k12_tile_2x40(left + tile * 2, right, c + tile * 80);
   }
@@ -929,8 +935,8 @@ MF_KERNEL static void k13(
       const float s2 = p2[i0 * 40 + i1];
       const float s3 = 0.0f;
       const float s4 = s1 ? s2 : s3;
-      p3[i0 * 40 + i1] = s4;
       p0[i1] = mf_sum_step_f32(p0[i1], s4);
+      p3[i0 * 40 + i1] = s4;
     }
   }
 }
@@ -943,68 +949,6 @@ MF_KERNEL static void k14(const float *restrict p0, float *restrict p1) {
   }
 }
 
-// f32[40, 1] = copy %43
-MF_KERNEL static void k15(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 40; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// %13: f32[10, 40] = multiply %11, %12
-// %15: f32[10, 40] = add %13, %14
-// %17: bool[10, 40] = greater %15, 0.0
-// %18: f32[10, 40] = select %17, %15, 0.0
-// from maml_sinusoid.mix:19:11
-MF_KERNEL static void k16(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0];
-      const float s1 = p1[i1];
-      const float s2 = s0 * s1;
-      const float s3 = p2[i1];
-      const float s4 = s2 + s3;
-      const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      p3[i0 * 40 + i1] = s6;
-      const float s7 = s6 ? s4 : s5;
-      p4[i0 * 40 + i1] = s7;
-    }
-  }
-}
-
-// %21: f32[10, 40] = add %19, %20
-// %22: bool[10, 40] = greater %21, 0.0
-// %23: f32[10, 40] = select %22, %21, 0.0
-// from maml_sinusoid.mix:20:10
-MF_KERNEL static void k17(
-    const float *restrict p0,
-    const float *restrict p1,
-    uint8_t *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      p2[i0 * 40 + i1] = s4;
-      const float s5 = s4 ? s2 : s3;
-      p3[i0 * 40 + i1] = s5;
-    }
-  }
-}
-
 // %29: f32[10, 1] = add %26, %28
 // %30: f32[10, 1] = subtract %29, %7
 // %32: f32[10, 1] = multiply %30, 0.2
@@ -1012,7 +956,7 @@ MF_KERNEL static void k17(
 // %58: f32[1] = multiply %33, 0.002
 // %64: f32[1] = subtract %5, %58
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k18(
+MF_KERNEL static void k15(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1027,8 +971,8 @@ MF_KERNEL static void k18(
     const float s5 = s3 - s4;
     const float s6 = 0.2f;
     const float s7 = s5 * s6;
-    p3[i0] = s7;
     s0 = mf_sum_step_f32(s0, s5);
+    p3[i0] = s7;
   }
   const float s8 = 0.002f;
   const float s9 = s0 * s8;
@@ -1037,66 +981,10 @@ MF_KERNEL static void k18(
   p4[0] = s11;
 }
 
-// %37: f32[10, 40] = multiply %35, %36
-// %40: f32[10, 40] = select %22, %37, 0.0
-// %41: f32[40] = reduce_sum{axes [0]} %40
-// from maml_sinusoid.mix:20:24, vjp of broadcast
-MF_KERNEL static void k19(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0];
-      const float s2 = p2[i1];
-      const float s3 = s1 * s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
-      const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-    }
-  }
-}
-
-// %44: f32[10, 40] = select %17, %42, 0.0
-// %45: f32[40] = reduce_sum{axes [0]} %44
-// from maml_sinusoid.mix:19:25, vjp of broadcast
-MF_KERNEL static void k20(
-    float *restrict p0,
-    const uint8_t *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const uint8_t s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
-      const float s3 = 0.0f;
-      const float s4 = s1 ? s2 : s3;
-      p3[i0 * 40 + i1] = s4;
-      p0[i1] = mf_sum_step_f32(p0[i1], s4);
-    }
-  }
-}
-
 // %49: f32[1, 40] = multiply %47, 0.01
 // %59: f32[1, 40] = subtract %0, %49
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k21(
+MF_KERNEL static void k16(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1117,7 +1005,7 @@ MF_KERNEL static void k21(
 // %60: f32[40] = subtract %1, %51
 // %62: f32[40] = subtract %3, %54
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k22(
+MF_KERNEL static void k17(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1134,9 +1022,9 @@ MF_KERNEL static void k22(
     const float s4 = s3 * s1;
     const float s5 = p2[i0];
     const float s6 = s5 - s2;
-    p3[i0] = s6;
     const float s7 = p4[i0];
     const float s8 = s7 - s4;
+    p3[i0] = s6;
     p5[i0] = s8;
   }
 }
@@ -1144,26 +1032,7 @@ MF_KERNEL static void k22(
 // %53: f32[40, 40] = multiply %43, 0.01
 // %61: f32[40, 40] = subtract %2, %53
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k23(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.01f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %56: f32[40, 1] = multiply %39, 0.01
-// %63: f32[40, 1] = subtract %4, %56
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k24(
+MF_KERNEL static void k18(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1187,7 +1056,7 @@ MF_KERNEL static void k24(
 // %28: f32[10, 40] = select %27, %24, 0.0
 // %29: f32[10, 40] = select %27, %25, 0.0
 // from maml_sinusoid.mix:19:11, jvp of select
-MF_KERNEL static void k25(
+MF_KERNEL static void k19(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1211,10 +1080,10 @@ MF_KERNEL static void k25(
       const float s8 = s4 + s7;
       const float s9 = 0.0f;
       const uint8_t s10 = s6 > s9;
-      p5[i0 * 40 + i1] = s10;
       const float s11 = s10 ? s6 : s9;
-      p6[i0 * 40 + i1] = s11;
       const float s12 = s10 ? s8 : s9;
+      p5[i0 * 40 + i1] = s10;
+      p6[i0 * 40 + i1] = s11;
       p7[i0 * 40 + i1] = s12;
     }
   }
@@ -1227,7 +1096,7 @@ MF_KERNEL static void k25(
 // %39: f32[10, 40] = select %38, %36, 0.0
 // %40: f32[10, 40] = select %38, %37, 0.0
 // from maml_sinusoid.mix:20:10, jvp of select
-MF_KERNEL static void k26(
+MF_KERNEL static void k20(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1250,10 +1119,10 @@ MF_KERNEL static void k26(
       const float s7 = s2 + s6;
       const float s8 = 0.0f;
       const uint8_t s9 = s5 > s8;
-      p5[i0 * 40 + i1] = s9;
       const float s10 = s9 ? s5 : s8;
-      p6[i0 * 40 + i1] = s10;
       const float s11 = s9 ? s7 : s8;
+      p5[i0 * 40 + i1] = s9;
+      p6[i0 * 40 + i1] = s10;
       p7[i0 * 40 + i1] = s11;
     }
   }
@@ -1268,7 +1137,7 @@ MF_KERNEL static void k26(
 // %60: f32[1] = reduce_sum{axes [0]} %55
 // %62: f32[1] = multiply %60, 0.2
 // from maml_sinusoid.mix:20:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k27(
+MF_KERNEL static void k21(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1292,10 +1161,10 @@ MF_KERNEL static void k27(
     const float s10 = s6 - s9;
     const float s11 = 0.2f;
     const float s12 = s10 * s11;
-    p6[i0] = s12;
     const float s13 = s8 * s11;
-    p7[i0] = s13;
     s0 = mf_sum_step_f32(s0, s8);
+    p6[i0] = s12;
+    p7[i0] = s13;
   }
   const float s14 = 0.2f;
   const float s15 = s0 * s14;
@@ -1310,7 +1179,7 @@ MF_KERNEL static void k27(
 // %79: f32[10, 40] = select %38, %72, 0.0
 // %80: f32[40] = reduce_sum{axes [0]} %79
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k28(
+MF_KERNEL static void k22(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1338,17 +1207,17 @@ MF_KERNEL static void k28(
       const uint8_t s9 = p5[i0 * 40 + i1];
       const float s10 = 0.0f;
       const float s11 = s9 ? s3 : s10;
-      p6[i0 * 40 + i1] = s11;
       const float s12 = s9 ? s8 : s10;
-      p7[i0 * 40 + i1] = s12;
       p0[i1] = mf_sum_step_f32(p0[i1], s12);
+      p6[i0 * 40 + i1] = s11;
+      p7[i0 * 40 + i1] = s12;
     }
   }
 }
 
 // %77: f32[40, 1] = add %74, %76
 // from maml_sinusoid.mix:20:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k29(
+MF_KERNEL static void k23(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1366,7 +1235,7 @@ MF_KERNEL static void k29(
 // %87: f32[10, 40] = select %27, %83, 0.0
 // %88: f32[40] = reduce_sum{axes [0]} %87
 // from maml_sinusoid.mix:19:25, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k30(
+MF_KERNEL static void k24(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1386,15 +1255,15 @@ MF_KERNEL static void k30(
       const uint8_t s4 = p3[i0 * 40 + i1];
       const float s5 = 0.0f;
       const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
       p0[i1] = mf_sum_step_f32(p0[i1], s6);
+      p4[i0 * 40 + i1] = s6;
     }
   }
 }
 
 // %86: f32[40, 40] = add %84, %85
 // from maml_sinusoid.mix:20:17, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k31(
+MF_KERNEL static void k25(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1408,334 +1277,11 @@ MF_KERNEL static void k31(
   }
 }
 
-// f32[1, 40] = copy %89
-MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 40; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// %15: f32[10, 40] = multiply %13, %14
-// %17: f32[10, 40] = add %15, %16
-// %19: bool[10, 40] = greater %17, 0.0
-// %20: f32[10, 40] = select %19, %17, 0.0
-// from maml_sinusoid.mix:19:11
-MF_KERNEL static void k33(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0];
-      const float s1 = p1[i1];
-      const float s2 = s0 * s1;
-      const float s3 = p2[i1];
-      const float s4 = s2 + s3;
-      const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      p3[i0 * 40 + i1] = s6;
-      const float s7 = s6 ? s4 : s5;
-      p4[i0 * 40 + i1] = s7;
-    }
-  }
-}
-
-// %23: f32[10, 40] = add %21, %22
-// %24: bool[10, 40] = greater %23, 0.0
-// %25: f32[10, 40] = select %24, %23, 0.0
-// from maml_sinusoid.mix:20:10
-MF_KERNEL static void k34(
-    const float *restrict p0,
-    const float *restrict p1,
-    uint8_t *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      p2[i0 * 40 + i1] = s4;
-      const float s5 = s4 ? s2 : s3;
-      p3[i0 * 40 + i1] = s5;
-    }
-  }
-}
-
-// %31: f32[10, 1] = add %28, %30
-// %32: f32[10, 1] = subtract %31, %2
-// %34: f32[10, 1] = multiply %32, 0.2
-// %35: f32[1] = reduce_sum{axes [0]} %32
-// %60: f32[1] = multiply %35, 0.002
-// %66: f32[1] = subtract %10, %60
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k35(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    float *restrict p4) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[0];
-    const float s3 = s1 + s2;
-    const float s4 = p2[i0];
-    const float s5 = s3 - s4;
-    const float s6 = 0.2f;
-    const float s7 = s5 * s6;
-    p3[i0] = s7;
-    s0 = mf_sum_step_f32(s0, s5);
-  }
-  const float s8 = 0.002f;
-  const float s9 = s0 * s8;
-  const float s10 = p1[0];
-  const float s11 = s10 - s9;
-  p4[0] = s11;
-}
-
-// %39: f32[10, 40] = multiply %37, %38
-// %42: f32[10, 40] = select %24, %39, 0.0
-// %43: f32[40] = reduce_sum{axes [0]} %42
-// from maml_sinusoid.mix:20:24, vjp of broadcast
-MF_KERNEL static void k36(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0];
-      const float s2 = p2[i1];
-      const float s3 = s1 * s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
-      const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-    }
-  }
-}
-
-// %46: f32[10, 40] = select %19, %44, 0.0
-// %47: f32[40] = reduce_sum{axes [0]} %46
-// from maml_sinusoid.mix:19:25, vjp of broadcast
-MF_KERNEL static void k37(
-    float *restrict p0,
-    const uint8_t *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const uint8_t s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
-      const float s3 = 0.0f;
-      const float s4 = s1 ? s2 : s3;
-      p3[i0 * 40 + i1] = s4;
-      p0[i1] = mf_sum_step_f32(p0[i1], s4);
-    }
-  }
-}
-
-// %51: f32[1, 40] = multiply %49, 0.01
-// %61: f32[1, 40] = subtract %5, %51
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k38(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.01f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %53: f32[40] = multiply %47, 0.01
-// %56: f32[40] = multiply %43, 0.01
-// %62: f32[40] = subtract %6, %53
-// %64: f32[40] = subtract %8, %56
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k39(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    float *restrict p5,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.01f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 * s1;
-    const float s5 = p2[i0];
-    const float s6 = s5 - s2;
-    p3[i0] = s6;
-    const float s7 = p4[i0];
-    const float s8 = s7 - s4;
-    p5[i0] = s8;
-  }
-}
-
-// %55: f32[40, 40] = multiply %45, 0.01
-// %63: f32[40, 40] = subtract %7, %55
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k40(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.01f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %58: f32[40, 1] = multiply %41, 0.01
-// %65: f32[40, 1] = subtract %9, %58
-// from maml_sinusoid.mix:25:6
-MF_KERNEL static void k41(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.01f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %71: f32[10, 40] = multiply %69, %70
-// %73: f32[10, 40] = add %71, %72
-// %74: bool[10, 40] = greater %73, 0.0
-// %75: f32[10, 40] = select %74, %73, 0.0
-// from maml_sinusoid.mix:19:11
-MF_KERNEL static void k42(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0];
-      const float s1 = p1[i1];
-      const float s2 = s0 * s1;
-      const float s3 = p2[i1];
-      const float s4 = s2 + s3;
-      const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      p3[i0 * 40 + i1] = s6;
-      const float s7 = s6 ? s4 : s5;
-      p4[i0 * 40 + i1] = s7;
-    }
-  }
-}
-
-// %78: f32[10, 40] = add %76, %77
-// %79: bool[10, 40] = greater %78, 0.0
-// %80: f32[10, 40] = select %79, %78, 0.0
-// from maml_sinusoid.mix:20:10
-MF_KERNEL static void k43(
-    const float *restrict p0,
-    const float *restrict p1,
-    uint8_t *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      p2[i0 * 40 + i1] = s4;
-      const float s5 = s4 ? s2 : s3;
-      p3[i0 * 40 + i1] = s5;
-    }
-  }
-}
-
-// %86: f32[10, 1] = add %83, %85
-// %87: f32[10, 1] = subtract %86, %4
-// %88: f32[10, 1] = multiply %87, %87
-// %89: f32[] = reduce_sum{axes [0, 1]} %88
-// %91: f32[] = multiply %89, 0.1
-// %92: f32[10, 1] = multiply %87, 0.2
-// from maml_sinusoid.mix:29:12, vjp of multiply wrt rhs
-MF_KERNEL static void k44(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    float *restrict p4,
-    float *restrict p5) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[0];
-    const float s3 = s1 + s2;
-    const float s4 = p2[i0];
-    const float s5 = s3 - s4;
-    p3[i0] = s5;
-    const float s6 = s5 * s5;
-    s0 = mf_sum_step_f32(s0, s6);
-    const float s7 = 0.2f;
-    const float s8 = s5 * s7;
-    p4[i0] = s8;
-  }
-  const float s9 = 0.1f;
-  const float s10 = s0 * s9;
-  p5[0] = s10;
-}
-
 // %93: f32[1] = reduce_sum{axes [0]} %87
 // %95: f32[1] = multiply %93, 0.2
 // %111: f32[1] = multiply %93, -0.002
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k45(const float *restrict p0, float *restrict p1, float *restrict p2) {
+MF_KERNEL static void k26(const float *restrict p0, float *restrict p1, float *restrict p2) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s1 = p0[i0];
@@ -1743,71 +1289,15 @@ MF_KERNEL static void k45(const float *restrict p0, float *restrict p1, float *r
   }
   const float s2 = 0.2f;
   const float s3 = s0 * s2;
-  p1[0] = s3;
   const float s4 = -0.002f;
   const float s5 = s0 * s4;
+  p1[0] = s3;
   p2[0] = s5;
-}
-
-// %99: f32[10, 40] = multiply %97, %98
-// %102: f32[10, 40] = select %79, %99, 0.0
-// %103: f32[40] = reduce_sum{axes [0]} %102
-// from maml_sinusoid.mix:20:24, vjp of broadcast
-MF_KERNEL static void k46(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0];
-      const float s2 = p2[i1];
-      const float s3 = s1 * s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
-      const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-    }
-  }
-}
-
-// %106: f32[10, 40] = select %74, %104, 0.0
-// %107: f32[40] = reduce_sum{axes [0]} %106
-// from maml_sinusoid.mix:19:25, vjp of broadcast
-MF_KERNEL static void k47(
-    float *restrict p0,
-    const uint8_t *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const uint8_t s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
-      const float s3 = 0.0f;
-      const float s4 = s1 ? s2 : s3;
-      p3[i0 * 40 + i1] = s4;
-      p0[i1] = mf_sum_step_f32(p0[i1], s4);
-    }
-  }
 }
 
 // %113: f32[40, 1] = multiply %101, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k48(
+MF_KERNEL static void k27(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1823,7 +1313,7 @@ MF_KERNEL static void k48(
 // %115: f32[40] = multiply %103, -0.01
 // %118: f32[40] = multiply %107, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k49(
+MF_KERNEL static void k28(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1834,31 +1324,16 @@ MF_KERNEL static void k49(
     const float s0 = p0[i0];
     const float s1 = -0.01f;
     const float s2 = s0 * s1;
-    p1[i0] = s2;
     const float s3 = p2[i0];
     const float s4 = s3 * s1;
+    p1[i0] = s2;
     p3[i0] = s4;
   }
 }
 
 // %117: f32[40, 40] = multiply %105, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k50(
-    const float *restrict p0,
-    float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = -0.01f;
-    const float s2 = s0 * s1;
-    p1[i0] = s2;
-  }
-}
-
-// %120: f32[1, 40] = multiply %109, -0.01
-// from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k51(
+MF_KERNEL static void k29(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1875,7 +1350,7 @@ MF_KERNEL static void k51(
 // %125: f32[10, 40] = add %123, %124
 // %126: f32[10, 40] = select %19, %125, 0.0
 // from maml_sinusoid.mix:19:11, jvp of select
-MF_KERNEL static void k52(
+MF_KERNEL static void k30(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1902,7 +1377,7 @@ MF_KERNEL static void k52(
 // %131: f32[10, 40] = add %129, %130
 // %132: f32[10, 40] = select %24, %131, 0.0
 // from maml_sinusoid.mix:20:10, jvp of select
-MF_KERNEL static void k53(
+MF_KERNEL static void k31(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1932,7 +1407,7 @@ MF_KERNEL static void k53(
 // %144: f32[1] = multiply %143, 0.2
 // %173: f32[1] = add %95, %144
 // from vjp of gradient
-MF_KERNEL static void k54(
+MF_KERNEL static void k32(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1948,8 +1423,8 @@ MF_KERNEL static void k54(
     const float s5 = s3 + s4;
     const float s6 = 0.2f;
     const float s7 = s5 * s6;
-    p3[i0] = s7;
     s0 = mf_sum_step_f32(s0, s5);
+    p3[i0] = s7;
   }
   const float s8 = 0.2f;
   const float s9 = s0 * s8;
@@ -1964,7 +1439,7 @@ MF_KERNEL static void k54(
 // %156: f32[10, 40] = select %24, %150, 0.0
 // %157: f32[40] = reduce_sum{axes [0]} %156
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k55(
+MF_KERNEL static void k33(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1990,8 +1465,8 @@ MF_KERNEL static void k55(
       const uint8_t s8 = p5[i0 * 40 + i1];
       const float s9 = 0.0f;
       const float s10 = s8 ? s7 : s9;
-      p6[i0 * 40 + i1] = s10;
       p0[i1] = mf_sum_step_f32(p0[i1], s10);
+      p6[i0 * 40 + i1] = s10;
     }
   }
 }
@@ -1999,7 +1474,7 @@ MF_KERNEL static void k55(
 // %155: f32[40, 1] = add %152, %154
 // %172: f32[40, 1] = add %101, %155
 // from vjp of gradient
-MF_KERNEL static void k56(
+MF_KERNEL static void k34(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2013,43 +1488,13 @@ MF_KERNEL static void k56(
     const float s3 = p2[i0];
     const float s4 = s3 + s2;
     p3[i0] = s4;
-  }
-}
-
-// %160: f32[10, 40] = add %158, %159
-// %164: f32[10, 40] = select %19, %160, 0.0
-// %165: f32[40] = reduce_sum{axes [0]} %164
-// from maml_sinusoid.mix:19:25, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k57(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
-      const float s3 = s1 + s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
-      const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
-      p4[i0 * 40 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-    }
   }
 }
 
 // %163: f32[40, 40] = add %161, %162
 // %170: f32[40, 40] = add %105, %163
 // from vjp of gradient
-MF_KERNEL static void k58(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2066,26 +1511,10 @@ MF_KERNEL static void k58(
   }
 }
 
-// %168: f32[1, 40] = add %109, %167
-// from vjp of gradient
-MF_KERNEL static void k59(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    p2[i0] = s2;
-  }
-}
-
 // %169: f32[40] = add %107, %165
 // %171: f32[40] = add %103, %157
 // from vjp of gradient
-MF_KERNEL static void k60(
+MF_KERNEL static void k36(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2098,17 +1527,17 @@ MF_KERNEL static void k60(
     const float s0 = p0[i0];
     const float s1 = p1[i0];
     const float s2 = s0 + s1;
-    p2[i0] = s2;
     const float s3 = p3[i0];
     const float s4 = p4[i0];
     const float s5 = s3 + s4;
+    p2[i0] = s2;
     p5[i0] = s5;
   }
 }
 
 // %17: f32[] = reduce_sum{axes [0]} %10
 // %19: f32[] = multiply %17, 0.04
-MF_KERNEL static void k61(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k37(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 25; ++i0) {
     const float s1 = p0[i0];
@@ -2120,7 +1549,7 @@ MF_KERNEL static void k61(const float *restrict p0, float *restrict p1) {
 }
 
 // %20: f32[1, 40] = reduce_sum{axes [0]} %11
-MF_KERNEL static void k62(
+MF_KERNEL static void k38(
     float *restrict p0,
     const float *restrict p1,
     int64_t begin,
@@ -2138,7 +1567,7 @@ MF_KERNEL static void k62(
 }
 
 // %22: f32[1, 40] = multiply %20, 0.04
-MF_KERNEL static void k63(
+MF_KERNEL static void k39(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -2153,7 +1582,7 @@ MF_KERNEL static void k63(
 
 // %23: f32[40] = reduce_sum{axes [0]} %12
 // %29: f32[40] = reduce_sum{axes [0]} %14
-MF_KERNEL static void k64(
+MF_KERNEL static void k40(
     float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -2180,7 +1609,7 @@ MF_KERNEL static void k64(
 
 // %25: f32[40] = multiply %23, 0.04
 // %30: f32[40] = multiply %29, 0.04
-MF_KERNEL static void k65(
+MF_KERNEL static void k41(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -2191,15 +1620,15 @@ MF_KERNEL static void k65(
     const float s0 = p0[i0];
     const float s1 = 0.04f;
     const float s2 = s0 * s1;
-    p1[i0] = s2;
     const float s3 = p2[i0];
     const float s4 = s3 * s1;
+    p1[i0] = s2;
     p3[i0] = s4;
   }
 }
 
 // %26: f32[40, 40] = reduce_sum{axes [0]} %13
-MF_KERNEL static void k66(
+MF_KERNEL static void k42(
     float *restrict p0,
     const float *restrict p1,
     int64_t begin,
@@ -2217,7 +1646,7 @@ MF_KERNEL static void k66(
 }
 
 // %28: f32[40, 40] = multiply %26, 0.04
-MF_KERNEL static void k67(
+MF_KERNEL static void k43(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -2228,51 +1657,6 @@ MF_KERNEL static void k67(
     const float s2 = s0 * s1;
     p1[i0] = s2;
   }
-}
-
-// %31: f32[40, 1] = reduce_sum{axes [0]} %15
-MF_KERNEL static void k68(
-    float *restrict p0,
-    const float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 25; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 40 + i1];
-      p0[i1] = mf_sum_step_f32(p0[i1], s1);
-    }
-  }
-}
-
-// %33: f32[40, 1] = multiply %31, 0.04
-MF_KERNEL static void k69(
-    const float *restrict p0,
-    float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.04f;
-    const float s2 = s0 * s1;
-    p1[i0] = s2;
-  }
-}
-
-// %34: f32[1] = reduce_sum{axes [0]} %16
-// %36: f32[1] = multiply %34, 0.04
-MF_KERNEL static void k70(const float *restrict p0, float *restrict p1) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 25; ++i0) {
-    const float s1 = p0[i0];
-    s0 = mf_sum_step_f32(s0, s1);
-  }
-  const float s2 = 0.04f;
-  const float s3 = s0 * s2;
-  p1[0] = s3;
 }
 
 // What every function of this entry point sees.
@@ -2388,7 +1772,7 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   k13(v10, v15, v25, v26, 0, 40);
   k10(v6, v26, v27, v27, 0, 1);
   k14(v27, v9);
-  k15(v23, v13);
+  k14(v23, v13);
   return 0;
 }
 
@@ -2447,21 +1831,21 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   float *const v28 = (float *)(frame->arena + 8000);  // f32[40]
   float *const v29 = (float *)(frame->arena + 8192);  // f32[40]
   float *const v30 = (float *)(frame->arena + 0);  // f32[1600]
-  k16(v6, v0, v1, v15, v16, 0, 10);
+  k5(v6, v0, v1, v15, v16, 0, 10);
   k1(v16, v2, v17, v17, 0, 5);
-  k17(v17, v3, v18, v19, 0, 10);
+  k6(v17, v3, v18, v19, 0, 10);
   k3(v4, v19, v20, v20, 0, 2);
-  k18(v20, v5, v7, v21, v14);
-  k19(v24, v21, v4, v18, v23, 0, 40);
+  k15(v20, v5, v7, v21, v14);
+  k9(v24, v21, v4, v18, v23, 0, 40);
   k10(v21, v19, v22, v22, 0, 1);
   k11(v23, v2, v25, v30, 0, 5);
   k12(v16, v23, v26, v26, 0, 20);
-  k20(v28, v15, v25, v27, 0, 40);
+  k13(v28, v15, v25, v27, 0, 40);
   k10(v6, v27, v29, v29, 0, 1);
-  k21(v29, v0, v9, 0, 40);
-  k22(v28, v24, v1, v10, v3, v12, 0, 40);
-  k23(v26, v2, v11, 0, 1600);
-  k24(v22, v4, v13, 0, 40);
+  k16(v29, v0, v9, 0, 40);
+  k17(v28, v24, v1, v10, v3, v12, 0, 40);
+  k18(v26, v2, v11, 0, 1600);
+  k16(v22, v4, v13, 0, 40);
   return 0;
 }
 
@@ -2536,27 +1920,27 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   float *const v43 = (float *)(frame->arena + 0);  // f32[40]
   float *const v44 = (float *)(frame->arena + 0);  // f32[1600]
   float *const v45 = (float *)(frame->arena + 0);  // f32[1600]
-  k25(v6, v0, v8, v1, v9, v20, v21, v22, 0, 10);
+  k19(v6, v0, v8, v1, v9, v20, v21, v22, 0, 10);
   k1(v21, v2, v23, v23, 0, 5);
   k1(v22, v2, v24, v24, 0, 5);
   k1(v21, v10, v25, v25, 0, 5);
-  k26(v24, v25, v23, v3, v11, v26, v27, v28, 0, 10);
+  k20(v24, v25, v23, v3, v11, v26, v27, v28, 0, 10);
   k3(v4, v27, v29, v29, 0, 2);
   k3(v4, v28, v30, v30, 0, 2);
   k3(v12, v27, v31, v31, 0, 2);
-  k27(v30, v31, v29, v5, v13, v7, v32, v33, v19);
-  k28(v17, v32, v4, v33, v12, v26, v36, v37, 0, 40);
+  k21(v30, v31, v29, v5, v13, v7, v32, v33, v19);
+  k22(v17, v32, v4, v33, v12, v26, v36, v37, 0, 40);
   k10(v32, v28, v34, v34, 0, 1);
   k10(v33, v27, v35, v35, 0, 1);
-  k29(v34, v35, v18, 0, 40);
+  k23(v34, v35, v18, 0, 40);
   k11(v37, v2, v38, v44, 0, 5);
   k11(v36, v10, v39, v45, 0, 5);
-  k30(v15, v38, v39, v20, v42, 0, 40);
+  k24(v15, v38, v39, v20, v42, 0, 40);
   k12(v22, v36, v40, v40, 0, 20);
   k12(v21, v37, v41, v41, 0, 20);
-  k31(v40, v41, v16, 0, 1600);
+  k25(v40, v41, v16, 0, 1600);
   k10(v6, v42, v43, v43, 0, 1);
-  k32(v43, v14);
+  k14(v43, v14);
   return 0;
 }
 
@@ -2627,7 +2011,7 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   k13(v10, v15, v25, v26, 0, 40);
   k10(v6, v26, v27, v27, 0, 1);
   k14(v27, v9);
-  k15(v23, v13);
+  k14(v23, v13);
   return 0;
 }
 
@@ -2727,57 +2111,57 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   float *const v92 = (float *)(frame->workers + worker * 31808 + 0);  // f32[1600]
   float *const v93 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[1600]
   float *const v94 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[1600]
-  k33(v6 + t0 * 10, v0, v1, v29, v30, 0, 10);
+  k5(v6 + t0 * 10, v0, v1, v29, v30, 0, 10);
   k1(v30, v2, v31, v31, 0, 5);
-  k34(v31, v3, v32, v33, 0, 10);
+  k6(v31, v3, v32, v33, 0, 10);
   k3(v4, v33, v34, v34, 0, 2);
-  k35(v34, v5, v7 + t0 * 10, v35, v49);
-  k36(v38, v35, v4, v32, v37, 0, 40);
+  k15(v34, v5, v7 + t0 * 10, v35, v49);
+  k9(v38, v35, v4, v32, v37, 0, 40);
   k10(v35, v33, v36, v36, 0, 1);
   k11(v37, v2, v39, v91, 0, 5);
   k12(v30, v37, v40, v40, 0, 20);
-  k37(v42, v29, v39, v41, 0, 40);
+  k13(v42, v29, v39, v41, 0, 40);
   k10(v6 + t0 * 10, v41, v43, v43, 0, 1);
-  k38(v43, v0, v44, 0, 40);
-  k39(v42, v38, v1, v45, v3, v47, 0, 40);
-  k40(v40, v2, v46, 0, 1600);
-  k41(v36, v4, v48, 0, 40);
-  k42(v8 + t0 * 10, v44, v45, v50, v51, 0, 10);
+  k16(v43, v0, v44, 0, 40);
+  k17(v42, v38, v1, v45, v3, v47, 0, 40);
+  k18(v40, v2, v46, 0, 1600);
+  k16(v36, v4, v48, 0, 40);
+  k5(v8 + t0 * 10, v44, v45, v50, v51, 0, 10);
   k1(v51, v46, v52, v52, 0, 5);
-  k43(v52, v47, v53, v54, 0, 10);
+  k6(v52, v47, v53, v54, 0, 10);
   k3(v48, v54, v55, v55, 0, 2);
-  k44(v55, v49, v9 + t0 * 10, v56, v57, v17 + t0);
-  k45(v56, v58, v67);
-  k46(v61, v57, v48, v53, v60, 0, 40);
+  k7(v55, v49, v9 + t0 * 10, v56, v57, v17 + t0);
+  k26(v56, v58, v67);
+  k9(v61, v57, v48, v53, v60, 0, 40);
   k10(v57, v54, v59, v59, 0, 1);
   k11(v60, v46, v62, v92, 0, 5);
   k12(v51, v60, v63, v63, 0, 20);
-  k47(v65, v50, v62, v64, 0, 40);
+  k13(v65, v50, v62, v64, 0, 40);
   k10(v8 + t0 * 10, v64, v66, v66, 0, 1);
-  k48(v59, v68, 0, 40);
-  k49(v61, v69, v65, v71, 0, 40);
-  k50(v63, v70, 0, 1600);
-  k51(v66, v72, 0, 40);
-  k52(v6 + t0 * 10, v72, v71, v29, v73, 0, 10);
+  k27(v59, v68, 0, 40);
+  k28(v61, v69, v65, v71, 0, 40);
+  k29(v63, v70, 0, 1600);
+  k27(v66, v72, 0, 40);
+  k30(v6 + t0 * 10, v72, v71, v29, v73, 0, 10);
   k1(v73, v2, v74, v74, 0, 5);
   k1(v30, v70, v75, v75, 0, 5);
-  k53(v74, v75, v69, v32, v76, 0, 10);
+  k31(v74, v75, v69, v32, v76, 0, 10);
   k3(v4, v76, v77, v77, 0, 2);
   k3(v68, v33, v78, v78, 0, 2);
-  k54(v77, v78, v67, v79, v58, v23 + t0);
-  k55(v83, v79, v4, v35, v68, v32, v82, 0, 40);
+  k32(v77, v78, v67, v79, v58, v23 + t0);
+  k33(v83, v79, v4, v35, v68, v32, v82, 0, 40);
   k10(v35, v76, v80, v80, 0, 1);
   k10(v79, v33, v81, v81, 0, 1);
-  k56(v80, v81, v59, v22 + t0 * 40, 0, 40);
+  k34(v80, v81, v59, v22 + t0 * 40, 0, 40);
   k11(v82, v2, v84, v93, 0, 5);
   k11(v37, v70, v85, v94, 0, 5);
-  k57(v89, v84, v85, v29, v88, 0, 40);
+  k24(v89, v84, v85, v29, v88, 0, 40);
   k12(v73, v37, v86, v86, 0, 20);
   k12(v30, v82, v87, v87, 0, 20);
-  k58(v86, v87, v63, v20 + t0 * 1600, 0, 1600);
+  k35(v86, v87, v63, v20 + t0 * 1600, 0, 1600);
   k10(v6 + t0 * 10, v88, v90, v90, 0, 1);
-  k59(v66, v90, v18 + t0 * 40, 0, 40);
-  k60(v65, v89, v19 + t0 * 40, v61, v83, v21 + t0 * 40, 0, 40);
+  k23(v66, v90, v18 + t0 * 40, 0, 40);
+  k36(v65, v89, v19 + t0 * 40, v61, v83, v21 + t0 * 40, 0, 40);
 }
 
 MF_EXPORT int32_t maml_sinusoid_meta_gradient(
@@ -2817,16 +2201,16 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   float *const v28 = (float *)(frame->arena + 0);  // f32[40, 1]
   // tasks
   mf_parallel_for(parallel, 25, maml_sinusoid_meta_gradient_worker_0, (void *)frame);
-  k61(v17, v10);
-  k62(v24, v18, 0, 40);
-  k63(v24, v11, 0, 40);
-  k64(v25, v27, v19, v21, 0, 40);
-  k65(v25, v12, v27, v14, 0, 40);
-  k66(v26, v20, 0, 1600);
-  k67(v26, v13, 0, 1600);
-  k68(v28, v22, 0, 40);
-  k69(v28, v15, 0, 40);
-  k70(v23, v16);
+  k37(v17, v10);
+  k38(v24, v18, 0, 40);
+  k39(v24, v11, 0, 40);
+  k40(v25, v27, v19, v21, 0, 40);
+  k41(v25, v12, v27, v14, 0, 40);
+  k42(v26, v20, 0, 1600);
+  k43(v26, v13, 0, 1600);
+  k38(v28, v22, 0, 40);
+  k39(v28, v15, 0, 40);
+  k37(v23, v16);
   return 0;
 }
 

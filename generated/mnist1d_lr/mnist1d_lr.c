@@ -33,10 +33,16 @@ typedef struct mixfuse_parallel {
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every generated source begins with. Kernels stay functions of their own (not inlined), so
-// that a profile shows them and `restrict` on their parameters holds.
+// that a profile shows them and `restrict` on their parameters holds. A function that is a long
+// list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
 
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
+#if __has_attribute(optnone)
+#define MF_CALL_LIST __attribute__((noinline, optnone))
+#else
+#define MF_CALL_LIST
+#endif
 
 // mf_exp_f32
 // requires:
@@ -377,7 +383,7 @@ typedef struct {
 // from mnist1d_lr.mix:18:17
 // k0: c[50, 50] = a[50, 40] . b[40, 50], direct.
 // 6 rows of 16 columns (8 + 8) in registers.
-static void k0_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k0_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -405,7 +411,7 @@ static void k0_tile_6x16(const float *restrict left, const float *restrict right
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-static void k0_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k0_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -432,8 +438,8 @@ static void k0_tile_5x16(const float *restrict left, const float *restrict right
   }
 }
 
-static void k0_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k0_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k0_tile_6x16(left + tile * 240, right, c + tile * 300);
   }
@@ -443,7 +449,7 @@ static void k0_main(const float *restrict left, const float *restrict right, flo
 }
 
 // 6 rows of 2 columns (2) in registers.
-static void k0_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k0_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -466,7 +472,7 @@ static void k0_tile_6x2(const float *restrict left, const float *restrict right,
 }
 
 // 5 rows of 2 columns (2) in registers.
-static void k0_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k0_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -488,8 +494,8 @@ static void k0_tile_5x2(const float *restrict left, const float *restrict right,
   }
 }
 
-static void k0_rest(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k0_rest(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k0_tile_6x2(left + tile * 240, right, c + tile * 300);
   }
@@ -536,7 +542,7 @@ MF_KERNEL static void k1(
 // from mnist1d_lr.mix:18:32
 // k2: c[50, 10] = a[50, 50] . b[50, 10], direct.
 // 6 rows of 10 columns (8 + 2) in registers.
-static void k2_tile_6x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k2_tile_6x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x2 sum1[6];
@@ -564,7 +570,7 @@ static void k2_tile_6x10(const float *restrict left, const float *restrict right
 }
 
 // 5 rows of 10 columns (8 + 2) in registers.
-static void k2_tile_5x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k2_tile_5x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x2 sum1[5];
@@ -591,8 +597,8 @@ static void k2_tile_5x10(const float *restrict left, const float *restrict right
   }
 }
 
-static void k2_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k2_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k2_tile_6x10(left + tile * 300, right, c + tile * 60);
   }
@@ -639,21 +645,21 @@ MF_KERNEL static void k3(
       const float s1 = p0[i0 * 10 + i1];
       const float s2 = p1[i1];
       const float s3 = s1 + s2;
-      p2[i0 * 10 + i1] = s3;
       s0 = mf_maximum_step_f32(s0, s3);
       const int32_t s4 = (int32_t)(i1);
       const int32_t s5 = p3[i0];
       const uint8_t s6 = s4 == s5;
       const float s7 = (float)s6;
+      p2[i0 * 10 + i1] = s3;
       p4[i0 * 10 + i1] = s7;
     }
     float s8 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       const float s9 = p2[i0 * 10 + i1];
       const float s10 = s9 - s0;
-      p5[i0 * 10 + i1] = s10;
       const float s11 = mf_exp_f32(s10);
       s8 = mf_sum_step_f32(s8, s11);
+      p5[i0 * 10 + i1] = s10;
     }
     const float s12 = mf_log_f32(s8);
     for (int64_t i1 = 0; i1 < 10; ++i1) {
@@ -698,10 +704,10 @@ MF_KERNEL static void k5(
       const float s1 = p1[i1];
       const float s2 = s0 + s1;
       const float s3 = mf_tanh_f32(s2);
-      p2[i0 * 50 + i1] = s3;
       const float s4 = s3 * s3;
       const float s5 = 1.0f;
       const float s6 = s5 - s4;
+      p2[i0 * 50 + i1] = s3;
       p3[i0 * 50 + i1] = s6;
     }
   }
@@ -741,14 +747,14 @@ MF_KERNEL static void k6(
       const float s2 = p0[i0 * 10 + i1];
       const float s3 = p1[i1];
       const float s4 = s2 + s3;
-      p2[i0 * 10 + i1] = s4;
       s0 = mf_maximum_step_f32(s0, s4);
       const int32_t s5 = (int32_t)(i1);
       const int32_t s6 = p3[i0];
       const uint8_t s7 = s5 == s6;
       const float s8 = (float)s7;
-      p4[i0 * 10 + i1] = s8;
       s1 = mf_sum_step_f32(s1, s8);
+      p2[i0 * 10 + i1] = s4;
+      p4[i0 * 10 + i1] = s8;
     }
     const float s9 = 0.02f;
     const float s10 = s1 * s9;
@@ -756,10 +762,10 @@ MF_KERNEL static void k6(
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       const float s12 = p2[i0 * 10 + i1];
       const float s13 = s12 - s0;
-      p5[i0 * 10 + i1] = s13;
       const float s14 = mf_exp_f32(s13);
-      p6[i0 * 10 + i1] = s14;
       s11 = mf_sum_step_f32(s11, s14);
+      p5[i0 * 10 + i1] = s13;
+      p6[i0 * 10 + i1] = s14;
     }
     const float s15 = mf_log_f32(s11);
     const float s16 = 1.0f;
@@ -807,8 +813,8 @@ MF_KERNEL static void k7(
       const float s7 = p4[i0 * 10 + i1];
       const float s8 = s6 * s7;
       const float s9 = s5 + s8;
-      p5[i0 * 10 + i1] = s9;
       p0[i1] = mf_sum_step_f32(p0[i1], s9);
+      p5[i0 * 10 + i1] = s9;
     }
   }
   const float s10 = -0.02f;
@@ -820,7 +826,7 @@ MF_KERNEL static void k7(
 // from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
 // k8: c[50, 50] = a[50, 10] . b[10, 50], packed.
 // 6 rows of 16 columns (8 + 8) in registers.
-static void k8_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k8_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -848,7 +854,7 @@ static void k8_tile_6x16(const float *restrict left, const float *restrict right
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-static void k8_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k8_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -875,8 +881,8 @@ static void k8_tile_5x16(const float *restrict left, const float *restrict right
   }
 }
 
-static void k8_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k8_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k8_tile_6x16(left + tile * 60, right, c + tile * 300);
   }
@@ -886,7 +892,7 @@ static void k8_main(const float *restrict left, const float *restrict right, flo
 }
 
 // 6 rows of 2 columns (2) in registers.
-static void k8_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k8_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -909,7 +915,7 @@ static void k8_tile_6x2(const float *restrict left, const float *restrict right,
 }
 
 // 5 rows of 2 columns (2) in registers.
-static void k8_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k8_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -931,8 +937,8 @@ static void k8_tile_5x2(const float *restrict left, const float *restrict right,
   }
 }
 
-static void k8_rest(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k8_rest(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k8_tile_6x2(left + tile * 60, right, c + tile * 300);
   }
@@ -976,7 +982,7 @@ MF_KERNEL static void k8(const float *restrict a, const float *restrict b, float
 // from mnist1d_lr.mix:18:32, vjp of contract wrt rhs
 // k9: c[50, 10] = a[50, 50] . b[50, 10], direct.
 // 6 rows of 10 columns (8 + 2) in registers.
-static void k9_tile_6x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_6x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x2 sum1[6];
@@ -1004,7 +1010,7 @@ static void k9_tile_6x10(const float *restrict left, const float *restrict right
 }
 
 // 5 rows of 10 columns (8 + 2) in registers.
-static void k9_tile_5x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_5x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x2 sum1[5];
@@ -1031,8 +1037,8 @@ static void k9_tile_5x10(const float *restrict left, const float *restrict right
   }
 }
 
-static void k9_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k9_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k9_tile_6x10(left + tile * 6, right, c + tile * 60);
   }
@@ -1071,8 +1077,8 @@ MF_KERNEL static void k10(
       const float s1 = p1[i0 * 50 + i1];
       const float s2 = p2[i0 * 50 + i1];
       const float s3 = s1 * s2;
-      p3[i0 * 50 + i1] = s3;
       p0[i1] = mf_sum_step_f32(p0[i1], s3);
+      p3[i0 * 50 + i1] = s3;
     }
   }
 }
@@ -1081,7 +1087,7 @@ MF_KERNEL static void k10(
 // from mnist1d_lr.mix:18:17, vjp of contract wrt rhs
 // k11: c[40, 50] = a[40, 50] . b[50, 50], direct.
 // 6 rows of 16 columns (8 + 8) in registers.
-static void k11_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -1109,7 +1115,7 @@ static void k11_tile_6x16(const float *restrict left, const float *restrict righ
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-static void k11_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -1136,8 +1142,8 @@ static void k11_tile_5x16(const float *restrict left, const float *restrict righ
   }
 }
 
-static void k11_main(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k11_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k11_tile_6x16(left + tile * 6, right, c + tile * 300);
   }
@@ -1147,7 +1153,7 @@ static void k11_main(const float *restrict left, const float *restrict right, fl
 }
 
 // 6 rows of 2 columns (2) in registers.
-static void k11_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -1170,7 +1176,7 @@ static void k11_tile_6x2(const float *restrict left, const float *restrict right
 }
 
 // 5 rows of 2 columns (2) in registers.
-static void k11_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -1192,8 +1198,8 @@ static void k11_tile_5x2(const float *restrict left, const float *restrict right
   }
 }
 
-static void k11_rest(const float *restrict left, const float *restrict right, float *restrict c,
-    int64_t first, int64_t last) {
+MF_KERNEL static void k11_rest(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
     k11_tile_6x2(left + tile * 6, right, c + tile * 300);
   }
@@ -1216,33 +1222,6 @@ MF_KERNEL static void k11(const float *restrict a, const float *restrict b, floa
   k11_rest(left, right + 48, result + 48, first, last);
 }
 
-// %10: f32[50, 50] = add %8, %9
-// %11: f32[50, 50] = tanh %10
-// %38: f32[50, 50] = multiply %11, %11
-// %40: f32[50, 50] = subtract 1.0, %38
-// from mnist1d_lr.mix:18:10, vjp of tanh
-MF_KERNEL static void k12(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = mf_tanh_f32(s2);
-      p2[i0 * 50 + i1] = s3;
-      const float s4 = s3 * s3;
-      const float s5 = 1.0f;
-      const float s6 = s5 - s4;
-      p3[i0 * 50 + i1] = s6;
-    }
-  }
-}
-
 // %14: f32[50, 10] = add %12, %13
 // %15: f32[50] = reduce_maximum{axes [1]} %14
 // %17: f32[50, 10] = subtract %14, %16
@@ -1259,7 +1238,7 @@ MF_KERNEL static void k12(
 // %34: f32[50, 10] = add %25, %33
 // %35: f32[10] = reduce_sum{axes [0]} %34
 // from mnist1d_lr.mix:18:39, vjp of broadcast
-MF_KERNEL static void k13(
+MF_KERNEL static void k12(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1279,7 +1258,6 @@ MF_KERNEL static void k13(
       const float s3 = p1[i0 * 10 + i1];
       const float s4 = p2[i1];
       const float s5 = s3 + s4;
-      p3[i0 * 10 + i1] = s5;
       s1 = mf_maximum_step_f32(s1, s5);
       const int32_t s6 = (int32_t)(i1);
       const int32_t s7 = p4[i0];
@@ -1287,8 +1265,9 @@ MF_KERNEL static void k13(
       const float s9 = (float)s8;
       const float s10 = -0.02f;
       const float s11 = s9 * s10;
-      p5[i0 * 10 + i1] = s11;
       s2 = mf_sum_step_f32(s2, s9);
+      p3[i0 * 10 + i1] = s5;
+      p5[i0 * 10 + i1] = s11;
     }
     const float s12 = 0.02f;
     const float s13 = s2 * s12;
@@ -1297,8 +1276,8 @@ MF_KERNEL static void k13(
       const float s15 = p3[i0 * 10 + i1];
       const float s16 = s15 - s1;
       const float s17 = mf_exp_f32(s16);
-      p6[i0 * 10 + i1] = s17;
       s14 = mf_sum_step_f32(s14, s17);
+      p6[i0 * 10 + i1] = s17;
     }
     const float s18 = 1.0f;
     const float s19 = s18 / s14;
@@ -1308,33 +1287,8 @@ MF_KERNEL static void k13(
       const float s22 = s20 * s21;
       const float s23 = p5[i0 * 10 + i1];
       const float s24 = s23 + s22;
-      p7[i0 * 10 + i1] = s24;
       p0[i1] = mf_sum_step_f32(p0[i1], s24);
-    }
-  }
-}
-
-// %41: f32[50, 50] = multiply %36, %40
-// %42: f32[50] = reduce_sum{axes [0]} %41
-// from mnist1d_lr.mix:18:24, vjp of broadcast
-MF_KERNEL static void k14(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 50 + i1];
-      const float s2 = p2[i0 * 50 + i1];
-      const float s3 = s1 * s2;
-      p3[i0 * 50 + i1] = s3;
-      p0[i1] = mf_sum_step_f32(p0[i1], s3);
+      p7[i0 * 10 + i1] = s24;
     }
   }
 }
@@ -1342,7 +1296,7 @@ MF_KERNEL static void k14(
 // %45: f32[40, 50] = multiply %44, %43
 // %52: f32[40, 50] = subtract %0, %45
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k15(
+MF_KERNEL static void k13(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1362,7 +1316,7 @@ MF_KERNEL static void k15(
 // %47: f32[50] = multiply %46, %42
 // %53: f32[50] = subtract %1, %47
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k16(
+MF_KERNEL static void k14(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1382,7 +1336,7 @@ MF_KERNEL static void k16(
 // %49: f32[50, 10] = multiply %48, %37
 // %54: f32[50, 10] = subtract %2, %49
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k17(
+MF_KERNEL static void k15(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1402,7 +1356,7 @@ MF_KERNEL static void k17(
 // %51: f32[10] = multiply %50, %35
 // %55: f32[10] = subtract %3, %51
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k18(
+MF_KERNEL static void k16(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1426,7 +1380,7 @@ MF_KERNEL static void k18(
 // %20: f32[50, 50] = subtract 1.0, %18
 // %21: f32[50, 50] = multiply %16, %20
 // from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k19(
+MF_KERNEL static void k17(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1445,12 +1399,12 @@ MF_KERNEL static void k19(
       const float s4 = p3[i1];
       const float s5 = s3 + s4;
       const float s6 = mf_tanh_f32(s2);
-      p4[i0 * 50 + i1] = s6;
       const float s7 = s6 * s6;
       const float s8 = 1.0f;
       const float s9 = s8 - s7;
-      p5[i0 * 50 + i1] = s9;
       const float s10 = s5 * s9;
+      p4[i0 * 50 + i1] = s6;
+      p5[i0 * 50 + i1] = s9;
       p6[i0 * 50 + i1] = s10;
     }
   }
@@ -1479,112 +1433,86 @@ MF_KERNEL static void k19(
 // %55: f32[50, 10] = multiply %53, %33
 // %56: f32[50, 10] = multiply %54, %33
 // %57: f32[50, 10] = multiply %53, %34
-// from mnist1d_lr.mix:22:17, vjp of exp, jvp of multiply
-MF_KERNEL static void k20(
-    const float *restrict p0,
+// %58: f32[50, 10] = add %56, %57
+// and 2 more
+// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
+MF_KERNEL static void k18(
+    float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
     const float *restrict p3,
-    float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6,
-    const int32_t *restrict p7,
-    float *restrict p8,
+    const float *restrict p4,
+    float *restrict p5,
+    const float *restrict p6,
+    float *restrict p7,
+    const int32_t *restrict p8,
     float *restrict p9,
     float *restrict p10,
     float *restrict p11,
     float *restrict p12,
-    float *restrict p13,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
-    float s1 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p0[i0 * 10 + i1];
-      const float s3 = p1[i0 * 10 + i1];
-      const float s4 = s2 + s3;
-      const float s5 = p2[i0 * 10 + i1];
-      const float s6 = p3[i1];
-      const float s7 = s5 + s6;
-      p4[i0 * 10 + i1] = s7;
-      const float s8 = p5[i1];
-      const float s9 = s4 + s8;
-      p6[i0 * 10 + i1] = s9;
-      s0 = mf_maximum_step_f32(s0, s7);
-      const int32_t s10 = (int32_t)(i1);
-      const int32_t s11 = p7[i0];
-      const uint8_t s12 = s10 == s11;
-      const float s13 = (float)s12;
-      const float s14 = -0.02f;
-      const float s15 = s13 * s14;
-      p8[i0 * 10 + i1] = s15;
-      s1 = mf_sum_step_f32(s1, s13);
-    }
-    const float s16 = 0.02f;
-    const float s17 = s1 * s16;
-    float s18 = 0.0f;
-    float s19 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s20 = p4[i0 * 10 + i1];
-      const float s21 = s20 - s0;
-      const float s22 = mf_exp_f32(s21);
-      p9[i0 * 10 + i1] = s22;
-      const float s23 = p6[i0 * 10 + i1];
-      const float s24 = s23 * s22;
-      p10[i0 * 10 + i1] = s24;
-      s18 = mf_sum_step_f32(s18, s22);
-      s19 = mf_sum_step_f32(s19, s24);
-    }
-    const float s25 = 1.0f;
-    const float s26 = s25 / s18;
-    const float s27 = s26 * s26;
-    const float s28 = s19 * s27;
-    const float s29 = s17 * s26;
-    const float s30 = s17 * s28;
-    const float s31 = -s30;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s32 = p9[i0 * 10 + i1];
-      const float s33 = s29 * s32;
-      p11[i0 * 10 + i1] = s33;
-      const float s34 = s31 * s32;
-      p12[i0 * 10 + i1] = s34;
-      const float s35 = p10[i0 * 10 + i1];
-      const float s36 = s29 * s35;
-      p13[i0 * 10 + i1] = s36;
-    }
-  }
-}
-
-// %58: f32[50, 10] = add %56, %57
-// %59: f32[50, 10] = add %42, %55
-// %60: f32[10] = reduce_sum{axes [0]} %58
-// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k21(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p13) {
+  for (int64_t i1 = 0; i1 < 10; ++i1) {
     const float s0 = 0.0f;
     p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 10 + i1];
-      const float s2 = p2[i0 * 10 + i1];
-      const float s3 = s1 + s2;
-      p3[i0 * 10 + i1] = s3;
-      const float s4 = p4[i0 * 10 + i1];
-      const float s5 = p5[i0 * 10 + i1];
-      const float s6 = s4 + s5;
-      p6[i0 * 10 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s3);
+    float s1 = -__builtin_inff();
+    float s2 = 0.0f;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s3 = p1[i0 * 10 + i1];
+      const float s4 = p2[i0 * 10 + i1];
+      const float s5 = s3 + s4;
+      const float s6 = p3[i0 * 10 + i1];
+      const float s7 = p4[i1];
+      const float s8 = s6 + s7;
+      const float s9 = p6[i1];
+      const float s10 = s5 + s9;
+      s1 = mf_maximum_step_f32(s1, s8);
+      const int32_t s11 = (int32_t)(i1);
+      const int32_t s12 = p8[i0];
+      const uint8_t s13 = s11 == s12;
+      const float s14 = (float)s13;
+      const float s15 = -0.02f;
+      const float s16 = s14 * s15;
+      s2 = mf_sum_step_f32(s2, s14);
+      p5[i0 * 10 + i1] = s8;
+      p7[i0 * 10 + i1] = s10;
+      p9[i0 * 10 + i1] = s16;
+    }
+    const float s17 = 0.02f;
+    const float s18 = s2 * s17;
+    float s19 = 0.0f;
+    float s20 = 0.0f;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s21 = p5[i0 * 10 + i1];
+      const float s22 = s21 - s1;
+      const float s23 = mf_exp_f32(s22);
+      const float s24 = p7[i0 * 10 + i1];
+      const float s25 = s24 * s23;
+      s19 = mf_sum_step_f32(s19, s23);
+      s20 = mf_sum_step_f32(s20, s25);
+      p10[i0 * 10 + i1] = s23;
+      p11[i0 * 10 + i1] = s25;
+    }
+    const float s26 = 1.0f;
+    const float s27 = s26 / s19;
+    const float s28 = s27 * s27;
+    const float s29 = s20 * s28;
+    const float s30 = s18 * s27;
+    const float s31 = s18 * s29;
+    const float s32 = -s31;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s33 = p10[i0 * 10 + i1];
+      const float s34 = s30 * s33;
+      const float s35 = s32 * s33;
+      const float s36 = p11[i0 * 10 + i1];
+      const float s37 = s30 * s36;
+      const float s38 = s35 + s37;
+      const float s39 = p9[i0 * 10 + i1];
+      const float s40 = s39 + s34;
+      p0[i1] = mf_sum_step_f32(p0[i1], s38);
+      p12[i0 * 10 + i1] = s38;
+      p13[i0 * 10 + i1] = s40;
     }
   }
 }
@@ -1597,7 +1525,7 @@ MF_KERNEL static void k21(
 // %73: f32[50, 50] = subtract %71, %72
 // %74: f32[50] = reduce_sum{axes [0]} %73
 // from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k22(
+MF_KERNEL static void k19(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1627,15 +1555,15 @@ MF_KERNEL static void k22(
       const float s11 = p6[i0 * 50 + i1];
       const float s12 = s11 * s8;
       const float s13 = s10 - s12;
-      p7[i0 * 50 + i1] = s13;
       p0[i1] = mf_sum_step_f32(p0[i1], s13);
+      p7[i0 * 50 + i1] = s13;
     }
   }
 }
 
 // %67: f32[50, 10] = add %65, %66
 // from mnist1d_lr.mix:18:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k23(
+MF_KERNEL static void k20(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1652,7 +1580,7 @@ MF_KERNEL static void k23(
 // %6: f32[] = reduce_sum{axes [0]} %5
 // %8: f32[] = multiply %6, 0.005
 // from mnist1d_lr.mix:28:12
-MF_KERNEL static void k24(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k21(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 200; ++i0) {
     const float s1 = p0[i0];
@@ -1664,7 +1592,7 @@ MF_KERNEL static void k24(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[40, 50] = copy 0.0
-MF_KERNEL static void k25(float *restrict p0) {
+MF_KERNEL static void k22(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1672,7 +1600,7 @@ MF_KERNEL static void k25(float *restrict p0) {
 }
 
 // f32[50] = copy 0.0
-MF_KERNEL static void k26(float *restrict p0) {
+MF_KERNEL static void k23(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1680,7 +1608,7 @@ MF_KERNEL static void k26(float *restrict p0) {
 }
 
 // f32[50, 10] = copy 0.0
-MF_KERNEL static void k27(float *restrict p0) {
+MF_KERNEL static void k24(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1688,7 +1616,7 @@ MF_KERNEL static void k27(float *restrict p0) {
 }
 
 // f32[10] = copy 0.0
-MF_KERNEL static void k28(float *restrict p0) {
+MF_KERNEL static void k25(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1696,13 +1624,13 @@ MF_KERNEL static void k28(float *restrict p0) {
 }
 
 // f32[] = copy 0.0
-MF_KERNEL static void k29(float *restrict p0) {
+MF_KERNEL static void k26(float *restrict p0) {
   const float s0 = 0.0f;
   p0[0] = s0;
 }
 
 // f32[40, 50] = copy %0
-MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k27(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1710,7 +1638,7 @@ MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50] = copy %1
-MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k28(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1718,7 +1646,7 @@ MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50, 10] = copy %2
-MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1726,210 +1654,17 @@ MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[10] = copy %3
-MF_KERNEL static void k33(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
-  }
-}
-
-// f32[40, 50] = copy %1
-MF_KERNEL static void k34(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 2000; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// f32[50] = copy %2
-MF_KERNEL static void k35(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// f32[50, 10] = copy %3
-MF_KERNEL static void k36(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 500; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// f32[10] = copy %4
-MF_KERNEL static void k37(const float *restrict p0, float *restrict p1) {
-  for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
-  }
-}
-
-// %10: f32[50, 50] = add %8, %9
-// %11: f32[50, 50] = tanh %10
-// %45: f32[50, 50] = multiply %11, %11
-// %47: f32[50, 50] = subtract 1.0, %45
-// from mnist1d_lr.mix:18:10, vjp of tanh
-MF_KERNEL static void k38(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = mf_tanh_f32(s2);
-      p2[i0 * 50 + i1] = s3;
-      const float s4 = s3 * s3;
-      const float s5 = 1.0f;
-      const float s6 = s5 - s4;
-      p3[i0 * 50 + i1] = s6;
-    }
-  }
-}
-
-// %14: f32[50, 10] = add %12, %13
-// %15: f32[50] = reduce_maximum{axes [1]} %14
-// %17: f32[50, 10] = subtract %14, %16
-// %18: f32[50, 10] = exp %17
-// %19: f32[50] = reduce_sum{axes [1]} %18
-// %20: f32[50] = log %19
-// %22: f32[50, 10] = subtract %17, %21
-// %25: bool[50, 10] = equal %23, %24
-// %26: f32[50, 10] = convert{f32} %25
-// %27: f32[50, 10] = multiply %22, %26
-// %33: f32[50] = reduce_sum{axes [1]} %26
-// %35: f32[50] = multiply %33, 0.02
-// %37: f32[50] = divide 1.0, %19
-// %38: f32[50] = multiply %35, %37
-// from mnist1d_lr.mix:22:17, vjp of log
-MF_KERNEL static void k39(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    const int32_t *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    float *restrict p7,
-    float *restrict p8,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
-    float s1 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p0[i0 * 10 + i1];
-      const float s3 = p1[i1];
-      const float s4 = s2 + s3;
-      p2[i0 * 10 + i1] = s4;
-      s0 = mf_maximum_step_f32(s0, s4);
-      const int32_t s5 = (int32_t)(i1);
-      const int32_t s6 = p3[i0];
-      const uint8_t s7 = s5 == s6;
-      const float s8 = (float)s7;
-      p4[i0 * 10 + i1] = s8;
-      s1 = mf_sum_step_f32(s1, s8);
-    }
-    const float s9 = 0.02f;
-    const float s10 = s1 * s9;
-    float s11 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s12 = p2[i0 * 10 + i1];
-      const float s13 = s12 - s0;
-      p5[i0 * 10 + i1] = s13;
-      const float s14 = mf_exp_f32(s13);
-      p6[i0 * 10 + i1] = s14;
-      s11 = mf_sum_step_f32(s11, s14);
-    }
-    const float s15 = mf_log_f32(s11);
-    const float s16 = 1.0f;
-    const float s17 = s16 / s11;
-    const float s18 = s10 * s17;
-    p7[i0] = s18;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s19 = p5[i0 * 10 + i1];
-      const float s20 = s19 - s15;
-      const float s21 = p4[i0 * 10 + i1];
-      const float s22 = s20 * s21;
-      p8[i0 * 10 + i1] = s22;
-    }
-  }
-}
-
-// %28: f32[] = reduce_sum{axes [0, 1]} %27
-// %30: f32[] = multiply %28, -0.02
-// %32: f32[50, 10] = multiply %26, -0.02
-// %40: f32[50, 10] = multiply %39, %18
-// %41: f32[50, 10] = add %32, %40
-// %42: f32[10] = reduce_sum{axes [0]} %41
-// from mnist1d_lr.mix:18:39, vjp of broadcast
-MF_KERNEL static void k40(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    float *restrict p5,
-    float *restrict p6) {
-  for (int64_t i1 = 0; i1 < 10; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  float s1 = 0.0f;
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p1[i0 * 10 + i1];
-      s1 = mf_sum_step_f32(s1, s2);
-      const float s3 = p2[i0 * 10 + i1];
-      const float s4 = -0.02f;
-      const float s5 = s3 * s4;
-      const float s6 = p3[i0];
-      const float s7 = p4[i0 * 10 + i1];
-      const float s8 = s6 * s7;
-      const float s9 = s5 + s8;
-      p5[i0 * 10 + i1] = s9;
-      p0[i1] = mf_sum_step_f32(p0[i1], s9);
-    }
-  }
-  const float s10 = -0.02f;
-  const float s11 = s1 * s10;
-  p6[0] = s11;
-}
-
-// %48: f32[50, 50] = multiply %43, %47
-// %49: f32[50] = reduce_sum{axes [0]} %48
-// from mnist1d_lr.mix:18:24, vjp of broadcast
-MF_KERNEL static void k41(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 50 + i1];
-      const float s2 = p2[i0 * 50 + i1];
-      const float s3 = s1 * s2;
-      p3[i0 * 50 + i1] = s3;
-      p0[i1] = mf_sum_step_f32(p0[i1], s3);
-    }
   }
 }
 
 // %52: f32[40, 50] = multiply %51, %50
 // %59: f32[40, 50] = subtract %1, %52
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k42(
+MF_KERNEL static void k31(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1948,7 +1683,7 @@ MF_KERNEL static void k42(
 // %54: f32[50] = multiply %53, %49
 // %60: f32[50] = subtract %2, %54
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k43(
+MF_KERNEL static void k32(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1967,7 +1702,7 @@ MF_KERNEL static void k43(
 // %56: f32[50, 10] = multiply %55, %44
 // %61: f32[50, 10] = subtract %3, %56
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k44(
+MF_KERNEL static void k33(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1986,7 +1721,7 @@ MF_KERNEL static void k44(
 // %58: f32[10] = multiply %57, %42
 // %62: f32[10] = subtract %4, %58
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k45(
+MF_KERNEL static void k34(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2002,27 +1737,13 @@ MF_KERNEL static void k45(
   }
 }
 
-// %20: f32[] = reduce_sum{axes [0]} %11
-// %22: f32[] = multiply %20, 0.005
-// from mnist1d_lr.mix:28:12
-MF_KERNEL static void k46(const float *restrict p0, float *restrict p1) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 200; ++i0) {
-    const float s1 = p0[i0];
-    s0 = mf_sum_step_f32(s0, s1);
-  }
-  const float s2 = 0.005f;
-  const float s3 = s0 * s2;
-  p1[0] = s3;
-}
-
 // %21: f32[10] = multiply %4, %13
 // %22: f32[10] = multiply %4, %20
 // %23: f32[10] = negate %22
 // %24: f32[] = reduce_sum{axes [0]} %21
 // %115: f32[10] = multiply %13, 0.005
 // from vjp of gradient
-MF_KERNEL static void k47(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2037,10 +1758,10 @@ MF_KERNEL static void k47(
     const float s4 = p2[0];
     const float s5 = s1 * s4;
     const float s6 = -s5;
-    p3[i0] = s6;
     s0 = mf_sum_step_f32(s0, s3);
     const float s7 = 0.005f;
     const float s8 = s2 * s7;
+    p3[i0] = s6;
     p4[i0] = s8;
   }
   p5[0] = s0;
@@ -2052,7 +1773,7 @@ MF_KERNEL static void k47(
 // %28: f32[] = reduce_sum{axes [0, 1]} %25
 // %29: f32[] = add %24, %28
 // from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k48(
+MF_KERNEL static void k36(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2067,8 +1788,8 @@ MF_KERNEL static void k48(
     const float s4 = p2[0];
     const float s5 = s1 * s4;
     const float s6 = -s5;
-    p3[i0] = s6;
     s0 = mf_sum_step_f32(s0, s3);
+    p3[i0] = s6;
   }
   const float s7 = p4[0];
   const float s8 = s7 + s0;
@@ -2082,7 +1803,7 @@ MF_KERNEL static void k48(
 // %34: f32[] = add %29, %33
 // %109: f32[50] = multiply %11, 0.005
 // from vjp of gradient
-MF_KERNEL static void k49(
+MF_KERNEL static void k37(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2098,10 +1819,10 @@ MF_KERNEL static void k49(
     const float s4 = p2[0];
     const float s5 = s1 * s4;
     const float s6 = -s5;
-    p3[i0] = s6;
     s0 = mf_sum_step_f32(s0, s3);
     const float s7 = 0.005f;
     const float s8 = s2 * s7;
+    p3[i0] = s6;
     p4[i0] = s8;
   }
   const float s9 = p5[0];
@@ -2116,7 +1837,7 @@ MF_KERNEL static void k49(
 // %39: f32[] = add %34, %38
 // %106: f32[40, 50] = multiply %10, 0.005
 // %121: f32[] = subtract %5, %39
-MF_KERNEL static void k50(
+MF_KERNEL static void k38(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2133,10 +1854,10 @@ MF_KERNEL static void k50(
     const float s4 = p2[0];
     const float s5 = s1 * s4;
     const float s6 = -s5;
-    p3[i0] = s6;
     s0 = mf_sum_step_f32(s0, s3);
     const float s7 = 0.005f;
     const float s8 = s2 * s7;
+    p3[i0] = s6;
     p4[i0] = s8;
   }
   const float s9 = p5[0];
@@ -2146,226 +1867,12 @@ MF_KERNEL static void k50(
   p7[0] = s12;
 }
 
-// %44: f32[50, 50] = add %40, %42
-// %45: f32[50, 50] = add %41, %43
-// %46: f32[50, 50] = tanh %44
-// %47: f32[50, 50] = multiply %46, %46
-// %49: f32[50, 50] = subtract 1.0, %47
-// %50: f32[50, 50] = multiply %45, %49
-// from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k51(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
-      const float s2 = s0 + s1;
-      const float s3 = p2[i0 * 50 + i1];
-      const float s4 = p3[i1];
-      const float s5 = s3 + s4;
-      const float s6 = mf_tanh_f32(s2);
-      p4[i0 * 50 + i1] = s6;
-      const float s7 = s6 * s6;
-      const float s8 = 1.0f;
-      const float s9 = s8 - s7;
-      p5[i0 * 50 + i1] = s9;
-      const float s10 = s5 * s9;
-      p6[i0 * 50 + i1] = s10;
-    }
-  }
-}
-
-// %54: f32[50, 10] = add %52, %53
-// %57: f32[50, 10] = add %51, %55
-// %58: f32[50, 10] = add %54, %56
-// %59: f32[50] = reduce_maximum{axes [1]} %57
-// %61: f32[50, 10] = subtract %57, %60
-// %62: f32[50, 10] = exp %61
-// %63: f32[50, 10] = multiply %58, %62
-// %64: f32[50] = reduce_sum{axes [1]} %62
-// %65: f32[50] = reduce_sum{axes [1]} %63
-// %68: bool[50, 10] = equal %66, %67
-// %69: f32[50, 10] = convert{f32} %68
-// %71: f32[50, 10] = multiply %69, -0.02
-// %72: f32[50] = reduce_sum{axes [1]} %69
-// %74: f32[50] = multiply %72, 0.02
-// %76: f32[50] = divide 1.0, %64
-// %77: f32[50] = multiply %76, %76
-// %78: f32[50] = multiply %65, %77
-// %79: f32[50] = multiply %74, %76
-// %80: f32[50] = multiply %74, %78
-// %81: f32[50] = negate %80
-// %84: f32[50, 10] = multiply %82, %62
-// %85: f32[50, 10] = multiply %83, %62
-// %86: f32[50, 10] = multiply %82, %63
-// from mnist1d_lr.mix:22:17, vjp of exp, jvp of multiply
-MF_KERNEL static void k52(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6,
-    const int32_t *restrict p7,
-    float *restrict p8,
-    float *restrict p9,
-    float *restrict p10,
-    float *restrict p11,
-    float *restrict p12,
-    float *restrict p13,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
-    float s1 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p0[i0 * 10 + i1];
-      const float s3 = p1[i0 * 10 + i1];
-      const float s4 = s2 + s3;
-      const float s5 = p2[i0 * 10 + i1];
-      const float s6 = p3[i1];
-      const float s7 = s5 + s6;
-      p4[i0 * 10 + i1] = s7;
-      const float s8 = p5[i1];
-      const float s9 = s4 + s8;
-      p6[i0 * 10 + i1] = s9;
-      s0 = mf_maximum_step_f32(s0, s7);
-      const int32_t s10 = (int32_t)(i1);
-      const int32_t s11 = p7[i0];
-      const uint8_t s12 = s10 == s11;
-      const float s13 = (float)s12;
-      const float s14 = -0.02f;
-      const float s15 = s13 * s14;
-      p8[i0 * 10 + i1] = s15;
-      s1 = mf_sum_step_f32(s1, s13);
-    }
-    const float s16 = 0.02f;
-    const float s17 = s1 * s16;
-    float s18 = 0.0f;
-    float s19 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s20 = p4[i0 * 10 + i1];
-      const float s21 = s20 - s0;
-      const float s22 = mf_exp_f32(s21);
-      p9[i0 * 10 + i1] = s22;
-      const float s23 = p6[i0 * 10 + i1];
-      const float s24 = s23 * s22;
-      p10[i0 * 10 + i1] = s24;
-      s18 = mf_sum_step_f32(s18, s22);
-      s19 = mf_sum_step_f32(s19, s24);
-    }
-    const float s25 = 1.0f;
-    const float s26 = s25 / s18;
-    const float s27 = s26 * s26;
-    const float s28 = s19 * s27;
-    const float s29 = s17 * s26;
-    const float s30 = s17 * s28;
-    const float s31 = -s30;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s32 = p9[i0 * 10 + i1];
-      const float s33 = s29 * s32;
-      p11[i0 * 10 + i1] = s33;
-      const float s34 = s31 * s32;
-      p12[i0 * 10 + i1] = s34;
-      const float s35 = p10[i0 * 10 + i1];
-      const float s36 = s29 * s35;
-      p13[i0 * 10 + i1] = s36;
-    }
-  }
-}
-
-// %87: f32[50, 10] = add %85, %86
-// %88: f32[50, 10] = add %71, %84
-// %89: f32[10] = reduce_sum{axes [0]} %87
-// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k53(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 10 + i1];
-      const float s2 = p2[i0 * 10 + i1];
-      const float s3 = s1 + s2;
-      p3[i0 * 10 + i1] = s3;
-      const float s4 = p4[i0 * 10 + i1];
-      const float s5 = p5[i0 * 10 + i1];
-      const float s6 = s4 + s5;
-      p6[i0 * 10 + i1] = s6;
-      p0[i1] = mf_sum_step_f32(p0[i1], s3);
-    }
-  }
-}
-
-// %93: f32[50, 50] = add %91, %92
-// %97: f32[50, 50] = multiply %50, %46
-// %99: f32[50, 50] = multiply %97, 2.0
-// %100: f32[50, 50] = multiply %93, %49
-// %101: f32[50, 50] = multiply %90, %99
-// %102: f32[50, 50] = subtract %100, %101
-// %103: f32[50] = reduce_sum{axes [0]} %102
-// from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k54(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
-  }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 50 + i1];
-      const float s2 = p2[i0 * 50 + i1];
-      const float s3 = s1 + s2;
-      const float s4 = p3[i0 * 50 + i1];
-      const float s5 = p4[i0 * 50 + i1];
-      const float s6 = s4 * s5;
-      const float s7 = 2.0f;
-      const float s8 = s6 * s7;
-      const float s9 = p5[i0 * 50 + i1];
-      const float s10 = s3 * s9;
-      const float s11 = p6[i0 * 50 + i1];
-      const float s12 = s11 * s8;
-      const float s13 = s10 - s12;
-      p7[i0 * 50 + i1] = s13;
-      p0[i1] = mf_sum_step_f32(p0[i1], s13);
-    }
-  }
-}
-
 // %96: f32[50, 10] = add %94, %95
 // %112: f32[50, 10] = multiply %12, 0.005
 // %113: f32[50, 10] = add %96, %112
 // %119: f32[50, 10] = add %3, %113
 // from vjp of gradient
-MF_KERNEL static void k55(
+MF_KERNEL static void k39(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2389,7 +1896,7 @@ MF_KERNEL static void k55(
 // %107: f32[40, 50] = add %104, %106
 // %117: f32[40, 50] = add %1, %107
 // from vjp of gradient
-MF_KERNEL static void k56(
+MF_KERNEL static void k40(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2408,7 +1915,7 @@ MF_KERNEL static void k56(
 // %110: f32[50] = add %103, %109
 // %118: f32[50] = add %2, %110
 // from vjp of gradient
-MF_KERNEL static void k57(
+MF_KERNEL static void k41(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2427,7 +1934,7 @@ MF_KERNEL static void k57(
 // %116: f32[10] = add %89, %115
 // %120: f32[10] = add %4, %116
 // from vjp of gradient
-MF_KERNEL static void k58(
+MF_KERNEL static void k42(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2444,7 +1951,7 @@ MF_KERNEL static void k58(
 }
 
 // f32[] = copy %121
-MF_KERNEL static void k59(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k43(const float *restrict p0, float *restrict p1) {
   const float s0 = p0[0];
   p1[0] = s0;
 }
@@ -2610,17 +2117,17 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(
   float *const v25 = (float *)(frame->arena + 0);  // f32[40, 50]
   float *const v26 = (float *)(frame->arena + 32192);  // f32[512]
   k0(v5, v0, v12, v12, 0, 9);
-  k12(v12, v1, v13, v22, 0, 50);
+  k5(v12, v1, v13, v22, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k13(v19, v14, v3, v15, v6, v17, v16, v18);
+  k12(v19, v14, v3, v15, v6, v17, v16, v18);
   k8(v18, v2, v20, v26, 0, 9);
   k9(v13, v18, v21, v21, 0, 9);
-  k14(v24, v20, v22, v23, 0, 50);
+  k10(v24, v20, v22, v23, 0, 50);
   k11(v5, v23, v25, v25, 0, 7);
-  k15(v4, v25, v0, v8, 0, 2000);
-  k16(v4, v24, v1, v9, 0, 50);
-  k17(v4, v21, v2, v10, 0, 500);
-  k18(v4, v19, v3, v11, 0, 10);
+  k13(v4, v25, v0, v8, 0, 2000);
+  k14(v4, v24, v1, v9, 0, 50);
+  k15(v4, v21, v2, v10, 0, 500);
+  k16(v4, v19, v3, v11, 0, 10);
   return 0;
 }
 
@@ -2676,36 +2183,32 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   float *const v25 = (float *)(frame->arena + 10240);  // f32[50, 10]
   float *const v26 = (float *)(frame->arena + 12288);  // f32[50, 10]
   float *const v27 = (float *)(frame->arena + 14336);  // f32[50, 10]
-  float *const v28 = (float *)(frame->arena + 16384);  // f32[50, 10]
-  float *const v29 = (float *)(frame->arena + 50240);  // f32[50, 10]
-  float *const v30 = (float *)(frame->arena + 52288);  // f32[50, 10]
-  float *const v31 = (float *)(frame->arena + 70336);  // f32[50, 10]
-  float *const v32 = (float *)(frame->arena + 72384);  // f32[50, 10]
-  float *const v33 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v34 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v35 = (float *)(frame->arena + 50240);  // f32[50, 50]
-  float *const v36 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v37 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v38 = (float *)(frame->arena + 60288);  // f32[50, 50]
-  float *const v39 = (float *)(frame->arena + 10048);  // f32[512]
-  float *const v40 = (float *)(frame->arena + 50240);  // f32[512]
-  float *const v41 = (float *)(frame->arena + 60288);  // f32[512]
+  float *const v28 = (float *)(frame->arena + 70336);  // f32[50, 10]
+  float *const v29 = (float *)(frame->arena + 72384);  // f32[50, 10]
+  float *const v30 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v31 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v32 = (float *)(frame->arena + 50240);  // f32[50, 50]
+  float *const v33 = (float *)(frame->arena + 0);  // f32[50, 10]
+  float *const v34 = (float *)(frame->arena + 2048);  // f32[50, 10]
+  float *const v35 = (float *)(frame->arena + 60288);  // f32[50, 50]
+  float *const v36 = (float *)(frame->arena + 10048);  // f32[512]
+  float *const v37 = (float *)(frame->arena + 50240);  // f32[512]
+  float *const v38 = (float *)(frame->arena + 60288);  // f32[512]
   k0(v5, v0, v15, v15, 0, 9);
   k0(v5, v7, v16, v16, 0, 9);
-  k19(v15, v1, v16, v8, v17, v18, v19, 0, 50);
+  k17(v15, v1, v16, v8, v17, v18, v19, 0, 50);
   k2(v17, v2, v20, v20, 0, 9);
   k2(v19, v2, v21, v21, 0, 9);
   k2(v17, v9, v22, v22, 0, 9);
-  k20(v21, v22, v20, v3, v23, v10, v24, v6, v27, v25, v26, v28, v29, v30, 0, 50);
-  k21(v14, v29, v30, v31, v27, v28, v32, 0, 10);
-  k8(v32, v2, v33, v39, 0, 9);
-  k8(v31, v2, v34, v40, 0, 9);
-  k8(v32, v9, v35, v41, 0, 9);
-  k22(v12, v34, v35, v19, v17, v18, v33, v38, 0, 50);
-  k9(v19, v32, v36, v36, 0, 9);
-  k9(v17, v31, v37, v37, 0, 9);
-  k23(v36, v37, v13, 0, 500);
-  k11(v5, v38, v11, v11, 0, 7);
+  k18(v14, v21, v22, v20, v3, v23, v10, v24, v6, v27, v25, v26, v28, v29);
+  k8(v29, v2, v30, v36, 0, 9);
+  k8(v28, v2, v31, v37, 0, 9);
+  k8(v29, v9, v32, v38, 0, 9);
+  k19(v12, v31, v32, v19, v17, v18, v30, v35, 0, 50);
+  k9(v19, v29, v33, v33, 0, 9);
+  k9(v17, v28, v34, v34, 0, 9);
+  k20(v33, v34, v13, 0, 500);
+  k11(v5, v35, v11, v11, 0, 7);
   return 0;
 }
 
@@ -2741,12 +2244,12 @@ MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient(
   float *const v9 = frame->outputs->grad_theta_w2;  // grad.theta.w2: f32[50, 10]
   float *const v10 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[10]
   float *const v11 = frame->outputs->grad_lr;  // grad.lr: f32[]
-  k24(v5, v6);
-  k25(v7);
-  k26(v8);
-  k27(v9);
-  k28(v10);
-  k29(v11);
+  k21(v5, v6);
+  k22(v7);
+  k23(v8);
+  k24(v9);
+  k25(v10);
+  k26(v11);
   return 0;
 }
 
@@ -2815,7 +2318,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v37 = (float *)(frame->arena + 4020096);  // f32[50, 50]
   float *const v38 = (float *)(frame->arena + 4010048);  // f32[50, 50]
   float *const v39 = (float *)(frame->arena + 4030144);  // f32[512]
-  float *const v40 = (float *)(frame->arena + 4054336);  // f32[10]
+  float *const v40 = (float *)(frame->arena + 4050496);  // f32[10]
   float *const v41 = (float *)(frame->arena + 4000000);  // f32[]
   float *const v42 = (float *)(frame->arena + 4060288);  // f32[50, 10]
   float *const v43 = (float *)(frame->arena + 4000064);  // f32[]
@@ -2835,83 +2338,79 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v57 = (float *)(frame->arena + 4010240);  // f32[50, 10]
   float *const v58 = (float *)(frame->arena + 4012288);  // f32[50, 10]
   float *const v59 = (float *)(frame->arena + 4014336);  // f32[50, 10]
-  float *const v60 = (float *)(frame->arena + 4016384);  // f32[50, 10]
-  float *const v61 = (float *)(frame->arena + 4050240);  // f32[50, 10]
-  float *const v62 = (float *)(frame->arena + 4052288);  // f32[50, 10]
-  float *const v63 = (float *)(frame->arena + 4078336);  // f32[50, 10]
-  float *const v64 = (float *)(frame->arena + 4080384);  // f32[50, 10]
-  float *const v65 = (float *)(frame->arena + 4082944);  // f32[10]
-  float *const v66 = (float *)(frame->arena + 4000000);  // f32[50, 50]
-  float *const v67 = (float *)(frame->arena + 4010048);  // f32[50, 50]
-  float *const v68 = (float *)(frame->arena + 4050240);  // f32[50, 50]
-  float *const v69 = (float *)(frame->arena + 4000000);  // f32[50, 10]
-  float *const v70 = (float *)(frame->arena + 4002048);  // f32[50, 10]
-  float *const v71 = (float *)(frame->arena + 4060288);  // f32[50, 50]
-  float *const v72 = (float *)(frame->arena + 4082432);  // f32[50]
-  float *const v73 = (float *)(frame->arena + 4000000);  // f32[40, 50]
-  float *const v74 = (float *)(frame->arena + 4070336);  // f32[40, 50]
-  float *const v75 = (float *)(frame->arena + 4082688);  // f32[50]
-  float *const v76 = (float *)(frame->arena + 4083008);  // f32[10]
-  float *const v77 = (float *)(frame->arena + 4083072);  // f32[]
-  float *const v78 = (float *)(frame->arena + 4010048);  // f32[512]
-  float *const v79 = (float *)(frame->arena + 4050240);  // f32[512]
-  float *const v80 = (float *)(frame->arena + 4062336);  // f32[512]
-  k30(v0, v9);
-  k31(v1, v10);
-  k32(v2, v11);
-  k33(v3, v12);
+  float *const v60 = (float *)(frame->arena + 4078336);  // f32[50, 10]
+  float *const v61 = (float *)(frame->arena + 4080384);  // f32[50, 10]
+  float *const v62 = (float *)(frame->arena + 4082944);  // f32[10]
+  float *const v63 = (float *)(frame->arena + 4000000);  // f32[50, 50]
+  float *const v64 = (float *)(frame->arena + 4010048);  // f32[50, 50]
+  float *const v65 = (float *)(frame->arena + 4050240);  // f32[50, 50]
+  float *const v66 = (float *)(frame->arena + 4000000);  // f32[50, 10]
+  float *const v67 = (float *)(frame->arena + 4002048);  // f32[50, 10]
+  float *const v68 = (float *)(frame->arena + 4060288);  // f32[50, 50]
+  float *const v69 = (float *)(frame->arena + 4082432);  // f32[50]
+  float *const v70 = (float *)(frame->arena + 4000000);  // f32[40, 50]
+  float *const v71 = (float *)(frame->arena + 4070336);  // f32[40, 50]
+  float *const v72 = (float *)(frame->arena + 4082688);  // f32[50]
+  float *const v73 = (float *)(frame->arena + 4083008);  // f32[10]
+  float *const v74 = (float *)(frame->arena + 4083072);  // f32[]
+  float *const v75 = (float *)(frame->arena + 4010048);  // f32[512]
+  float *const v76 = (float *)(frame->arena + 4050240);  // f32[512]
+  float *const v77 = (float *)(frame->arena + 4062336);  // f32[512]
+  k27(v0, v9);
+  k28(v1, v10);
+  k29(v2, v11);
+  k30(v3, v12);
   // inner steps
   for (int64_t t0 = 0; t0 < 200; ++t0) {
-    k34(v9, v14 + t0 * 2000);
-    k35(v10, v15 + t0 * 50);
-    k36(v11, v16 + t0 * 500);
-    k37(v12, v17 + t0 * 10);
+    k27(v9, v14 + t0 * 2000);
+    k28(v10, v15 + t0 * 50);
+    k29(v11, v16 + t0 * 500);
+    k30(v12, v17 + t0 * 10);
     k0(v5 + t0 * 2000, v9, v26, v26, 0, 9);
-    k38(v26, v10, v27, v37, 0, 50);
+    k5(v26, v10, v27, v37, 0, 50);
     k2(v27, v11, v28, v28, 0, 9);
-    k39(v28, v12, v29, v6 + t0 * 50, v32, v30, v31, v34, v33, 0, 50);
-    k40(v21 + t0 * 10, v33, v32, v34, v31, v35, v13 + t0);
+    k6(v28, v12, v29, v6 + t0 * 50, v32, v30, v31, v34, v33, 0, 50);
+    k7(v21 + t0 * 10, v33, v32, v34, v31, v35, v13 + t0);
     k8(v35, v11, v36, v39, 0, 9);
     k9(v27, v35, v20 + t0 * 500, v20 + t0 * 500, 0, 9);
-    k41(v19 + t0 * 50, v36, v37, v38, 0, 50);
+    k10(v19 + t0 * 50, v36, v37, v38, 0, 50);
     k11(v5 + t0 * 2000, v38, v18 + t0 * 2000, v18 + t0 * 2000, 0, 7);
-    k42(v4, v18 + t0 * 2000, v9, 0, 2000);
-    k43(v4, v19 + t0 * 50, v10, 0, 50);
-    k44(v4, v20 + t0 * 500, v11, 0, 500);
-    k45(v4, v21 + t0 * 10, v12, 0, 10);
+    k31(v4, v18 + t0 * 2000, v9, 0, 2000);
+    k32(v4, v19 + t0 * 50, v10, 0, 50);
+    k33(v4, v20 + t0 * 500, v11, 0, 500);
+    k34(v4, v21 + t0 * 10, v12, 0, 10);
   }
-  k46(v13, v7);
-  k25(v22);
-  k26(v23);
-  k27(v24);
-  k28(v25);
-  k29(v8);
+  k21(v13, v7);
+  k22(v22);
+  k23(v23);
+  k24(v24);
+  k25(v25);
+  k26(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k47(v25, v21 + t1 * 10, v4, v40, v76, v41);
-    k48(v24, v20 + t1 * 500, v4, v42, v41, v43);
-    k49(v23, v19 + t1 * 50, v4, v44, v75, v43, v45);
-    k50(v22, v18 + t1 * 2000, v4, v46, v74, v45, v8, v77);
+    k35(v25, v21 + t1 * 10, v4, v40, v73, v41);
+    k36(v24, v20 + t1 * 500, v4, v42, v41, v43);
+    k37(v23, v19 + t1 * 50, v4, v44, v72, v43, v45);
+    k38(v22, v18 + t1 * 2000, v4, v46, v71, v45, v8, v74);
     k0(v5 + t1 * 2000, v14 + t1 * 2000, v47, v47, 0, 9);
     k0(v5 + t1 * 2000, v46, v48, v48, 0, 9);
-    k51(v47, v15 + t1 * 50, v48, v44, v49, v50, v51, 0, 50);
+    k17(v47, v15 + t1 * 50, v48, v44, v49, v50, v51, 0, 50);
     k2(v49, v16 + t1 * 500, v52, v52, 0, 9);
     k2(v51, v16 + t1 * 500, v53, v53, 0, 9);
     k2(v49, v42, v54, v54, 0, 9);
-    k52(v53, v54, v52, v17 + t1 * 10, v55, v40, v56, v6 + t1 * 50, v59, v57, v58, v60, v61, v62, 0, 50);
-    k53(v65, v61, v62, v63, v59, v60, v64, 0, 10);
-    k8(v64, v16 + t1 * 500, v66, v78, 0, 9);
-    k8(v63, v16 + t1 * 500, v67, v79, 0, 9);
-    k8(v64, v42, v68, v80, 0, 9);
-    k54(v72, v67, v68, v51, v49, v50, v66, v71, 0, 50);
-    k9(v51, v64, v69, v69, 0, 9);
-    k9(v49, v63, v70, v70, 0, 9);
-    k55(v69, v70, v20 + t1 * 500, v24, 0, 500);
-    k11(v5 + t1 * 2000, v71, v73, v73, 0, 7);
-    k56(v73, v74, v22, 0, 2000);
-    k57(v72, v75, v23, 0, 50);
-    k58(v65, v76, v25, 0, 10);
-    k59(v77, v8);
+    k18(v62, v53, v54, v52, v17 + t1 * 10, v55, v40, v56, v6 + t1 * 50, v59, v57, v58, v60, v61);
+    k8(v61, v16 + t1 * 500, v63, v75, 0, 9);
+    k8(v60, v16 + t1 * 500, v64, v76, 0, 9);
+    k8(v61, v42, v65, v77, 0, 9);
+    k19(v69, v64, v65, v51, v49, v50, v63, v68, 0, 50);
+    k9(v51, v61, v66, v66, 0, 9);
+    k9(v49, v60, v67, v67, 0, 9);
+    k39(v66, v67, v20 + t1 * 500, v24, 0, 500);
+    k11(v5 + t1 * 2000, v68, v70, v70, 0, 7);
+    k40(v70, v71, v22, 0, 2000);
+    k41(v69, v72, v23, 0, 50);
+    k42(v62, v73, v25, 0, 10);
+    k43(v74, v8);
   }
   return 0;
 }

@@ -3,8 +3,7 @@
 // How far two arrays are apart, and random arrays near a given one. All of verification measures
 // with these few functions.
 
-import Foundation
-package import MixFuseRuntime
+import MixFuseRuntime
 
 /// The distance of an array from the one it should be.
 package struct ArrayError: Sendable {

@@ -11,7 +11,6 @@
 // fails, the oracle is asked how far f64 noise on the inputs moves it, and 4 times that is allowed.
 
 import Differentiation
-import Foundation
 import Interpreter
 import MixFuseRuntime
 import TensorIR

@@ -3,7 +3,6 @@
 // A graph that is run by the interpreter, with arrays by name like a library's entry point, and how
 // long that will take: the oracle is only of use if the user does not have to wait for it.
 
-import Foundation
 import Interpreter
 import MixFuseRuntime
 import Synchronization

@@ -5,10 +5,7 @@
 // which `--set` would make them fit: dims are tried out by elaborating the spec with them.
 
 import Diagnostics
-import Differentiation
-import Elaboration
-package import MixFuseRuntime
-import SpecLanguage
+import MixFuseRuntime
 import TensorIR
 
 extension MetaProblem {

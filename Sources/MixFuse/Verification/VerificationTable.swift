@@ -114,11 +114,17 @@ private func aligned(_ rows: [[String]]) -> [String] {
 
 /// A prefix and items joined by commas, in lines of at most 90 columns, indented from the second on.
 private func wrapped(_ items: [String], prefix: String) -> [String] {
-  var lines = [prefix]
+  var lines: [String] = []
+  var line = prefix
   for (index, item) in items.enumerated() {
-    let text = index == items.count - 1 ? item : "\(item), "
-    if lines[lines.count - 1].count + text.count > 90 { lines.append("  ") }
-    lines[lines.count - 1] += text
+    let text = index == items.count - 1 ? item : "\(item),"
+    let isFirst = index == 0
+    if !isFirst && line.count + 1 + text.count > 90 {
+      lines.append(line)
+      line = "  \(text)"
+    } else {
+      line += isFirst ? text : " \(text)"
+    }
   }
-  return lines
+  return lines + [line]
 }

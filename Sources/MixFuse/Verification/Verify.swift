@@ -9,7 +9,7 @@
 // differences.
 
 import Differentiation
-package import MixFuseRuntime
+import MixFuseRuntime
 import TensorIR
 
 /// What a verification is to do.

@@ -41,8 +41,8 @@ func recurrence(_ policy: SavePolicy, isReversed: Bool) -> TestProgram {
   }
 }
 
-/// A loop over layers inside a loop over steps.
-func nestedLoops(_ policy: SavePolicy) -> TestProgram {
+/// `h = h + tanh(h w_l)` over three layers: operands `h: [2]`, `w: [3, 2, 2]`.
+func layerLoop(_ policy: SavePolicy) -> Loop {
   let layer = GraphBuilder(name: "layer")
   _ = layer.input("l", .scalar(.i32))
   let h = layer.input("h", f64(2))
@@ -50,16 +50,19 @@ func nestedLoops(_ policy: SavePolicy) -> TestProgram {
   let product = layer.contract(h, w, ContractionLabels(lhs: [0], rhs: [0, 1], output: [1]))
   let activated = layer.unary(.tanh, product)
   layer.output("h", layer.add(h, activated))
-  let layers = Loop(
+  return Loop(
     label: "layers", tripCount: 3, carryCount: 1, stackedInputCount: 1, savePolicy: policy,
     body: layer.graph)
+}
 
+/// A loop over layers inside a loop over steps.
+func nestedLoops(_ policy: SavePolicy) -> TestProgram {
   let step = GraphBuilder(name: "step")
   _ = step.input("i", .scalar(.i32))
   let state = step.input("state", f64(2))
   let x = step.input("x", f64(2))
   let weights = step.input("weights", f64(3, 2, 2))
-  let out = step.append(.loop(layers), [step.multiply(state, x), weights])[0]
+  let out = step.append(.loop(layerLoop(policy)), [step.multiply(state, x), weights])[0]
   step.output("state", step.unary(.sin, out))
   let steps = Loop(
     label: "steps", tripCount: 2, carryCount: 1, stackedInputCount: 1, savePolicy: policy,

@@ -114,7 +114,9 @@ func adamCase(steps: Int = 3) -> MetaCase {
       outputs: (theta + state).map(\.name), build: adamUpdate),
     outerLoss: function("outer loss", outerInputs, outputs: ["loss"]) { b, x in
       let losses = tokenLosses(b, theta: x, tokens: x[7], targets: x[8])
-      return [b.add(b.sum(losses, axes: [0]), b.scale(b.sum(x[6], axes: [0]), by: 1 / Double(steps)))]
+      return [
+        b.add(b.sum(losses, axes: [0]), b.scale(b.sum(x[6], axes: [0]), by: 1 / Double(steps)))
+      ]
     })
   var source = RandomSource(seed: 5)
   var inputs = (theta + meta).map { source.array($0.type) }

@@ -51,7 +51,8 @@ private struct StructuredCase {
     case .value: break
     case .tangent: types += inputs.map { ($0, .real) }
     case .adjoint: types.append((result, .real))
-    case .adjointTangent: types += [(result, .real)] + inputs.map { ($0, .real) } + [(result, .real)]
+    case .adjointTangent:
+      types += [(result, .real)] + inputs.map { ($0, .real) } + [(result, .real)]
     }
     return TestProgram("\(name), \(order.rawValue)", types) { builder, given in
       apply(order, builder, given)
