@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: deps build test demo bench format lint clean
+.PHONY: deps build test demo bench sweep format lint clean
 
 # Debian's usual place for the toolchain, if the shell does not know one.
 export PATH := $(PATH):/opt/swift/usr/bin
@@ -67,13 +67,20 @@ demo: build
 	mkdir -p $(DEMO_FOLDER)
 	$(MIXFUSE) build Examples/maml_sinusoid.mix -o $(DEMO_FOLDER)
 	$(MIXFUSE) verify Examples/maml_sinusoid.mix
-	$(MIXFUSE) train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz --out $(DEMO_FOLDER)/mnist1d_lr
+	$(MIXFUSE) train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz --optimizer sgd --rate 0.3 --outer-steps 50 --init lr=1.5 --out $(DEMO_FOLDER)/mnist1d_lr
 	echo "the learning curve is in $(DEMO_FOLDER)/mnist1d_lr:"
 	ls $(DEMO_FOLDER)/mnist1d_lr
 
 ## Measures generated libraries against JAX, side by side.
 bench: build
 	python3 Benchmarks/small_models.py
+
+## Plans the 405 configurations of the paper's sweep in three derivations, as a table and a plot.
+sweep: build
+	$(MIXFUSE) sweep Examples/chinchilla_{maml,learning_lr,loss_weighting}.mix \
+	  --preset 57M --preset 106M --preset 163M --preset 217M --preset 306M \
+	  --vary steps=2,4,8 --vary batch=2,4,8 --vary seq=2048,4096,8192 \
+	  --csv Benchmarks/results/sweep.csv --svg Benchmarks/results/sweep.svg
 
 ## Formats every Swift source in place.
 format:

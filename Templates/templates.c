@@ -108,6 +108,9 @@ static const unsigned char text_mf_logistic_f32[] = {
 static const unsigned char text_mf_logistic_f64[] = {
 #embed "runtime/mf_logistic_f64.h"
     , 0};
+static const unsigned char text_mf_machine_peak[] = {
+#embed "runtime/mf_machine_peak.h"
+    , 0};
 static const unsigned char text_mf_maximum_step_f32[] = {
 #embed "runtime/mf_maximum_step_f32.h"
     , 0};
@@ -158,6 +161,9 @@ static const unsigned char text_mf_pow_f32[] = {
     , 0};
 static const unsigned char text_mf_pow_f64[] = {
 #embed "runtime/mf_pow_f64.h"
+    , 0};
+static const unsigned char text_mf_profile[] = {
+#embed "runtime/mf_profile.h"
     , 0};
 static const unsigned char text_mf_scale_rows_f32[] = {
 #embed "runtime/mf_scale_rows_f32.h"
@@ -239,6 +245,7 @@ static const struct template templates[] = {
     {"mf_log_f64", text_mf_log_f64},
     {"mf_logistic_f32", text_mf_logistic_f32},
     {"mf_logistic_f64", text_mf_logistic_f64},
+    {"mf_machine_peak", text_mf_machine_peak},
     {"mf_maximum_step_f32", text_mf_maximum_step_f32},
     {"mf_maximum_step_f64", text_mf_maximum_step_f64},
     {"mf_pack_gathered_f32", text_mf_pack_gathered_f32},
@@ -256,6 +263,7 @@ static const struct template templates[] = {
     {"mf_parallel_for", text_mf_parallel_for},
     {"mf_pow_f32", text_mf_pow_f32},
     {"mf_pow_f64", text_mf_pow_f64},
+    {"mf_profile", text_mf_profile},
     {"mf_scale_rows_f32", text_mf_scale_rows_f32},
     {"mf_scale_rows_f64", text_mf_scale_rows_f64},
     {"mf_share_out", text_mf_share_out},

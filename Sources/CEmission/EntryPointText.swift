@@ -20,14 +20,18 @@ struct EntryPointText {
   /// Whether the text calls `mf_parallel_for`, `mf_share_out`.
   var usesParallelFor: Bool { workerCount > 0 }
   private(set) var usesSharedCalls = false
+  /// The calls that are timed, in the order of their table; `nil` if none are.
+  private(set) var profiledCalls: [ProfiledCall]?
 
+  /// - Parameter isProfiled: whether every kernel call is timed.
   init(
     library: String, program: Program,
-    kernels: [Kernel: (name: String, splitCount: Int?)]
+    kernels: [Kernel: (name: String, splitCount: Int?)], isProfiled: Bool = false
   ) {
     self.library = library
     self.program = program
     self.kernels = kernels
+    profiledCalls = isProfiled ? [] : nil
   }
 
   private var symbol: String { "\(library)_\(program.name)" }
@@ -74,10 +78,15 @@ struct EntryPointText {
       frame.line("const \(symbol)_inputs *inputs;")
       frame.line("const \(symbol)_outputs *outputs;")
       frame.line("char *arena;")
-      frame.line("char *workers;  // One part of \(program.workerArenaBytes) bytes for each worker.")
+      let size = program.workerArenaBytes
+      frame.line("char *workers;  // One part of \(size) bytes for each worker.")
       frame.line("const mixfuse_parallel *parallel;")
     }
     frame.line()
+    if let profiledCalls {
+      frame.line("MF_EXPORT mf_profile_entry \(symbol)_profile[\(max(profiledCalls.count, 1))];")
+      frame.line()
+    }
     return frame.text + workers.text + body.text
   }
 
@@ -126,7 +135,8 @@ struct EntryPointText {
         inner.variables.append(loop.variable)
         writer.comment(loop.label)
         writer.loop(
-          name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)", reversed: loop.isReversed
+          name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)",
+          reversed: loop.isReversed
         ) { writeSteps(loop.body, inner, to: &$0) }
       }
     }
@@ -135,6 +145,19 @@ struct EntryPointText {
   private mutating func writeCall(
     _ call: KernelCall, _ scope: Scope, to writer: inout CWriter
   ) {
+    guard let entry = profiledCalls?.count else {
+      writeUntimedCall(call, to: &writer)
+      return
+    }
+    profiledCalls?.append(ProfiledCall(call: call, kernelName: kernels[call.kernel]?.name ?? ""))
+    writer.block("") { writer in
+      writer.line("const int64_t start = mf_profile_clock();")
+      writeUntimedCall(call, to: &writer)
+      writer.line("mf_profile_add(&\(symbol)_profile[\(entry)], start);")
+    }
+  }
+
+  private mutating func writeUntimedCall(_ call: KernelCall, to writer: inout CWriter) {
     guard let kernel = kernels[call.kernel] else {
       preconditionFailure("compiler bug: a kernel without a name")
     }

@@ -24,6 +24,15 @@ package struct LibraryText: Sendable {
   fileprivate var entryText: String
   /// The kernels in order, for reports: name, kernel, and how it is computed.
   package var kernels: [(name: String, kernel: Kernel, strategy: String)]
+  /// For each entry point by name, the calls that are timed; empty unless the library is profiled.
+  package var profiledCalls: [String: [ProfiledCall]] = [:]
+}
+
+/// A kernel call that a profiled library times. Its entry in the table `SYMBOL_profile` (an
+/// `mf_profile_entry`: nanoseconds, calls) has the position of the call in the list.
+package struct ProfiledCall: Sendable {
+  package var call: KernelCall
+  package var kernelName: String
 }
 
 extension LibraryText {
@@ -56,10 +65,12 @@ extension LibraryText {
 ///   - name: a C identifier; all exported symbols begin with it.
 ///   - banner: lines for the comment at the top: where the library comes from.
 ///   - target: register and cache sizes of the machine.
+///   - isProfiled: whether every kernel call is timed, in a table that is global: for measuring only.
 package func emitLibrary(
-  named name: String, entryPoints: [Program], banner: [String], for target: ContractionTarget
+  named name: String, entryPoints: [Program], banner: [String], for target: ContractionTarget,
+  isProfiled: Bool = false
 ) -> LibraryText {
-  var emitter = LibraryEmitter(name: name, target: target)
+  var emitter = LibraryEmitter(name: name, target: target, isProfiled: isProfiled)
   return emitter.emit(entryPoints, banner: banner)
 }
 
@@ -76,6 +87,7 @@ package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -
 private struct LibraryEmitter {
   let name: String
   let target: ContractionTarget
+  let isProfiled: Bool
   private var names: [Kernel: (name: String, splitCount: Int?)] = [:]
   private var list: [(name: String, kernel: Kernel, strategy: String)] = []
   private var kernelTexts: [(name: String, text: String)] = []
@@ -83,17 +95,22 @@ private struct LibraryEmitter {
   private var shared: [Kernel] = []
   private var helpers: Set<String> = []
 
-  init(name: String, target: ContractionTarget) {
+  init(name: String, target: ContractionTarget, isProfiled: Bool) {
     self.name = name
     self.target = target
+    self.isProfiled = isProfiled
+    if isProfiled { helpers.insert("mf_profile") }
   }
 
   mutating func emit(_ entryPoints: [Program], banner: [String]) -> LibraryText {
     for entry in entryPoints { addKernels(of: entry.steps) }
     var functions = ""
+    var profiledCalls: [String: [ProfiledCall]] = [:]
     for entry in entryPoints {
-      var text = EntryPointText(library: name, program: entry, kernels: names)
+      var text = EntryPointText(
+        library: name, program: entry, kernels: names, isProfiled: isProfiled)
       functions += text.text()
+      profiledCalls[entry.name] = text.profiledCalls
       if text.usesParallelFor { helpers.insert("mf_parallel_for") }
       if text.usesSharedCalls { helpers.insert("mf_share_out") }
     }
@@ -104,7 +121,8 @@ private struct LibraryEmitter {
     return LibraryText(
       header: declarations.header(banner: banner),
       preamble: top.text + helperText() + declarations.structures() + "\n",
-      kernelTexts: kernelTexts, entryText: partFunctions() + functions, kernels: list)
+      kernelTexts: kernelTexts, entryText: partFunctions() + functions, kernels: list,
+      profiledCalls: profiledCalls)
   }
 
   private mutating func addKernels(of steps: [Step]) {

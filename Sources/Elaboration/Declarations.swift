@@ -11,6 +11,7 @@ struct Declarations {
   private(set) var spec: Name?
   private(set) var seed = 0
   private(set) var dimensions: [DimensionDeclaration] = []
+  private(set) var presets: [PresetDeclaration] = []
   private(set) var constants: [BindingStatement] = []
   private(set) var parameters: TreeDeclaration?
   private(set) var metas: [MetaDeclaration] = []
@@ -46,6 +47,7 @@ struct Declarations {
     case .importing: break
     case .dimension(let dimension):
       if claim(dimension.name, diagnostics) { dimensions.append(dimension) }
+    case .preset(let preset): addPreset(preset, diagnostics)
     case .seed(let value, let span):
       if let seedPlace { Self.repeated("seed", span, seedPlace, diagnostics) }
       (seed, seedPlace) = (value, span)
@@ -71,6 +73,17 @@ struct Declarations {
     case .outer(let outer):
       Self.once(&self.outer, outer, "outer", outer.span, self.outer?.span, diagnostics)
     case .batch(let name): Self.once(&batch, name, "batch", name.span, batch?.span, diagnostics)
+    }
+  }
+
+  /// Presets have names of their own: they may be called like anything else in the file.
+  private mutating func addPreset(
+    _ preset: PresetDeclaration, _ diagnostics: DiagnosticCollector
+  ) {
+    if let previous = presets.first(where: { $0.name == preset.name }) {
+      Self.repeated("the preset \(preset.name)", preset.span, previous.span, diagnostics)
+    } else {
+      presets.append(preset)
     }
   }
 

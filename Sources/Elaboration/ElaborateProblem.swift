@@ -13,11 +13,13 @@ package import TensorIR
 /// - Parameters:
 ///   - file: the parsed spec with everything it imports.
 ///   - dims: sizes that replace the declared ones (`--set hidden=64`).
+///   - preset: the preset whose sizes replace the declared ones that `dims` leaves (`--preset 57M`).
 ///   - dtype: the float type of the build, `f32` or `f64`.
 ///   - diagnostics: receives every error and warning; ids are grouped as in `ElaborationMessage`.
 /// - Returns: the problem, or nil if an error was reported, now or before (by the parser).
 package func elaborate(
-  _ file: SpecFile, dims: [String: Int] = [:], dtype: DType, diagnostics: DiagnosticCollector
+  _ file: SpecFile, dims: [String: Int] = [:], preset: String? = nil, dtype: DType,
+  diagnostics: DiagnosticCollector
 ) -> MetaProblem? {
   // After a syntax error most of what could be said here would be its consequence.
   guard !diagnostics.hasErrors else { return nil }
@@ -25,7 +27,7 @@ package func elaborate(
   let declarations = Declarations(file, prelude: prelude, diagnostics: diagnostics)
   let elaborator = Elaborator(
     declarations: declarations, dtype: dtype, diagnostics: diagnostics)
-  elaborator.bindDimensions(overrides: dims)
+  elaborator.bindDimensions(overrides: dims, preset: preset)
   elaborator.bindConstants()
   let problem = elaborator.elaborateProblem(start: Span(file: file.source, start: 0, end: 0))
   elaborator.checkRemainingFunctions()

@@ -38,6 +38,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case nameUnknown(String)
   case optimizerUnknown(String)
   case positionOutOfRange(Int, size: Int)
+  case presetUnknown(String)
   case rangeEmpty(from: Int, to: Int)
   case rank(op: String, expected: String, found: String)
   case recursion(String)
@@ -87,6 +88,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .nameUnknown: "name.unknown"
     case .optimizerUnknown: "name.optimizer"
     case .positionOutOfRange: "shape.position"
+    case .presetUnknown: "preset.unknown"
     case .rangeEmpty: "shape.range"
     case .rank: "shape.rank"
     case .recursion: "call.recursion"
@@ -161,6 +163,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .optimizerUnknown(let name): "there is no optimiser called \(name)"
     case .positionOutOfRange(let position, let size):
       "position \(position) is outside of an axis of size \(size)"
+    case .presetUnknown(let name): "the spec has no preset called \(name)"
     case .rangeEmpty(let from, let to): "the range \(from):\(to) is empty"
     case .rank(let op, let expected, let found): "\(op) needs \(expected), got \(found)"
     case .recursion(let name): "\(name) calls itself; the language has no recursion"

@@ -5,7 +5,7 @@
 
 package import CEmission
 import Diagnostics
-import Differentiation
+package import Differentiation
 import Scheduling
 package import TensorIR
 package import Toolchain
@@ -60,13 +60,18 @@ extension Compilation {
   }
 
   /// Generates the C, and the manifest as the generator sees it.
+  ///
+  /// - Parameters:
+  ///   - entries: the entry points of the library.
+  ///   - isProfiled: whether every kernel call is timed; see `emitLibrary`.
   package func generatedText(
-    of problem: MetaProblem, for target: TargetDescription
+    of problem: MetaProblem, for target: TargetDescription,
+    entries: [EntryPoint] = EntryPoint.allCases, isProfiled: Bool = false
   ) throws -> GeneratedText {
-    let programs = try programs(of: problem, for: target.contractionTarget)
+    let programs = try programs(of: problem, for: target.contractionTarget, entries: entries)
     let library = emitLibrary(
       named: problem.name, entryPoints: programs, banner: banner(problem),
-      for: target.contractionTarget)
+      for: target.contractionTarget, isProfiled: isProfiled)
     return GeneratedText(
       library: library, manifest: manifest(of: problem, programs, library, target))
   }

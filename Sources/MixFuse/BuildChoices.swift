@@ -44,10 +44,12 @@ extension InnerGradients {
 extension BuildOptions {
   /// All choices at once.
   package init(
-    dims: [String: Int], floatType: FloatType, switches: Switches, targetCPU: String?
+    dims: [String: Int], preset: String? = nil, floatType: FloatType, switches: Switches,
+    targetCPU: String?
   ) {
     self.init()
     self.dims = dims
+    self.preset = preset
     self.dtype = floatType.dtype
     self.derivation = DerivationOptions(
       derivation: switches.derivation, rematerialization: switches.rematerialization,

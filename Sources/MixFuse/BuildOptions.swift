@@ -10,6 +10,8 @@ package import TensorIR
 public struct BuildOptions: Sendable {
   /// Dimensions that replace the spec's own values: `--set hidden=64`.
   public var dims: [String: Int] = [:]
+  /// The preset of the spec whose sizes hold where `dims` says nothing: `--preset 57M`.
+  public var preset: String?
   /// The float type of the build, `f32` or `f64`.
   package var dtype: DType = .f32
   /// The three switches of the derivation.

@@ -50,7 +50,8 @@ package struct Compilation {
   /// Syntax tree to problem.
   package func problem() throws -> MetaProblem {
     let problem = elaborate(
-      try parsed(), dims: options.dims, dtype: options.dtype, diagnostics: diagnostics)
+      try parsed(), dims: options.dims, preset: options.preset, dtype: options.dtype,
+      diagnostics: diagnostics)
     guard let problem, !diagnostics.hasErrors else {
       throw CompilationFailure(diagnostics: diagnostics)
     }

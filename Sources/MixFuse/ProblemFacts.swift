@@ -4,6 +4,7 @@
 
 import CEmission
 import Differentiation
+import Scheduling
 import TensorIR
 import Toolchain
 
@@ -40,7 +41,8 @@ extension MetaProblem {
 }
 
 extension Graph {
-  /// Floating-point operations in the contractions of the graph, loops multiplied out.
+  /// Floating-point operations in the matrix products of the graph, loops multiplied out; of causal
+  /// attention only the half that counts.
   var contractionFlops: Int {
     nodes.reduce(0) { sum, node in
       switch node.op {
@@ -50,9 +52,28 @@ extension Graph {
           for (label, extent) in zip(list, type(of: operand).shape) { extents[label] = extent }
         }
         return sum + 2 * extents.values.reduce(1, *)
+      case .structured(let op):
+        return sum + op.contractionFlops(operands: node.operands.map { type(of: $0) })
       case .loop(let loop): return sum + loop.tripCount * loop.body.contractionFlops
       default: return sum + node.op.regions.reduce(0) { $0 + $1.contractionFlops }
       }
+    }
+  }
+}
+
+extension StructuredOp {
+  /// Floating-point operations in the matrix products that the op stands for.
+  fileprivate func contractionFlops(operands: [TensorType]) -> Int {
+    switch function {
+    case .attention: return AttentionShape(self, operands: operands)?.flops ?? 0
+    case .linearCrossEntropy:
+      let products =
+        switch order {
+        case .value: 1
+        case .tangent, .adjoint: 3  // The logits again, and one product for each operand.
+        case .adjointTangent: 7
+        }
+      return products * 2 * operands[0].elementCount * operands[1].shape[0]
     }
   }
 }

@@ -24,6 +24,20 @@ package enum Placement: Hashable, Sendable {
   case workerArena(offset: Int)
 }
 
+/// Why an array exists. Reports sort memory by it; nothing that is computed depends on it.
+package enum ArrayRole: Hashable, Sendable {
+  /// An input or an output of the program.
+  case port
+  /// What a loop hands from each iteration to the next.
+  case carry(loop: String)
+  /// One slice from each iteration of a loop, for steps after it.
+  case stack(loop: String, isReversed: Bool)
+  /// The result of one step.
+  case value
+  /// A kernel's own: packed panels, tiles.
+  case scratch
+}
+
 /// A dense array of the program.
 package struct Buffer: Hashable, Sendable {
   /// A C identifier, unique within its entry point.
@@ -33,6 +47,9 @@ package struct Buffer: Hashable, Sendable {
   package var dtype: DType
   package var elementCount: Int
   package var placement: Placement
+  package var role: ArrayRole
+  /// Where the op that makes it comes from in the spec, and by which derivative rules.
+  package var provenance = Provenance()
 
   package var byteCount: Int { elementCount * dtype.byteCount }
 }

@@ -23,14 +23,27 @@ final class EntryLowering {
   var buffers: [Buffer] = []
   var workerBlocks: [MemoryBlock] = []
   let options: ScheduleOptions
+  /// Answers of `options.scratchBytes`, each of which costs the emission of a kernel.
+  private var knownScratchBytes: [Kernel.Body: Int] = [:]
 
   init(options: ScheduleOptions) { self.options = options }
 
-  func newBuffer(_ type: TensorType, comment: String) -> Int {
+  /// Bytes of scratch memory that a kernel needs for each worker.
+  func scratchBytes(of body: Kernel.Body) -> Int {
+    if let known = knownScratchBytes[body] { return known }
+    let bytes = options.scratchBytes(body)
+    knownScratchBytes[body] = bytes
+    return bytes
+  }
+
+  func newBuffer(
+    _ type: TensorType, comment: String, role: ArrayRole, provenance: Provenance = Provenance()
+  ) -> Int {
     buffers.append(
       Buffer(
         name: "v\(buffers.count)", comment: comment, dtype: type.dtype,
-        elementCount: type.elementCount, placement: .arena(offset: 0)))
+        elementCount: type.elementCount, placement: .arena(offset: 0), role: role,
+        provenance: provenance))
     return buffers.count - 1
   }
 }
@@ -139,7 +152,7 @@ struct RegionLowering {
           emitCopy(.view(view), of: destination.value, to: destination.pointer)
         } else {  // Another carry's old value: keep it safe until all carries are done.
           let type = plan.types[destination.value.index]
-          let buffer = newBuffer(type, lifetime: 0...plan.steps.count)
+          let buffer = newBuffer(type, lifetime: 0...plan.steps.count, role: .value)
           emitCopy(.view(view), of: destination.value, to: Pointer(buffer: buffer))
           var copy = destination
           copy.value = ValueID(index: -1 - buffer)
@@ -163,9 +176,15 @@ struct RegionLowering {
   /// Makes arrays for all values that need one and have none.
   private mutating func allocate() {
     var lifetimes: [ValueID: ClosedRange<Int>] = [:]
-    for (value, produced) in uses.firstWrite {
+    var origins: [ValueID: ArrayOrigin] = [:]
+    let known = plan.origins
+    for (value, produced) in uses.firstWrite.sorted(by: { $0.key < $1.key }) {
       guard uses.needsStorage.contains(value) else { continue }
       let root = holder(value)
+      // An array in which a carry begins is that carry's.
+      if let origin = known[value], origins[root] == nil || origin.role != .value {
+        origins[root] = origin
+      }
       let end = max(uses.lastRead[value] ?? produced, plan.producer[value] ?? produced)
       let range = produced...max(produced, end)
       lifetimes[root] =
@@ -174,13 +193,20 @@ struct RegionLowering {
         } ?? range
     }
     for (value, lifetime) in lifetimes.sorted(by: { $0.key < $1.key }) where storage[value] == nil {
+      let origin = origins[value] ?? ArrayOrigin(role: .value, provenance: Provenance())
       storage[value] = Pointer(
-        buffer: newBuffer(plan.types[value.index], lifetime: lifetime))
+        buffer: newBuffer(
+          plan.types[value.index], lifetime: lifetime, role: origin.role,
+          provenance: origin.provenance))
     }
   }
 
-  private mutating func newBuffer(_ type: TensorType, lifetime: ClosedRange<Int>) -> Int {
-    let buffer = entry.newBuffer(type, comment: type.description)
+  private mutating func newBuffer(
+    _ type: TensorType, lifetime: ClosedRange<Int>, role: ArrayRole,
+    provenance: Provenance = Provenance()
+  ) -> Int {
+    let buffer = entry.newBuffer(
+      type, comment: type.description, role: role, provenance: provenance)
     block.items.append(
       .init(content: .buffer(buffer), byteCount: type.byteCount, lifetime: lifetime))
     return buffer
@@ -267,19 +293,22 @@ struct RegionLowering {
   ) {
     var arguments = pointers
     let isParallel = mayShareOut(kernel)
-    let bytes = entry.options.scratchBytes(kernel.body)
+    let bytes = entry.scratchBytes(of: kernel.body)
     let type = TensorType([bytes / dtype.byteCount], dtype)
     if bytes == 0, let any = pointers.last {
       arguments.append(any)  // Not used; any valid address will do.
     } else if isParallel {
-      let buffer = entry.newBuffer(type, comment: "packed panels")
+      let buffer = entry.newBuffer(
+        type, comment: "packed panels", role: .scratch, provenance: provenance)
       entry.workerBlocks.append(
         MemoryBlock(items: [
           .init(content: .buffer(buffer), byteCount: bytes, lifetime: 0...0)
         ]))
       arguments.append(Pointer(buffer: buffer))
     } else {
-      arguments.append(Pointer(buffer: newBuffer(type, lifetime: position...position)))
+      let buffer = newBuffer(
+        type, lifetime: position...position, role: .scratch, provenance: provenance)
+      arguments.append(Pointer(buffer: buffer))
     }
     steps.append(
       .call(

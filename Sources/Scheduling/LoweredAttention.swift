@@ -2,18 +2,15 @@
 //
 // From an attention node to its kernel: sizes are read off the types, all arrays are dense.
 
-import TensorIR
+package import TensorIR
 
 /// The kernel of an attention node: parameters are the operands, the results, scratch.
 func attentionKernel(_ node: Node, types: [TensorType]) -> Kernel {
-  guard case .structured(let op) = node.op, case .attention(let isCausal, let scale) = op.function
+  guard case .structured(let op) = node.op,
+    let shape = AttentionShape(op, operands: node.operands.map { types[$0.index] })
   else { preconditionFailure("compiler bug: \(node.op.name) is not attention") }
   let q = types[node.operands[0].index]
   let k = types[node.operands[1].index]
-  let shape = AttentionShape(
-    order: op.order, batch: q.shape[0], queries: q.shape[1], keys: k.shape[1], heads: q.shape[2],
-    keyHeads: k.shape[2], width: q.shape[3], isCausal: isCausal, scale: scale,
-    element: q.dtype == .f64 ? .f64 : .f32)
   let arrays = node.operands.map { ($0, false) } + node.results.map { ($0, true) }
   let parameters = arrays.map { Parameter(dtype: types[$0.index].dtype, isWritten: $1) }
   return Kernel(
@@ -21,4 +18,16 @@ func attentionKernel(_ node: Node, types: [TensorType]) -> Kernel {
     parameters: parameters + [Parameter(dtype: q.dtype, isWritten: true)],
     equations: ["\(q) = \(node.op.text) keys \(k)"], flops: shape.flops,
     bytesMoved: arrays.reduce(0) { $0 + types[$1.0.index].byteCount })
+}
+
+extension AttentionShape {
+  /// The sizes of an attention op, or `nil` if the op is another.
+  package init?(_ op: StructuredOp, operands: [TensorType]) {
+    guard case .attention(let isCausal, let scale) = op.function else { return nil }
+    let (q, k) = (operands[0], operands[1])
+    self.init(
+      order: op.order, batch: q.shape[0], queries: q.shape[1], keys: k.shape[1], heads: q.shape[2],
+      keyHeads: k.shape[2], width: q.shape[3], isCausal: isCausal, scale: scale,
+      element: q.dtype == .f64 ? .f64 : .f32)
+  }
 }

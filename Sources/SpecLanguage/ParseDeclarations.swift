@@ -7,8 +7,8 @@ import Diagnostics
 extension Parser {
   /// The words that open a declaration.
   static let declarationWords = [
-    "spec", "import", "dim", "seed", "params", "meta", "func", "optimizer", "inner", "outer",
-    "batch",
+    "spec", "import", "dim", "preset", "seed", "params", "meta", "func", "optimizer", "inner",
+    "outer", "batch",
   ]
 
   /// True at a word that opens a declaration. `batch = ...` and `seed: ...` are not declarations.
@@ -43,8 +43,8 @@ extension Parser {
 
   private var isAtFirstColumn: Bool { current.span.position.column == 1 }
 
-  /// declaration = "spec" name | "import" string | "dim" dimensions | "seed" integer | constant
-  ///   | params | meta | func | optimizer | inner | outer | "batch" name
+  /// declaration = "spec" name | "import" string | "dim" dimensions | preset | "seed" integer
+  ///   | constant | params | meta | func | optimizer | inner | outer | "batch" name
   private mutating func parseDeclaration() throws(ParseFailure) -> [Declaration] {
     if at(.let) { return [.constant(try parseBinding(isVariable: false))] }
     guard case .identifier(let word) = current.kind, Self.declarationWords.contains(word) else {
@@ -55,6 +55,7 @@ extension Parser {
     case "spec": return [.spec(try expectName("the name of the spec"))]
     case "import": return [try parseImport(start)]
     case "dim": return try parseDimensions()
+    case "preset": return [.preset(try parsePreset())]
     case "seed": return [try parseSeed(start)]
     case "params": return [.parameters(try parseTree())]
     case "meta": return [.meta(try parseMeta())]
@@ -90,12 +91,30 @@ extension Parser {
   private mutating func parseDimensions() throws(ParseFailure) -> [Declaration] {
     var declarations: [Declaration] = []
     repeat {
-      let name = try expectName("the name of a dimension")
-      try expect(.assign, " and the dimension's default size")
-      declarations.append(
-        .dimension(DimensionDeclaration(name: name, value: try parseExpression())))
+      declarations.append(.dimension(try parseDimension("and the dimension's default size")))
     } while accept(.comma)
     return declarations
+  }
+
+  private mutating func parseDimension(
+    _ purpose: String
+  ) throws(ParseFailure) -> DimensionDeclaration {
+    let name = try expectName("the name of a dimension")
+    try expect(.assign, " " + purpose)
+    return DimensionDeclaration(name: name, value: try parseExpression())
+  }
+
+  /// preset = string "{" { name "=" expression } "}"
+  private mutating func parsePreset() throws(ParseFailure) -> PresetDeclaration {
+    guard case .string(let name) = current.kind else { throw fail("the preset's name in quotes") }
+    let span = advance().span
+    try expect(.leftBrace)
+    let sizes = parseList(
+      until: .rightBrace,
+      canStart: { parser in if case .identifier = parser.current.kind { true } else { false } },
+      { (parser) throws(ParseFailure) in try parser.parseDimension("and a size") })
+    try expect(.rightBrace, " at the end of the preset")
+    return PresetDeclaration(name: name, sizes: sizes, span: span)
   }
 
   /// tree = name [ "[" expression "]" ] [ ":" ] "{" { member } "}"

@@ -36,6 +36,10 @@ private struct Printer {
     case .importing(let path, _): line("import \"\(path)\"")
     case .dimension(let dimension):
       line("dim \(dimension.name.text) = \(dimension.value.printed())")
+    case .preset(let preset):
+      block("preset \"\(preset.name)\"") { printer in
+        for size in preset.sizes { printer.line("\(size.name.text) = \(size.value.printed())") }
+      }
     case .seed(let value, _): line("seed \(value)")
     case .constant(let binding): print(.binding(binding))
     case .parameters(let tree): print(tree, prefix: "params ", colon: "")

@@ -27,6 +27,8 @@ package enum Declaration: Sendable {
   case importing(path: String, span: Span)
   /// `dim points = 10, hidden = 40`; each name is one declaration.
   case dimension(DimensionDeclaration)
+  /// `preset "57M" { layers = 9, width = 576 }`
+  case preset(PresetDeclaration)
   /// `seed 7`
   case seed(Int, span: Span)
   /// `let rate = 0.01`
@@ -53,6 +55,16 @@ package struct DimensionDeclaration: Sendable {
   package let name: Name
   /// A whole-number expression in dimensions declared before.
   package let value: Expression
+}
+
+/// `preset "57M" { layers = 9, width = 576 }`: sizes that are chosen together by a name.
+package struct PresetDeclaration: Sendable {
+  /// The text between the quotes.
+  package let name: String
+  /// The sizes, each of which replaces the default of a dimension.
+  package let sizes: [DimensionDeclaration]
+  /// The text of the name.
+  package let span: Span
 }
 
 /// `~ normal(0, 0.1)`: how values are drawn when none are given.

@@ -20,6 +20,11 @@ struct BuildFlags: ParsableArguments {
     help: ArgumentHelp("Bind a dimension; may be repeated.", valueName: "dim=n"))
   var dims: [DimensionBinding] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "Take the sizes of a preset of the spec; --set overrules it.", valueName: "name"))
+  var preset: String?
+
   @Option(help: "Float type of the library.")
   var dtype: FloatType = .f32
 
@@ -46,7 +51,7 @@ struct BuildFlags: ParsableArguments {
     return Compilation(
       path: spec,
       options: BuildOptions(
-        dims: Dictionary(bindings) { _, last in last }, floatType: dtype,
+        dims: Dictionary(bindings) { _, last in last }, preset: preset, floatType: dtype,
         switches: (derivation, remat, innerGradients), targetCPU: targetCPU))
   }
 }

@@ -22,7 +22,8 @@ struct MixFuseCommand: ParsableCommand {
       """,
     version: Compiler.version,
     subcommands: [
-      BuildCommand.self, VerifyCommand.self, RunCommand.self, TrainCommand.self, DumpCommand.self,
+      BuildCommand.self, VerifyCommand.self, RunCommand.self, TrainCommand.self, PlanCommand.self,
+      BenchCommand.self, SweepCommand.self, DumpCommand.self,
     ])
 
   static func main() {

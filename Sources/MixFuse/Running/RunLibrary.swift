@@ -41,6 +41,8 @@ package struct RunRequest: Sendable {
 
 /// Calls of an entry point before the clock starts, if calls are repeated: caches and pages warm up.
 private let warmUpCalls = 3
+/// No further warm-up call begins after this time: what takes long is warm from the first.
+private let warmUpSeconds = 1.0
 
 /// Loads a library and calls one of its entry points.
 ///
@@ -58,8 +60,10 @@ package func runLibrary(_ request: RunRequest) throws(RuntimeError) -> RunReport
     try session.setInputs(sampler.inputs(of: session.entryPoint))
   }
 
+  let residentBefore = ProcessMemory.residentBytes
   if request.repetitions > 1 {
-    for _ in 0..<warmUpCalls { try session.run() }
+    let watch = Stopwatch()
+    for _ in 0..<warmUpCalls where watch.seconds < warmUpSeconds { try session.run() }
   }
   var seconds: [Double] = []
   seconds.reserveCapacity(request.repetitions)
@@ -69,10 +73,14 @@ package func runLibrary(_ request: RunRequest) throws(RuntimeError) -> RunReport
     seconds.append(watch.seconds)
   }
   let outputs = session.outputs
-  if let path = request.outputs { try ArrayFile.write(outputs, to: path) }
-  return RunReport(
+  let report = RunReport(
     entryPoint: session.entryPoint, workers: session.workers, arenaBytes: session.arenaBytes,
-    seconds: seconds, peakResidentBytes: ProcessMemory.peakResidentBytes, outputs: outputs)
+    seconds: seconds, peakResidentBytes: ProcessMemory.peakResidentBytes,
+    residentBytes: residentBefore.flatMap { before in
+      ProcessMemory.residentBytes.map { (before: before, after: $0) }
+    }, outputs: outputs)
+  if let path = request.outputs { try ArrayFile.write(outputs, to: path) }
+  return report
 }
 
 /// The arrays of a file that concern an entry point, free of NaNs.

@@ -17,8 +17,18 @@ package struct RunReport: Sendable {
   package let seconds: [Double]
   /// The most physical memory that the process used, in bytes, if the system tells.
   package let peakResidentBytes: Int?
+  /// The physical memory of the process before the first call (the program, the library, the
+  /// inputs) and after the last one, in bytes, if the system tells.
+  package let residentBytes: (before: Int, after: Int)?
   /// The outputs of the last call.
   package let outputs: NamedArrays
+
+  /// The memory that the calls themselves took: what the process grew by, less the outputs. To be
+  /// held against `arenaBytes`; nothing that a call has touched is given back before the end.
+  package var workingBytes: Int? {
+    let outputBytes = outputs.reduce(0) { $0 + $1.array.byteCount }
+    return residentBytes.map { max(0, $0.after - $0.before - outputBytes) }
+  }
 
   /// The fastest call, in seconds.
   package var secondsMin: Double { seconds.min() ?? .nan }
@@ -38,8 +48,10 @@ package struct RunReport: Sendable {
     func number(_ value: Double?) -> String {
       value.flatMap { $0.isFinite ? "\($0)" : nil } ?? "null"
     }
+    func integer(_ value: Int?) -> String { value.map(String.init) ?? "null" }
     return "{\"seconds_median\": \(number(secondsMedian)), \"seconds_min\": \(number(secondsMin)), "
-      + "\"peak_rss_bytes\": \(peakResidentBytes.map(String.init) ?? "null"), "
+      + "\"peak_rss_bytes\": \(integer(peakResidentBytes)), "
+      + "\"working_bytes\": \(integer(workingBytes)), \"arena_bytes\": \(arenaBytes), "
       + "\"loss\": \(number(loss))}"
   }
 

@@ -57,26 +57,47 @@ struct SVGCanvas {
   }
 
   /// Draws a curve.
-  mutating func line(_ points: [Point]) {
+  mutating func line(_ points: [Point], stroke: String = "#1f5fa8") {
     elements.append(
-      "<polyline points=\"\(list(points))\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"1.5\" "
-        + "stroke-linejoin=\"round\"/>")
+      "<polyline points=\"\(list(points))\" fill=\"none\" stroke=\"\(stroke)\" "
+        + "stroke-width=\"1.5\" stroke-linejoin=\"round\"/>")
   }
 
-  /// Fills a polygon lightly.
-  mutating func area(_ points: [Point]) {
-    elements.append("<polygon points=\"\(list(points))\" fill=\"#c3d9f0\"/>")
+  /// Fills a polygon, lightly unless told otherwise.
+  mutating func area(_ points: [Point], fill: String = "#c3d9f0") {
+    elements.append("<polygon points=\"\(list(points))\" fill=\"\(fill)\"/>")
   }
 
-  /// Draws the frame of a plot with grid lines, numbers at the ticks, and names of the axes.
+  /// Fills a rectangle between two opposite corners.
+  mutating func bar(_ a: Point, _ b: Point, fill: String) {
+    elements.append(
+      "<rect x=\"\(number(min(a.x, b.x)))\" y=\"\(number(min(a.y, b.y)))\" "
+        + "width=\"\(number(abs(a.x - b.x)))\" height=\"\(number(abs(a.y - b.y)))\" "
+        + "fill=\"\(fill)\"/>")
+  }
+
+  /// Writes what colours mean, in a row that begins at a place.
+  mutating func legend(_ entries: [(text: String, color: String)], x: Double, y: Double) {
+    var x = x
+    for (text, color) in entries {
+      bar(Point(x: x, y: y - 9), Point(x: x + 10, y: y + 1), fill: color)
+      self.text(text, x: x + 15, y: y)
+      x += 33 + 6.2 * Double(text.count)
+    }
+  }
+
+  /// Draws the frame of a plot with grid lines, numbers at the ticks, and names of the axes; without
+  /// a horizontal axis, only those of the vertical one.
   mutating func axes(
-    horizontal: PlotAxis, vertical: PlotAxis, in frame: Frame, xLabel: String, yLabel: String
+    horizontal: PlotAxis?, vertical: PlotAxis, in frame: Frame, xLabel: String, yLabel: String
   ) {
     let bottom = frame.top + frame.height
-    for tick in horizontal.ticks {
-      let x = frame.point(horizontal.position(tick), 0).x
-      segment(x, frame.top, x, bottom)
-      text(shortNumber(tick), x: x, y: bottom + 15, anchor: .middle)
+    if let horizontal {
+      for tick in horizontal.ticks {
+        let x = frame.point(horizontal.position(tick), 0).x
+        segment(x, frame.top, x, bottom)
+        text(shortNumber(tick), x: x, y: bottom + 15, anchor: .middle)
+      }
     }
     for tick in vertical.ticks {
       let y = frame.point(0, vertical.position(tick)).y

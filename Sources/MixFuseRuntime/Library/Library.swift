@@ -56,6 +56,10 @@ public final class Library: Sendable {
     return entryPoint
   }
 
+  /// The address of a symbol beyond the calling convention, such as the table of a profiled build,
+  /// or nil if there is none; valid as long as the object lives.
+  package func address(of symbol: String) -> UnsafeMutableRawPointer? { handle.symbol(symbol) }
+
   /// The type of every entry point: inputs, outputs, arena, parallelism; see mixfuse_parallel.h.
   typealias Function =
     @convention(c) (
