@@ -27,7 +27,9 @@ struct BackwardDraft {
 
   init(loop: Loop) {
     self.loop = loop
-    builder = GraphBuilder(name: loop.body.name)
+    // What a derivative recomputes and the forward body has is then one value, which can be kept.
+    builder = GraphBuilder(
+      name: loop.body.name, sharesEqualNodes: loop.savePolicy == .activations)
   }
 
   /// Copies the forward body and appends its reverse sweep. The body outputs `adjointOutputs` get
@@ -80,8 +82,8 @@ struct BackwardDraft {
   /// What the carries at the start of each iteration come from is up to `LoopVJP`.
   ///
   /// Values that are the same in every iteration are never kept, nor are the results of creation,
-  /// movement and elementwise ops: to recompute those inside the kernel that reads them costs less
-  /// than to write and read them.
+  /// movement and (but for `activations`) elementwise ops: to recompute those inside the kernel that
+  /// reads them costs less than to write and read them.
   func saveSet(in graph: Graph) -> [ValueID] {
     var changes = [Bool](repeating: false, count: graph.types.count)
     for input in inputs[...loop.stackedInputRange.upperBound] { changes[input.index] = true }
@@ -102,9 +104,10 @@ struct BackwardDraft {
     case .carriesAndGradients, .gradients:
       if case .gradient = op { return true }
       return false
-    case .everything:
+    case .everything, .activations:
       switch op.family {
-      case .creation, .movement, .elementwise: return false
+      case .elementwise: return loop.savePolicy == .activations && op.isTranscendental
+      case .creation, .movement: return false
       case .structure: return true
       case .reduction, .contraction, .indexing, .structured: return dtype.isFloat
       }

@@ -43,19 +43,31 @@ package struct DerivationOptions: Hashable, Sendable {
     case automatic
   }
 
+  /// Whether the backward run of the inner steps finds what each step computed on the way to its
+  /// gradient, or computes it again, given that the inner gradients are saved.
+  package enum StepActivations: String, Hashable, Sendable, CaseIterable {
+    case saved
+    case recomputed
+    /// Saved for small models, whose trajectory then still fits into a cache.
+    case automatic
+  }
+
   package var derivation: Derivation
   package var rematerialization: Rematerialization
   package var innerGradients: InnerGradients
   package var trajectory: Trajectory
+  package var stepActivations: StepActivations
 
   package init(
     derivation: Derivation = .mixed, rematerialization: Rematerialization = .block,
-    innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic
+    innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic,
+    stepActivations: StepActivations = .automatic
   ) {
     self.derivation = derivation
     self.rematerialization = rematerialization
     self.innerGradients = innerGradients
     self.trajectory = trajectory
+    self.stepActivations = stepActivations
   }
 
   /// All eight combinations of the three switches.
@@ -89,6 +101,13 @@ package struct DerivationOptions: Hashable, Sendable {
   /// The policy of the loop over a problem's inner steps.
   func stepSavePolicy(for problem: MetaProblem) -> SavePolicy {
     guard innerGradients == .save else { return .carries }
+    let areActivationsSaved =
+      switch stepActivations {
+      case .saved: true
+      case .recomputed: false
+      case .automatic: problem.hasSmallActivations
+      }
+    if areActivationsSaved { return .activations }
     let isReplayed =
       switch trajectory {
       case .stored: false
@@ -118,6 +137,20 @@ extension Graph {
 }
 
 extension MetaProblem {
+  /// Whether what the inner steps compute on the way to their gradients is little enough to keep:
+  /// about as much as a last-level cache holds, and no more in a loop of its own.
+  fileprivate var hasSmallActivations: Bool {
+    var bytes = 0
+    for node in innerLoss.nodes {
+      guard node.op.regions.isEmpty else { return false }
+      let isCheap = node.op.family == .creation || node.op.family == .movement
+      if isCheap || node.op.isElementwise && !node.op.isTranscendental { continue }
+      // Each has an adjoint of its size.
+      bytes += 2 * node.results.reduce(0) { $0 + innerLoss.type(of: $1).byteCount }
+    }
+    return steps * bytes <= 16 << 20
+  }
+
   /// Whether storing the trajectory takes so much memory that recomputing it is the better choice.
   /// The limit on the steps bounds the extra work: about T / 2 updates a step, of which one moves
   /// ten times theta where a gradient of a large model moves thousands of times as much.

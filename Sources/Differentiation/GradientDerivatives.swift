@@ -64,14 +64,39 @@ extension Differentiator {
 
 /// The VJP of one `gradient` node.
 struct GradientVJP {
-  let gradient: GradientOp
-  let operands: [ValueID]
   /// The value, then the gradients.
   let results: [ValueID]
-  /// Whose adjoints are wanted and not known to be zero.
-  let neededOperands: [Bool]
-  let builder: GraphBuilder
-  let differentiator: Differentiator
+  private let gradient: GradientOp
+  private let operands: [ValueID]
+  private let builder: GraphBuilder
+  private let differentiator: Differentiator
+  /// Positions of the operands whose adjoints are wanted and not known to be zero.
+  private let needed: [Int]
+  /// The gradient, and if its derivative is taken forward over reverse also that with respect to the
+  /// needed operands besides.
+  private let whole: GradientOp
+
+  /// Emits the gradient.
+  ///
+  /// Where equal nodes are shared it is put down in full, so that its derivative finds there what it
+  /// would compute again.
+  init(_ gradient: GradientOp, _ scope: StructuredScope, neededOperands: [Bool]) throws {
+    self.gradient = gradient
+    (operands, builder, differentiator) = (scope.operands, scope.builder, scope.differentiator)
+    let needed = operands.indices.filter { neededOperands[$0] }
+    self.needed = needed
+    var whole = gradient
+    if differentiator.derivation == .forwardOverReverse {
+      whole.wrt += needed.filter { !gradient.wrt.contains($0) }
+    }
+    self.whole = whole
+    if builder.sharesEqualNodes {
+      let values = builder.inline(try differentiator.expandGradient(whole), operands)
+      results = Array(values.prefix(gradient.wrt.count + 1))
+    } else {
+      results = builder.append(scope.op, operands)
+    }
+  }
 
   /// Emits the adjoints of the operands from those of the results.
   func emit(_ adjoints: [ValueID?]) throws -> [ValueID?] {
@@ -82,10 +107,6 @@ struct GradientVJP {
   }
 
   private func emitForwardOverReverse(_ adjoints: [ValueID?]) throws -> [ValueID?] {
-    let needed = operands.indices.filter { neededOperands[$0] }
-    let extra = needed.filter { !gradient.wrt.contains($0) }
-    var whole = gradient
-    whole.wrt += extra
     var directions = [ValueID?](repeating: nil, count: operands.count)
     for (position, adjoint) in zip(gradient.wrt, adjoints.dropFirst()) {
       directions[position] = builder.sum([directions[position], adjoint])
@@ -98,19 +119,19 @@ struct GradientVJP {
         program, arguments: operands, tangents: directions, into: builder)
       gradients += values.dropFirst(results.count)
       tangents = valueTangents
-    } else if !extra.isEmpty {
+    } else if whole.wrt.count > gradient.wrt.count {
       gradients += builder.append(.gradient(whole), operands).dropFirst(results.count)
     }
-    return operands.indices.map { position in
-      guard neededOperands[position],
-        let index = whole.wrt.firstIndex(of: position).map({ $0 + 1 })
-      else { return nil }
-      return builder.sum([tangents[index], scaled(gradients[index], by: adjoints[0])])
+    var operandAdjoints = [ValueID?](repeating: nil, count: operands.count)
+    for position in needed {
+      guard let index = whole.wrt.firstIndex(of: position).map({ $0 + 1 }) else { continue }
+      operandAdjoints[position] =
+        builder.sum([tangents[index], scaled(gradients[index], by: adjoints[0])])
     }
+    return operandAdjoints
   }
 
   private func emitReverseOverReverse(_ adjoints: [ValueID?]) throws -> [ValueID?] {
-    let needed = operands.indices.filter { neededOperands[$0] }
     let (_, operandAdjoints) = try differentiator.appendVJP(
       differentiator.expandGradient(gradient), arguments: operands, outputAdjoints: adjoints,
       wrt: needed, into: builder)

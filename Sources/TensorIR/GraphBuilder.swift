@@ -10,13 +10,25 @@ package final class GraphBuilder {
   /// Given to every node made; see `withProvenance`.
   package private(set) var provenance = Provenance()
 
-  package init(name: String) {
+  /// Whether a node equal to an earlier one, op and operands alike, is that one.
+  package let sharesEqualNodes: Bool
+  /// The results of the nodes so far, if equal ones are shared.
+  private var known: [Computation: [ValueID]] = [:]
+
+  private struct Computation: Hashable {
+    var op: Op
+    var operands: [ValueID]
+  }
+
+  package init(name: String, sharesEqualNodes: Bool = false) {
     graph = Graph(name: name)
+    self.sharesEqualNodes = sharesEqualNodes
   }
 
   /// Continues an existing graph: new nodes are appended, outputs may be set anew.
   package init(continuing graph: Graph) {
     self.graph = graph
+    sharesEqualNodes = false
   }
 
   package func type(of value: ValueID) -> TensorType { graph.type(of: value) }
@@ -41,6 +53,15 @@ package final class GraphBuilder {
   /// - Errors: stops with a compiler-bug message if the op cannot take these operands; user mistakes
   ///   are reported by Elaboration before they come here.
   package func append(_ op: Op, _ operands: [ValueID]) -> [ValueID] {
+    guard sharesEqualNodes else { return appendNode(op, operands) }
+    let computation = Computation(op: op, operands: operands)
+    if let results = known[computation] { return results }
+    let results = appendNode(op, operands)
+    known[computation] = results
+    return results
+  }
+
+  private func appendNode(_ op: Op, _ operands: [ValueID]) -> [ValueID] {
     do {
       let types = try op.resultTypes(operands.map(type(of:)))
       let results = types.map(newValue)

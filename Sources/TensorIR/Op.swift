@@ -62,6 +62,10 @@ package struct ContractionLabels: Hashable, Sendable {
 package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
   /// Every value that the backward body reads and that more than an elementwise pass computes.
   case everything
+  /// Like `everything`, and the results of transcendental functions, and what `gradient` ops compute
+  /// on the way to theirs: their derivative then recomputes none of it. For small models, whose
+  /// whole trajectory stays in the cache.
+  case activations
   /// Only the results of `gradient` ops; the carries at the start of an iteration are found by
   /// running the loop again from its start, with the gradients at hand. For loops whose carries are
   /// large and whose body is cheap but for its gradient: T gradients are kept instead of T states.

@@ -107,6 +107,20 @@ struct LoopTests {
     #expect(loop.carryCount == 2 && loop.stackedInputCount == 1 && loop.invariantCount == 2)
   }
 
+  @Test("with its activations saved, a step's second-order pass computes no sine again")
+  func savedActivations() throws {
+    func sines(_ policy: SavePolicy) throws -> [Int] {
+      let program = trainingLoop(policy)
+      let graph = try Differentiator().vjp(of: program.graph, wrt: program.floatInputs)
+      return try loops(Differentiator().expandGradients(in: graph)).map { loop in
+        loop.body.nodes.count { $0.op == .unary(.sin) || $0.op == .unary(.cos) }
+      }
+    }
+    // One each; the derivative of the cosine is the sine again.
+    #expect(try sines(.activations) == [2, 0])
+    #expect(try sines(.carriesAndGradients)[1] >= 2)
+  }
+
   @Test("save policies change what is kept, not what is computed")
   func policiesAgree() throws {
     for make in [nestedLoops, trainingLoop] {

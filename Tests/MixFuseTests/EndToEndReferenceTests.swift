@@ -141,12 +141,15 @@ struct EndToEndReferenceTests {
     }
   }
 
-  @Test("C size does not grow with the number of steps")
-  func sizeOfC() throws {
+  @Test(
+    "C size does not grow with the number of steps",
+    arguments: [DerivationOptions.StepActivations.saved, .recomputed])
+  func sizeOfC(_ stepActivations: DerivationOptions.StepActivations) throws {
     let sizes = try [5, 500].map { steps in
       var options = BuildOptions()
       options.dims = ["steps": steps]
       options.targetCPU = "x86-64-v3"
+      options.derivation.stepActivations = stepActivations
       let compilation = Compilation(
         path: Repository.file("Examples/mnist1d_lr.mix").path, options: options)
       let text = try compilation.generatedText(

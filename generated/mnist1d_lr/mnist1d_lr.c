@@ -1661,10 +1661,83 @@ MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
   }
 }
 
+// %14: f32[50, 10] = add %12, %13
+// %15: f32[50] = reduce_maximum{axes [1]} %14
+// %17: f32[50, 10] = subtract %14, %16
+// %18: f32[50, 10] = exp %17
+// %19: f32[50] = reduce_sum{axes [1]} %18
+// %20: f32[50] = log %19
+// %22: f32[50, 10] = subtract %17, %21
+// %25: bool[50, 10] = equal %23, %24
+// %26: f32[50, 10] = convert{f32} %25
+// %27: f32[50, 10] = multiply %22, %26
+// %33: f32[50] = reduce_sum{axes [1]} %26
+// %35: f32[50] = multiply %33, 0.02
+// %37: f32[50] = divide 1.0, %19
+// %38: f32[50] = multiply %35, %37
+// from mnist1d_lr.mix:22:17, vjp of log
+MF_KERNEL static void k31(
+    const float *restrict p0,
+    const float *restrict p1,
+    float *restrict p2,
+    const int32_t *restrict p3,
+    float *restrict p4,
+    float *restrict p5,
+    float *restrict p6,
+    float *restrict p7,
+    float *restrict p8,
+    float *restrict p9,
+    float *restrict p10,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    float s0 = -__builtin_inff();
+    float s1 = 0.0f;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s2 = p0[i0 * 10 + i1];
+      const float s3 = p1[i1];
+      const float s4 = s2 + s3;
+      s0 = mf_maximum_step_f32(s0, s4);
+      const int32_t s5 = (int32_t)(i1);
+      const int32_t s6 = p3[i0];
+      const uint8_t s7 = s5 == s6;
+      const float s8 = (float)s7;
+      s1 = mf_sum_step_f32(s1, s8);
+      p2[i0 * 10 + i1] = s4;
+      p4[i0 * 10 + i1] = s8;
+    }
+    const float s9 = 0.02f;
+    const float s10 = s1 * s9;
+    p5[i0] = s10;
+    float s11 = 0.0f;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s12 = p2[i0 * 10 + i1];
+      const float s13 = s12 - s0;
+      const float s14 = mf_exp_f32(s13);
+      s11 = mf_sum_step_f32(s11, s14);
+      p6[i0 * 10 + i1] = s13;
+      p7[i0 * 10 + i1] = s14;
+    }
+    const float s15 = mf_log_f32(s11);
+    const float s16 = 1.0f;
+    const float s17 = s16 / s11;
+    const float s18 = s10 * s17;
+    p8[i0] = s11;
+    p9[i0] = s18;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s19 = p6[i0 * 10 + i1];
+      const float s20 = s19 - s15;
+      const float s21 = p4[i0 * 10 + i1];
+      const float s22 = s20 * s21;
+      p10[i0 * 10 + i1] = s22;
+    }
+  }
+}
+
 // %52: f32[40, 50] = multiply %51, %50
 // %59: f32[40, 50] = subtract %1, %52
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k31(
+MF_KERNEL static void k32(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1683,7 +1756,7 @@ MF_KERNEL static void k31(
 // %54: f32[50] = multiply %53, %49
 // %60: f32[50] = subtract %2, %54
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k32(
+MF_KERNEL static void k33(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1702,7 +1775,7 @@ MF_KERNEL static void k32(
 // %56: f32[50, 10] = multiply %55, %44
 // %61: f32[50, 10] = subtract %3, %56
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k33(
+MF_KERNEL static void k34(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1721,7 +1794,7 @@ MF_KERNEL static void k33(
 // %58: f32[10] = multiply %57, %42
 // %62: f32[10] = subtract %4, %58
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k34(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1737,19 +1810,146 @@ MF_KERNEL static void k34(
   }
 }
 
-// %21: f32[10] = multiply %4, %13
-// %22: f32[10] = multiply %4, %20
-// %23: f32[10] = negate %22
-// %24: f32[] = reduce_sum{axes [0]} %21
-// %115: f32[10] = multiply %13, 0.005
+// %21: bool[50, 10] = equal %19, %20
+// %22: f32[50, 10] = convert{f32} %21
+// %24: f32[50, 10] = multiply %22, -0.02
+// from mnist1d_lr.mix:22:17, vjp of multiply wrt lhs
+MF_KERNEL static void k36(
+    const int32_t *restrict p0,
+    float *restrict p1,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const int32_t s0 = (int32_t)(i1);
+      const int32_t s1 = p0[i0];
+      const uint8_t s2 = s0 == s1;
+      const float s3 = (float)s2;
+      const float s4 = -0.02f;
+      const float s5 = s3 * s4;
+      p1[i0 * 10 + i1] = s5;
+    }
+  }
+}
+
+// %26: f32[50] = divide 1.0, %9
+// %27: f32[50] = multiply %10, %26
+// %47: f32[50] = multiply %2, %14
+// %48: f32[50] = multiply %2, %35
+// %49: f32[50] = negate %48
+// %50: f32[] = reduce_sum{axes [0]} %47
+// %68: f32[50] = multiply %26, %26
+// %95: f32[50] = multiply %14, 0.005
 // from vjp of gradient
-MF_KERNEL static void k35(
+MF_KERNEL static void k37(
+    const float *restrict p0,
+    const float *restrict p1,
+    float *restrict p2,
+    const float *restrict p3,
+    const float *restrict p4,
+    const float *restrict p5,
+    float *restrict p6,
+    float *restrict p7,
+    float *restrict p8,
+    float *restrict p9) {
+  float s0 = 0.0f;
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
+    const float s1 = 1.0f;
+    const float s2 = p0[i0];
+    const float s3 = s1 / s2;
+    const float s4 = p1[i0];
+    const float s5 = s4 * s3;
+    const float s6 = p3[i0];
+    const float s7 = p4[i0];
+    const float s8 = s6 * s7;
+    const float s9 = p5[0];
+    const float s10 = s6 * s9;
+    const float s11 = -s10;
+    s0 = mf_sum_step_f32(s0, s8);
+    const float s12 = s3 * s3;
+    const float s13 = 0.005f;
+    const float s14 = s7 * s13;
+    p2[i0] = s5;
+    p6[i0] = s11;
+    p7[i0] = s12;
+    p8[i0] = s14;
+  }
+  p9[0] = s0;
+}
+
+// %29: f32[50, 10] = multiply %28, %8
+// %30: f32[50, 10] = add %24, %29
+// %42: f32[50, 10] = multiply %3, %13
+// %43: f32[50, 10] = multiply %3, %36
+// %44: f32[50, 10] = negate %43
+// %45: f32[] = reduce_sum{axes [0, 1]} %42
+// from mnist1d_lr.mix:23:6, vjp of broadcast
+MF_KERNEL static void k38(
+    const float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    float *restrict p3,
+    const float *restrict p4,
+    const float *restrict p5,
+    const float *restrict p6,
+    float *restrict p7,
+    float *restrict p8) {
+  float s0 = 0.0f;
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s1 = p0[i0];
+      const float s2 = p1[i0 * 10 + i1];
+      const float s3 = s1 * s2;
+      const float s4 = p2[i0 * 10 + i1];
+      const float s5 = s4 + s3;
+      const float s6 = p4[i0 * 10 + i1];
+      const float s7 = p5[i0 * 10 + i1];
+      const float s8 = s6 * s7;
+      const float s9 = p6[0];
+      const float s10 = s6 * s9;
+      const float s11 = -s10;
+      s0 = mf_sum_step_f32(s0, s8);
+      p3[i0 * 10 + i1] = s5;
+      p7[i0 * 10 + i1] = s11;
+    }
+  }
+  p8[0] = s0;
+}
+
+// %31: f32[50, 50] = multiply %7, %7
+// %33: f32[50, 50] = subtract 1.0, %31
+// from mnist1d_lr.mix:18:10, vjp of tanh
+MF_KERNEL static void k39(
+    const float *restrict p0,
+    float *restrict p1,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    const float s0 = p0[i0];
+    const float s1 = s0 * s0;
+    const float s2 = 1.0f;
+    const float s3 = s2 - s1;
+    p1[i0] = s3;
+  }
+}
+
+// %38: f32[10] = multiply %4, %11
+// %39: f32[10] = multiply %4, %37
+// %40: f32[10] = negate %39
+// %41: f32[] = reduce_sum{axes [0]} %38
+// %46: f32[] = add %41, %45
+// %51: f32[] = add %46, %50
+// %101: f32[10] = multiply %11, 0.005
+// from vjp of gradient
+MF_KERNEL static void k40(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
     float *restrict p3,
     float *restrict p4,
-    float *restrict p5) {
+    const float *restrict p5,
+    const float *restrict p6,
+    float *restrict p7) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s1 = p0[i0];
@@ -1764,80 +1964,21 @@ MF_KERNEL static void k35(
     p3[i0] = s6;
     p4[i0] = s8;
   }
-  p5[0] = s0;
-}
-
-// %25: f32[50, 10] = multiply %3, %12
-// %26: f32[50, 10] = multiply %3, %19
-// %27: f32[50, 10] = negate %26
-// %28: f32[] = reduce_sum{axes [0, 1]} %25
-// %29: f32[] = add %24, %28
-// from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k36(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    float *restrict p5) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 500; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[i0];
-    const float s3 = s1 * s2;
-    const float s4 = p2[0];
-    const float s5 = s1 * s4;
-    const float s6 = -s5;
-    s0 = mf_sum_step_f32(s0, s3);
-    p3[i0] = s6;
-  }
-  const float s7 = p4[0];
-  const float s8 = s7 + s0;
-  p5[0] = s8;
-}
-
-// %30: f32[50] = multiply %2, %11
-// %31: f32[50] = multiply %2, %18
-// %32: f32[50] = negate %31
-// %33: f32[] = reduce_sum{axes [0]} %30
-// %34: f32[] = add %29, %33
-// %109: f32[50] = multiply %11, 0.005
-// from vjp of gradient
-MF_KERNEL static void k37(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6) {
-  float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[i0];
-    const float s3 = s1 * s2;
-    const float s4 = p2[0];
-    const float s5 = s1 * s4;
-    const float s6 = -s5;
-    s0 = mf_sum_step_f32(s0, s3);
-    const float s7 = 0.005f;
-    const float s8 = s2 * s7;
-    p3[i0] = s6;
-    p4[i0] = s8;
-  }
   const float s9 = p5[0];
-  const float s10 = s9 + s0;
-  p6[0] = s10;
+  const float s10 = s0 + s9;
+  const float s11 = p6[0];
+  const float s12 = s10 + s11;
+  p7[0] = s12;
 }
 
-// %35: f32[40, 50] = multiply %1, %10
-// %36: f32[40, 50] = multiply %1, %17
-// %37: f32[40, 50] = negate %36
-// %38: f32[] = reduce_sum{axes [0, 1]} %35
-// %39: f32[] = add %34, %38
-// %106: f32[40, 50] = multiply %10, 0.005
-// %121: f32[] = subtract %5, %39
-MF_KERNEL static void k38(
+// %52: f32[40, 50] = multiply %1, %15
+// %53: f32[40, 50] = multiply %1, %34
+// %54: f32[40, 50] = negate %53
+// %55: f32[] = reduce_sum{axes [0, 1]} %52
+// %56: f32[] = add %51, %55
+// %92: f32[40, 50] = multiply %15, 0.005
+// %107: f32[] = subtract %5, %56
+MF_KERNEL static void k41(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1867,12 +2008,92 @@ MF_KERNEL static void k38(
   p7[0] = s12;
 }
 
-// %96: f32[50, 10] = add %94, %95
-// %112: f32[50, 10] = multiply %12, 0.005
-// %113: f32[50, 10] = add %96, %112
-// %119: f32[50, 10] = add %3, %113
+// %59: f32[50, 50] = add %57, %58
+// %60: f32[50, 50] = multiply %59, %33
+// from mnist1d_lr.mix:18:10, jvp of tanh
+MF_KERNEL static void k42(
+    const float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    float *restrict p3,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    for (int64_t i1 = 0; i1 < 50; ++i1) {
+      const float s0 = p0[i0 * 50 + i1];
+      const float s1 = p1[i1];
+      const float s2 = s0 + s1;
+      const float s3 = p2[i0 * 50 + i1];
+      const float s4 = s2 * s3;
+      p3[i0 * 50 + i1] = s4;
+    }
+  }
+}
+
+// %63: f32[50, 10] = add %61, %62
+// %65: f32[50, 10] = add %63, %64
+// %66: f32[50, 10] = multiply %65, %8
+// %67: f32[50] = reduce_sum{axes [1]} %66
+// %69: f32[50] = multiply %67, %68
+// %70: f32[50] = multiply %10, %69
+// %71: f32[50] = negate %70
+// %73: f32[50, 10] = multiply %72, %8
+// %74: f32[50, 10] = multiply %28, %66
+// %75: f32[50, 10] = add %73, %74
+// %76: f32[10] = reduce_sum{axes [0]} %75
+// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
+MF_KERNEL static void k43(
+    float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    const float *restrict p3,
+    const float *restrict p4,
+    const float *restrict p5,
+    float *restrict p6,
+    const float *restrict p7,
+    const float *restrict p8,
+    float *restrict p9) {
+  for (int64_t i1 = 0; i1 < 10; ++i1) {
+    const float s0 = 0.0f;
+    p0[i1] = s0;
+  }
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
+    float s1 = 0.0f;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s2 = p1[i0 * 10 + i1];
+      const float s3 = p2[i0 * 10 + i1];
+      const float s4 = s2 + s3;
+      const float s5 = p3[i1];
+      const float s6 = s4 + s5;
+      const float s7 = p4[i0 * 10 + i1];
+      const float s8 = s6 * s7;
+      s1 = mf_sum_step_f32(s1, s8);
+      const float s9 = p5[i0];
+      const float s10 = s9 * s8;
+      p6[i0 * 10 + i1] = s10;
+    }
+    const float s11 = p7[i0];
+    const float s12 = s1 * s11;
+    const float s13 = p8[i0];
+    const float s14 = s13 * s12;
+    const float s15 = -s14;
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s16 = p4[i0 * 10 + i1];
+      const float s17 = s15 * s16;
+      const float s18 = p6[i0 * 10 + i1];
+      const float s19 = s17 + s18;
+      p0[i1] = mf_sum_step_f32(p0[i1], s19);
+      p9[i0 * 10 + i1] = s19;
+    }
+  }
+}
+
+// %82: f32[50, 10] = add %80, %81
+// %98: f32[50, 10] = multiply %13, 0.005
+// %99: f32[50, 10] = add %82, %98
+// %105: f32[50, 10] = add %3, %99
 // from vjp of gradient
-MF_KERNEL static void k39(
+MF_KERNEL static void k44(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1893,10 +2114,10 @@ MF_KERNEL static void k39(
   }
 }
 
-// %107: f32[40, 50] = add %104, %106
-// %117: f32[40, 50] = add %1, %107
+// %93: f32[40, 50] = add %90, %92
+// %103: f32[40, 50] = add %1, %93
 // from vjp of gradient
-MF_KERNEL static void k40(
+MF_KERNEL static void k45(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1912,10 +2133,10 @@ MF_KERNEL static void k40(
   }
 }
 
-// %110: f32[50] = add %103, %109
-// %118: f32[50] = add %2, %110
+// %96: f32[50] = add %89, %95
+// %104: f32[50] = add %2, %96
 // from vjp of gradient
-MF_KERNEL static void k41(
+MF_KERNEL static void k46(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1931,10 +2152,10 @@ MF_KERNEL static void k41(
   }
 }
 
-// %116: f32[10] = add %89, %115
-// %120: f32[10] = add %4, %116
+// %102: f32[10] = add %76, %101
+// %106: f32[10] = add %4, %102
 // from vjp of gradient
-MF_KERNEL static void k42(
+MF_KERNEL static void k47(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1950,8 +2171,8 @@ MF_KERNEL static void k42(
   }
 }
 
-// f32[] = copy %121
-MF_KERNEL static void k43(const float *restrict p0, float *restrict p1) {
+// f32[] = copy %107
+MF_KERNEL static void k48(const float *restrict p0, float *restrict p1) {
   const float s0 = p0[0];
   p1[0] = s0;
 }
@@ -2274,7 +2495,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 4189504,
+    .workers = (char *)arena + 7001408,
     .parallel = parallel,
   };
   const mnist1d_lr_meta_gradient_frame *const frame = &frame_storage;
@@ -2291,126 +2512,115 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v10 = frame->outputs->final_b1;  // final.b1: f32[50]
   float *const v11 = frame->outputs->final_w2;  // final.w2: f32[50, 10]
   float *const v12 = frame->outputs->final_b2;  // final.b2: f32[10]
-  float *const v13 = (float *)(frame->arena + 4036288);  // f32[200]
-  float *const v14 = (float *)(frame->arena + 0);  // f32[200, 40, 50]
-  float *const v15 = (float *)(frame->arena + 4083136);  // f32[200, 50]
-  float *const v16 = (float *)(frame->arena + 3200000);  // f32[200, 50, 10]
-  float *const v17 = (float *)(frame->arena + 4163136);  // f32[200, 10]
-  float *const v18 = (float *)(frame->arena + 1600000);  // f32[200, 40, 50]
-  float *const v19 = (float *)(frame->arena + 4123136);  // f32[200, 50]
-  float *const v20 = (float *)(frame->arena + 3600000);  // f32[200, 50, 10]
-  float *const v21 = (float *)(frame->arena + 4171136);  // f32[200, 10]
-  float *const v22 = (float *)(frame->arena + 4179136);  // f32[40, 50]
-  float *const v23 = (float *)(frame->arena + 4189184);  // f32[50]
-  float *const v24 = (float *)(frame->arena + 4187136);  // f32[50, 10]
-  float *const v25 = (float *)(frame->arena + 4189440);  // f32[10]
-  float *const v26 = (float *)(frame->arena + 4000000);  // f32[50, 50]
-  float *const v27 = (float *)(frame->arena + 4010048);  // f32[50, 50]
-  float *const v28 = (float *)(frame->arena + 4000000);  // f32[50, 10]
-  float *const v29 = (float *)(frame->arena + 4002048);  // f32[50, 10]
-  float *const v30 = (float *)(frame->arena + 4004096);  // f32[50, 10]
-  float *const v31 = (float *)(frame->arena + 4006144);  // f32[50, 10]
-  float *const v32 = (float *)(frame->arena + 4030144);  // f32[50, 10]
-  float *const v33 = (float *)(frame->arena + 4032192);  // f32[50, 10]
-  float *const v34 = (float *)(frame->arena + 4008192);  // f32[50]
-  float *const v35 = (float *)(frame->arena + 4034240);  // f32[50, 10]
-  float *const v36 = (float *)(frame->arena + 4000000);  // f32[50, 50]
-  float *const v37 = (float *)(frame->arena + 4020096);  // f32[50, 50]
-  float *const v38 = (float *)(frame->arena + 4010048);  // f32[50, 50]
-  float *const v39 = (float *)(frame->arena + 4030144);  // f32[512]
-  float *const v40 = (float *)(frame->arena + 4050496);  // f32[10]
-  float *const v41 = (float *)(frame->arena + 4000000);  // f32[]
-  float *const v42 = (float *)(frame->arena + 4060288);  // f32[50, 10]
-  float *const v43 = (float *)(frame->arena + 4000064);  // f32[]
-  float *const v44 = (float *)(frame->arena + 4050240);  // f32[50]
-  float *const v45 = (float *)(frame->arena + 4000000);  // f32[]
-  float *const v46 = (float *)(frame->arena + 4020096);  // f32[40, 50]
-  float *const v47 = (float *)(frame->arena + 4000000);  // f32[50, 50]
-  float *const v48 = (float *)(frame->arena + 4010048);  // f32[50, 50]
-  float *const v49 = (float *)(frame->arena + 4020096);  // f32[50, 50]
-  float *const v50 = (float *)(frame->arena + 4030144);  // f32[50, 50]
-  float *const v51 = (float *)(frame->arena + 4040192);  // f32[50, 50]
-  float *const v52 = (float *)(frame->arena + 4000000);  // f32[50, 10]
-  float *const v53 = (float *)(frame->arena + 4002048);  // f32[50, 10]
-  float *const v54 = (float *)(frame->arena + 4004096);  // f32[50, 10]
-  float *const v55 = (float *)(frame->arena + 4006144);  // f32[50, 10]
-  float *const v56 = (float *)(frame->arena + 4008192);  // f32[50, 10]
-  float *const v57 = (float *)(frame->arena + 4010240);  // f32[50, 10]
-  float *const v58 = (float *)(frame->arena + 4012288);  // f32[50, 10]
-  float *const v59 = (float *)(frame->arena + 4014336);  // f32[50, 10]
-  float *const v60 = (float *)(frame->arena + 4078336);  // f32[50, 10]
-  float *const v61 = (float *)(frame->arena + 4080384);  // f32[50, 10]
-  float *const v62 = (float *)(frame->arena + 4082944);  // f32[10]
-  float *const v63 = (float *)(frame->arena + 4000000);  // f32[50, 50]
-  float *const v64 = (float *)(frame->arena + 4010048);  // f32[50, 50]
-  float *const v65 = (float *)(frame->arena + 4050240);  // f32[50, 50]
-  float *const v66 = (float *)(frame->arena + 4000000);  // f32[50, 10]
-  float *const v67 = (float *)(frame->arena + 4002048);  // f32[50, 10]
-  float *const v68 = (float *)(frame->arena + 4060288);  // f32[50, 50]
-  float *const v69 = (float *)(frame->arena + 4082432);  // f32[50]
-  float *const v70 = (float *)(frame->arena + 4000000);  // f32[40, 50]
-  float *const v71 = (float *)(frame->arena + 4070336);  // f32[40, 50]
-  float *const v72 = (float *)(frame->arena + 4082688);  // f32[50]
-  float *const v73 = (float *)(frame->arena + 4083008);  // f32[10]
-  float *const v74 = (float *)(frame->arena + 4083072);  // f32[]
-  float *const v75 = (float *)(frame->arena + 4010048);  // f32[512]
-  float *const v76 = (float *)(frame->arena + 4050240);  // f32[512]
-  float *const v77 = (float *)(frame->arena + 4062336);  // f32[512]
+  float *const v13 = (float *)(frame->arena + 6822144);  // f32[200]
+  float *const v14 = (float *)(frame->arena + 5600000);  // f32[200, 50, 10]
+  float *const v15 = (float *)(frame->arena + 0);  // f32[200, 50, 50]
+  float *const v16 = (float *)(frame->arena + 6000000);  // f32[200, 50, 10]
+  float *const v17 = (float *)(frame->arena + 6863040);  // f32[200, 50]
+  float *const v18 = (float *)(frame->arena + 6903040);  // f32[200, 50]
+  float *const v19 = (float *)(frame->arena + 6983040);  // f32[200, 10]
+  float *const v20 = (float *)(frame->arena + 2000000);  // f32[200, 50, 50]
+  float *const v21 = (float *)(frame->arena + 6400000);  // f32[200, 50, 10]
+  float *const v22 = (float *)(frame->arena + 6943040);  // f32[200, 50]
+  float *const v23 = (float *)(frame->arena + 4000000);  // f32[200, 40, 50]
+  float *const v24 = (float *)(frame->arena + 6991040);  // f32[40, 50]
+  float *const v25 = (float *)(frame->arena + 7001088);  // f32[50]
+  float *const v26 = (float *)(frame->arena + 6999040);  // f32[50, 10]
+  float *const v27 = (float *)(frame->arena + 7001344);  // f32[10]
+  float *const v28 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v29 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v30 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v31 = (float *)(frame->arena + 6804096);  // f32[50, 10]
+  float *const v32 = (float *)(frame->arena + 6806144);  // f32[50, 10]
+  float *const v33 = (float *)(frame->arena + 6820096);  // f32[50, 10]
+  float *const v34 = (float *)(frame->arena + 6808192);  // f32[50]
+  float *const v35 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v36 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v37 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v38 = (float *)(frame->arena + 6802048);  // f32[512]
+  float *const v39 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v40 = (float *)(frame->arena + 6830144);  // f32[50]
+  float *const v41 = (float *)(frame->arena + 6858240);  // f32[50, 10]
+  float *const v42 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v43 = (float *)(frame->arena + 6830912);  // f32[10]
+  float *const v44 = (float *)(frame->arena + 6840192);  // f32[50, 10]
+  float *const v45 = (float *)(frame->arena + 6810048);  // f32[]
+  float *const v46 = (float *)(frame->arena + 6830400);  // f32[50]
+  float *const v47 = (float *)(frame->arena + 6810112);  // f32[]
+  float *const v48 = (float *)(frame->arena + 6810176);  // f32[]
+  float *const v49 = (float *)(frame->arena + 6820096);  // f32[40, 50]
+  float *const v50 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v51 = (float *)(frame->arena + 6820096);  // f32[50, 50]
+  float *const v52 = (float *)(frame->arena + 6810048);  // f32[50, 10]
+  float *const v53 = (float *)(frame->arena + 6812096);  // f32[50, 10]
+  float *const v54 = (float *)(frame->arena + 6830656);  // f32[50]
+  float *const v55 = (float *)(frame->arena + 6814144);  // f32[50, 10]
+  float *const v56 = (float *)(frame->arena + 6860288);  // f32[50, 10]
+  float *const v57 = (float *)(frame->arena + 6862848);  // f32[10]
+  float *const v58 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v59 = (float *)(frame->arena + 6830144);  // f32[50, 50]
+  float *const v60 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v61 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v62 = (float *)(frame->arena + 6840192);  // f32[50, 50]
+  float *const v63 = (float *)(frame->arena + 6862336);  // f32[50]
+  float *const v64 = (float *)(frame->arena + 6800000);  // f32[40, 50]
+  float *const v65 = (float *)(frame->arena + 6850240);  // f32[40, 50]
+  float *const v66 = (float *)(frame->arena + 6862592);  // f32[50]
+  float *const v67 = (float *)(frame->arena + 6862912);  // f32[10]
+  float *const v68 = (float *)(frame->arena + 6862976);  // f32[]
+  float *const v69 = (float *)(frame->arena + 6830144);  // f32[512]
+  float *const v70 = (float *)(frame->arena + 6842240);  // f32[512]
   k27(v0, v9);
   k28(v1, v10);
   k29(v2, v11);
   k30(v3, v12);
   // inner steps
   for (int64_t t0 = 0; t0 < 200; ++t0) {
-    k27(v9, v14 + t0 * 2000);
-    k28(v10, v15 + t0 * 50);
-    k29(v11, v16 + t0 * 500);
-    k30(v12, v17 + t0 * 10);
-    k0(v5 + t0 * 2000, v9, v26, v26, 0, 9);
-    k5(v26, v10, v27, v37, 0, 50);
-    k2(v27, v11, v28, v28, 0, 9);
-    k6(v28, v12, v29, v6 + t0 * 50, v32, v30, v31, v34, v33, 0, 50);
-    k7(v21 + t0 * 10, v33, v32, v34, v31, v35, v13 + t0);
-    k8(v35, v11, v36, v39, 0, 9);
-    k9(v27, v35, v20 + t0 * 500, v20 + t0 * 500, 0, 9);
-    k10(v19 + t0 * 50, v36, v37, v38, 0, 50);
-    k11(v5 + t0 * 2000, v38, v18 + t0 * 2000, v18 + t0 * 2000, 0, 7);
-    k31(v4, v18 + t0 * 2000, v9, 0, 2000);
-    k32(v4, v19 + t0 * 50, v10, 0, 50);
-    k33(v4, v20 + t0 * 500, v11, 0, 500);
-    k34(v4, v21 + t0 * 10, v12, 0, 10);
+    k29(v11, v14 + t0 * 500);
+    k0(v5 + t0 * 2000, v9, v28, v28, 0, 9);
+    k5(v28, v10, v15 + t0 * 2500, v36, 0, 50);
+    k2(v15 + t0 * 2500, v11, v29, v29, 0, 9);
+    k31(v29, v12, v30, v6 + t0 * 50, v32, v18 + t0 * 50, v31, v16 + t0 * 500, v17 + t0 * 50, v34, v33, 0, 50);
+    k7(v19 + t0 * 10, v33, v32, v34, v16 + t0 * 500, v35, v13 + t0);
+    k8(v35, v11, v20 + t0 * 2500, v38, 0, 9);
+    k9(v15 + t0 * 2500, v35, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
+    k10(v22 + t0 * 50, v20 + t0 * 2500, v36, v37, 0, 50);
+    k11(v5 + t0 * 2000, v37, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
+    k32(v4, v23 + t0 * 2000, v9, 0, 2000);
+    k33(v4, v22 + t0 * 50, v10, 0, 50);
+    k34(v4, v21 + t0 * 500, v11, 0, 500);
+    k35(v4, v19 + t0 * 10, v12, 0, 10);
   }
   k21(v13, v7);
-  k22(v22);
-  k23(v23);
-  k24(v24);
-  k25(v25);
+  k22(v24);
+  k23(v25);
+  k24(v26);
+  k25(v27);
   k26(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k35(v25, v21 + t1 * 10, v4, v40, v73, v41);
-    k36(v24, v20 + t1 * 500, v4, v42, v41, v43);
-    k37(v23, v19 + t1 * 50, v4, v44, v72, v43, v45);
-    k38(v22, v18 + t1 * 2000, v4, v46, v71, v45, v8, v74);
-    k0(v5 + t1 * 2000, v14 + t1 * 2000, v47, v47, 0, 9);
-    k0(v5 + t1 * 2000, v46, v48, v48, 0, 9);
-    k17(v47, v15 + t1 * 50, v48, v44, v49, v50, v51, 0, 50);
-    k2(v49, v16 + t1 * 500, v52, v52, 0, 9);
-    k2(v51, v16 + t1 * 500, v53, v53, 0, 9);
-    k2(v49, v42, v54, v54, 0, 9);
-    k18(v62, v53, v54, v52, v17 + t1 * 10, v55, v40, v56, v6 + t1 * 50, v59, v57, v58, v60, v61);
-    k8(v61, v16 + t1 * 500, v63, v75, 0, 9);
-    k8(v60, v16 + t1 * 500, v64, v76, 0, 9);
-    k8(v61, v42, v65, v77, 0, 9);
-    k19(v69, v64, v65, v51, v49, v50, v63, v68, 0, 50);
-    k9(v51, v61, v66, v66, 0, 9);
-    k9(v49, v60, v67, v67, 0, 9);
-    k39(v66, v67, v20 + t1 * 500, v24, 0, 500);
-    k11(v5 + t1 * 2000, v68, v70, v70, 0, 7);
-    k40(v70, v71, v22, 0, 2000);
-    k41(v69, v72, v23, 0, 50);
-    k42(v62, v73, v25, 0, 10);
-    k43(v74, v8);
+    k36(v6 + t1 * 50, v39, 0, 50);
+    k37(v17 + t1 * 50, v18 + t1 * 50, v40, v25, v22 + t1 * 50, v4, v46, v54, v66, v47);
+    k38(v40, v16 + t1 * 500, v39, v41, v26, v21 + t1 * 500, v4, v44, v45);
+    k39(v15 + t1 * 2500, v42, 0, 2500);
+    k40(v27, v19 + t1 * 10, v4, v43, v67, v45, v47, v48);
+    k41(v24, v23 + t1 * 2000, v4, v49, v65, v48, v8, v68);
+    k0(v5 + t1 * 2000, v49, v50, v50, 0, 9);
+    k42(v50, v46, v42, v51, 0, 50);
+    k2(v51, v14 + t1 * 500, v52, v52, 0, 9);
+    k2(v15 + t1 * 2500, v44, v53, v53, 0, 9);
+    k43(v57, v52, v53, v43, v16 + t1 * 500, v40, v55, v54, v18 + t1 * 50, v56);
+    k8(v56, v14 + t1 * 500, v58, v69, 0, 9);
+    k8(v41, v44, v59, v70, 0, 9);
+    k19(v63, v58, v59, v51, v15 + t1 * 2500, v42, v20 + t1 * 2500, v62, 0, 50);
+    k9(v51, v41, v60, v60, 0, 9);
+    k9(v15 + t1 * 2500, v56, v61, v61, 0, 9);
+    k44(v60, v61, v21 + t1 * 500, v26, 0, 500);
+    k11(v5 + t1 * 2000, v62, v64, v64, 0, 7);
+    k45(v64, v65, v24, 0, 2000);
+    k46(v63, v66, v25, 0, 50);
+    k47(v57, v67, v27, 0, 10);
+    k48(v68, v8);
   }
   return 0;
 }

@@ -42,11 +42,8 @@ func gradientRule(_ gradient: GradientOp) -> DerivativeRule {
       vjp: { scope, flow in
         let activity = Activity(rule: scope.differentiator.rule)
         let isRead = activity.usefulInputs(of: gradient.function)
-        let vjp = GradientVJP(
-          gradient: gradient, operands: scope.operands,
-          results: scope.builder.append(scope.op, scope.operands),
-          neededOperands: zip(flow.neededOperands, isRead).map { $0 && $1 },
-          builder: scope.builder, differentiator: scope.differentiator)
+        let vjp = try GradientVJP(
+          gradient, scope, neededOperands: zip(flow.neededOperands, isRead).map { $0 && $1 })
         return (vjp.results, vjp.emit)
       }))
 }
