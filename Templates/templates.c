@@ -111,6 +111,12 @@ static const unsigned char text_mf_logistic_f64[] = {
 static const unsigned char text_mf_machine_peak[] = {
 #embed "runtime/mf_machine_peak.h"
     , 0};
+static const unsigned char text_mf_maximum_lanes_f32[] = {
+#embed "runtime/mf_maximum_lanes_f32.h"
+    , 0};
+static const unsigned char text_mf_maximum_lanes_f64[] = {
+#embed "runtime/mf_maximum_lanes_f64.h"
+    , 0};
 static const unsigned char text_mf_maximum_step_f32[] = {
 #embed "runtime/mf_maximum_step_f32.h"
     , 0};
@@ -192,6 +198,12 @@ static const unsigned char text_mf_sum_f32[] = {
 static const unsigned char text_mf_sum_f64[] = {
 #embed "runtime/mf_sum_f64.h"
     , 0};
+static const unsigned char text_mf_sum_lanes_f32[] = {
+#embed "runtime/mf_sum_lanes_f32.h"
+    , 0};
+static const unsigned char text_mf_sum_lanes_f64[] = {
+#embed "runtime/mf_sum_lanes_f64.h"
+    , 0};
 static const unsigned char text_mf_sum_step_f32[] = {
 #embed "runtime/mf_sum_step_f32.h"
     , 0};
@@ -246,6 +258,8 @@ static const struct template templates[] = {
     {"mf_logistic_f32", text_mf_logistic_f32},
     {"mf_logistic_f64", text_mf_logistic_f64},
     {"mf_machine_peak", text_mf_machine_peak},
+    {"mf_maximum_lanes_f32", text_mf_maximum_lanes_f32},
+    {"mf_maximum_lanes_f64", text_mf_maximum_lanes_f64},
     {"mf_maximum_step_f32", text_mf_maximum_step_f32},
     {"mf_maximum_step_f64", text_mf_maximum_step_f64},
     {"mf_pack_gathered_f32", text_mf_pack_gathered_f32},
@@ -273,6 +287,8 @@ static const struct template templates[] = {
     {"mf_sincos_f64", text_mf_sincos_f64},
     {"mf_sum_f32", text_mf_sum_f32},
     {"mf_sum_f64", text_mf_sum_f64},
+    {"mf_sum_lanes_f32", text_mf_sum_lanes_f32},
+    {"mf_sum_lanes_f64", text_mf_sum_lanes_f64},
     {"mf_sum_step_f32", text_mf_sum_step_f32},
     {"mf_sum_step_f64", text_mf_sum_step_f64},
     {"mf_tanh_f32", text_mf_tanh_f32},

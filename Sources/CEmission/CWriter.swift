@@ -53,6 +53,21 @@ struct CWriter {
     block(header, body)
   }
 
+  /// Writes a loop that the compiler must do all at once, `end / width` vectors of `width` lanes.
+  mutating func vectorLoop(
+    _ variable: String, below end: Int, width: Int, _ body: (inout CWriter) -> Void
+  ) {
+    // Not unrolled before it is vectorised, that is.
+    line(
+      "#pragma clang loop vectorize_width(\(width)) interleave_count(\(end / width)) unroll(disable)")
+    loop(variable, below: "\(end)", body)
+  }
+
+  /// Writes a conditional.
+  mutating func when(_ condition: String, _ body: (inout CWriter) -> Void) {
+    block("if (\(condition))", body)
+  }
+
   /// Writes text that already has its lines.
   mutating func verbatim(_ lines: String) { text += lines }
 }

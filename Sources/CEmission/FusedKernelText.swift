@@ -30,10 +30,23 @@ private struct FusedKernelPrinter {
   let kernel: FusedKernel
   let parameters: [Parameter]
   private var spelling = ScalarSpelling()
+  /// Whether what is being printed is inside the loop that is done in whole vectors.
+  private var isInLanes = false
+  /// Reductions over memory whose place depends on the lane alone: each has an array of its own.
+  private let laneSums: [LaneSum]
+
+  /// `memory[index] (+ or max)= scalar`, where `index` depends on the lane alone.
+  private struct LaneSum: Hashable {
+    var parameter: Int
+    var index: ElementIndex
+    var reduction: Reduction
+    var value: Int
+  }
 
   init(kernel: FusedKernel, parameters: [Parameter]) {
     self.kernel = kernel
     self.parameters = parameters
+    laneSums = kernel.lanes.map { Self.laneSums(in: kernel.statements, $0.variable) } ?? []
   }
 
   mutating func print(named name: String) -> KernelText {
@@ -44,7 +57,15 @@ private struct FusedKernelPrinter {
     if kernel.splitVariable != nil { signature += ["int64_t begin", "int64_t end"] }
     var writer = CWriter()
     writer.function("MF_KERNEL static void \(name)", signature) { writer in
+      for (number, local) in kernel.locals.enumerated() {
+        writer.line("\(local.dtype.cName) r\(number)[\(local.elementCount + padding)];")
+      }
+      for (number, sum) in laneSums.enumerated() {
+        let type = kernel.scalars[sum.value]
+        declareLanes("m\(number)", type, sum.reduction.neutralElement(of: type), to: &writer)
+      }
       write(kernel.statements, to: &writer)
+      for number in laneSums.indices { writeLaneSum(number, to: &writer) }
     }
     return KernelText(
       text: writer.text, requiredHelpers: spelling.requiredHelpers,
@@ -52,12 +73,24 @@ private struct FusedKernelPrinter {
   }
 
   private mutating func write(_ statements: [Statement], to writer: inout CWriter) {
-    for statement in statements { write(statement, to: &writer) }
+    for (position, statement) in statements.enumerated() {
+      write(statement, to: &writer)
+      guard kernel.lanes != nil, !isInLanes, case .loop = statement else { continue }
+      // Sums that this loop made in lanes and that were declared beside it are now complete.
+      for case .accumulator(let scalar, _) in statements[..<position] {
+        if let reduction = statement.reduction(into: scalar) {
+          joinLanes(scalar, reduction, to: &writer)
+        }
+      }
+    }
   }
 
   private mutating func write(_ statement: Statement, to writer: inout CWriter) {
     switch statement {
     case .loop(let variable, let extent, let body):
+      if let lanes = kernel.lanes, lanes.variable == variable {
+        return writeLaneLoop(lanes, body, to: &writer)
+      }
       let isSplit = variable == kernel.splitVariable
       writer.loop(
         "i\(variable)", from: isSplit ? "begin" : "0", below: isSplit ? "end" : "\(extent)"
@@ -66,15 +99,27 @@ private struct FusedKernelPrinter {
       let type = kernel.scalars[scalar]
       writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")
     case .store(let parameter, let index, let scalar):
-      writer.line("\(element(parameter, index)) = s\(scalar);")
+      writeInBounds("\(element(parameter, index)) = s\(scalar);", to: &writer)
+    case .storeLocal(let local, let index, let scalar):
+      writer.line("r\(local)[\(text(of: index))] = s\(scalar);")
     case .accumulator(let scalar, let initial):
       let type = kernel.scalars[scalar]
-      writer.line("\(type.cName) s\(scalar) = \(type.literal(initial));")
+      if kernel.lanes != nil {
+        declareLanes("a\(scalar)", type, initial, to: &writer)
+      } else {
+        writer.line("\(type.cName) s\(scalar) = \(type.literal(initial));")
+      }
     case .accumulate(let scalar, let reduction, let value):
-      writer.line("s\(scalar) = \(combine(reduction, "s\(scalar)", "s\(value)", value));")
+      writeAccumulation(into: scalar, reduction, value, to: &writer)
     case .accumulateInMemory(let parameter, let index, let reduction, let value):
-      let place = element(parameter, index)
-      writer.line("\(place) = \(combine(reduction, place, "s\(value)", value));")
+      let sum = LaneSum(parameter: parameter, index: index, reduction: reduction, value: value)
+      if let number = laneSums.firstIndex(of: sum) {
+        let place = "m\(number)[\(laneName)]"
+        writer.line("\(place) = \(combine(reduction, place, "s\(value)", value));")
+      } else {
+        let place = element(parameter, index)
+        writeInBounds("\(place) = \(combine(reduction, place, "s\(value)", value));", to: &writer)
+      }
     }
   }
 
@@ -98,7 +143,10 @@ private struct FusedKernelPrinter {
     case .constant(let value): return type.literal(value)
     case .index(let index): return "(int32_t)(\(text(of: index)))"
     case .stepIndex(let number): return "(int32_t)n\(number)"
-    case .load(let parameter, let index): return element(parameter, index)
+    case .load(let parameter, let index):
+      let place = element(parameter, index)
+      return isInLanes && dependsOnLane(index) ? "is_inside ? \(place) : 0" : place
+    case .loadLocal(let local, let index): return "r\(local)[\(text(of: index))]"
     case .apply(let op, let operands):
       return spelling.expression(
         op, operands.map { "s\($0)" }, operands.map { kernel.scalars[$0] }, result: type)
@@ -117,5 +165,114 @@ private struct FusedKernelPrinter {
     terms += index.terms.map { product("i\($0.variable)", $0.stride) }
     if index.offset != 0 || terms.isEmpty { terms.append("\(index.offset)") }
     return terms.joined(separator: " + ")
+  }
+}
+
+// MARK: Loops in whole vectors
+
+extension FusedKernelPrinter {
+  /// Lanes beyond the extent of the lane loop.
+  private var padding: Int { kernel.lanes.map { $0.paddedExtent - $0.extent } ?? 0 }
+
+  private var laneName: String { "i\(kernel.lanes?.variable ?? 0)" }
+
+  private mutating func writeLaneLoop(
+    _ lanes: LaneLoop, _ body: [Statement], to writer: inout CWriter
+  ) {
+    writer.vectorLoop(laneName, below: lanes.paddedExtent, width: lanes.width) { writer in
+      writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
+      isInLanes = true
+      write(body, to: &writer)
+      isInLanes = false
+    }
+  }
+
+  /// A statement that touches memory: only for lanes inside of the extent.
+  private func writeInBounds(_ statement: String, to writer: inout CWriter) {
+    if isInLanes {
+      writer.when("is_inside") { $0.line(statement) }
+    } else {
+      writer.line(statement)
+    }
+  }
+
+  private func declareLanes(
+    _ name: String, _ type: DType, _ initial: Double, to writer: inout CWriter
+  ) {
+    guard let lanes = kernel.lanes else { return }
+    writer.line("\(type.cName) \(name)[\(lanes.paddedExtent)];")
+    writer.vectorLoop("l", below: lanes.paddedExtent, width: lanes.width) {
+      $0.line("\(name)[l] = \(type.literal(initial));")
+    }
+  }
+
+  private mutating func writeAccumulation(
+    into scalar: Int, _ reduction: Reduction, _ value: Int, to writer: inout CWriter
+  ) {
+    guard isInLanes else {
+      let sum = combine(reduction, "s\(scalar)", "s\(value)", value)
+      return writer.line("s\(scalar) = \(sum);")
+    }
+    let type = kernel.scalars[scalar]
+    let neutral = type.literal(reduction.neutralElement(of: type))
+    writer.line("const \(type.cName) t\(scalar) = is_inside ? s\(value) : \(neutral);")
+    let place = "a\(scalar)[\(laneName)]"
+    writer.line("\(place) = \(combine(reduction, place, "t\(scalar)", value));")
+  }
+
+  private func dependsOnLane(_ index: ElementIndex) -> Bool {
+    // A looked-up row may be a lane's own.
+    !index.lookups.isEmpty || index.terms.contains { $0.variable == kernel.lanes?.variable }
+  }
+
+  /// One number from the lanes of an accumulator.
+  private mutating func joinLanes(
+    _ scalar: Int, _ reduction: Reduction, to writer: inout CWriter
+  ) {
+    guard let lanes = kernel.lanes else { return }
+    let type = kernel.scalars[scalar]
+    for start in stride(from: lanes.width, to: lanes.paddedExtent, by: lanes.width) {
+      writer.vectorLoop("l", below: lanes.width, width: lanes.width) { writer in
+        let sum = combine(reduction, "a\(scalar)[l]", "a\(scalar)[\(start) + l]", scalar)
+        writer.line("a\(scalar)[l] = \(sum);")
+      }
+    }
+    let sum = spelling.combineLanes(reduction, "a\(scalar)", type, count: lanes.width)
+    writer.line("const \(type.cName) s\(scalar) = \(sum);")
+  }
+
+  private mutating func writeLaneSum(_ number: Int, to writer: inout CWriter) {
+    guard let lanes = kernel.lanes else { return }
+    let sum = laneSums[number]
+    let place = element(sum.parameter, sum.index)
+    writer.loop(laneName, from: "0", below: "\(lanes.extent)") { writer in
+      let total = combine(sum.reduction, place, "m\(number)[\(laneName)]", sum.value)
+      writer.line("\(place) = \(total);")
+    }
+  }
+
+  private static func laneSums(in statements: [Statement], _ lane: Int) -> [LaneSum] {
+    statements.flatMap { statement -> [LaneSum] in
+      switch statement {
+      case .loop(_, _, let body): return laneSums(in: body, lane)
+      case .accumulateInMemory(let parameter, let index, let reduction, let value):
+        guard index.lookups.isEmpty, index.terms.map(\.variable) == [lane] else { return [] }
+        return [
+          LaneSum(parameter: parameter, index: index, reduction: reduction, value: value)
+        ]
+      case .define, .store, .storeLocal, .accumulator, .accumulate: return []
+      }
+    }
+  }
+}
+
+extension Statement {
+  /// How the statement, or one inside it, changes an accumulator; `nil` if none does.
+  fileprivate func reduction(into scalar: Int) -> Reduction? {
+    switch self {
+    case .loop(_, _, let body): body.lazy.compactMap { $0.reduction(into: scalar) }.first
+    case .accumulate(scalar, let reduction, _): reduction
+    case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: nil
+    }
   }
 }

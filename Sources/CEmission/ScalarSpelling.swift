@@ -68,6 +68,19 @@ struct ScalarSpelling {
     }
   }
 
+  /// The combination of `count` neighbouring floats that `array` names.
+  mutating func combineLanes(
+    _ reduction: Reduction, _ array: String, _ type: DType, count: Int
+  ) -> String {
+    let family =
+      switch reduction {
+      case .sum: "mf_sum_lanes"
+      case .maximum: "mf_maximum_lanes"
+      }
+    requiredHelpers.insert("\(family)_\(type.rawValue)")
+    return "\(family)_\(type.rawValue)x\(count)(\(array))"
+  }
+
   private mutating func unary(_ function: UnaryFunction, _ x: String, _ type: DType) -> String {
     switch function {
     case .negate: "-\(x)"

@@ -7,6 +7,17 @@
 //       declare the accumulators of this phase
 //       for each element of the row: compute, accumulate, store
 //       compute and store the row's values that are now known
+//
+// What a phase leaves for later phases, and nothing else reads, stays in an array on the stack. A
+// short innermost loop is done in whole vectors (`LaneLoop`), and short rows in blocks:
+//
+//   for each block of rows:
+//     for each phase:
+//       for each row of the block: declare accumulators; for each element: compute, accumulate, store
+//       for each row of the block: compute and store the row's values that are now known
+//
+// A row of one vector is a chain of operations that wait for each other; in a block, many such
+// chains are under way at once, and what is computed once a row runs in vector lanes too.
 
 import TensorIR
 
@@ -19,7 +30,8 @@ extension KernelBuilder {
   ) -> Kernel {
     var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses)
     let statements = writer.statements(&self)
-    return kernel(statements, equations: writer.equations, split: writer.split)
+    let split = writer.split.flatMap { $0.variable == writer.lanes?.variable ? nil : $0 }
+    return kernel(statements, equations: writer.equations, lanes: writer.lanes, split: split)
   }
 }
 
@@ -30,8 +42,13 @@ private struct ClusterKernelWriter {
   let plan: RegionPlan
   let uses: RegionUses
   let nest: LoopNest
+  let lanes: LaneLoop?
   /// Scalars of values made in this kernel, in the traversal at hand or in the row.
   private var made: [ValueID: Int] = [:]
+  /// The loop over the rows of a block, if rows are done in blocks.
+  private let rowInBlock: Int?
+  /// The array on the stack of each value that waits for a later traversal there.
+  private var locals: [ValueID: Int] = [:]
   /// Stores to come at the end of the body at hand: a carry updated in place may still be read by
   /// any op of the same body, in whatever order the ops stand.
   private var stores: [Statement] = []
@@ -41,7 +58,12 @@ private struct ClusterKernelWriter {
     self.position = position
     self.plan = plan
     self.uses = uses
-    nest = ClusterKernelWriter.nest(cluster, at: position, in: plan, uses)
+    var nest = ClusterKernelWriter.nest(cluster, at: position, in: plan, uses)
+    var lanes = ClusterKernelWriter.lanes(nest, cluster, plan)
+    rowInBlock = lanes.flatMap { _ in ClusterKernelWriter.blockRows(of: cluster, in: &nest) }
+    if rowInBlock != nil { lanes?.variable += 1 }
+    self.nest = nest
+    self.lanes = lanes
   }
 
   /// One line per result: `%7: f32[10, 40] = add %5, %6`.
@@ -71,6 +93,35 @@ private struct ClusterKernelWriter {
       nest.groups[number].extent > 1 && !reduced.contains(nest.groups[number].axes[0])
     }
     return group.map { ($0, nest.groups[$0].extent) }
+  }
+
+  /// The innermost loop, if it is short and no whole number of vectors. Twos and threes are left
+  /// alone: most of a vector would be idle.
+  private static func lanes(_ nest: LoopNest, _ cluster: Cluster, _ plan: RegionPlan) -> LaneLoop? {
+    guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
+    var widest = 4
+    for node in cluster.entries.map({ plan.graph.nodes[$0.node] }) {
+      let dtype = plan.types[node.result.index].dtype
+      if node.op.family == .reduction, !dtype.isFloat { return nil }
+      widest = max(widest, dtype.byteCount)
+    }
+    let width = 64 / widest
+    guard extent > 4, extent <= 64, extent % width != 0 else { return nil }
+    return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
+  }
+
+  /// Splits the innermost loop over rows, if there is one that can be; a full reduction has none.
+  ///
+  /// - Returns: the loop over the rows of a block.
+  private static func blockRows(of cluster: Cluster, in nest: inout LoopNest) -> Int? {
+    let kept = nest.groups(in: cluster.keptAxes)
+    guard cluster.rowAxes != nil, kept.count == nest.groups.count - 1, let group = kept.last,
+      group == nest.groups.count - 2
+    else { return nil }
+    let extent = nest.groups[group].extent
+    guard let size = (2...16).last(where: { extent % $0 == 0 }) else { return nil }
+    nest.block(group: group, by: size)
+    return group + 1
   }
 
   // MARK: The nest
@@ -143,36 +194,61 @@ private struct ClusterKernelWriter {
       let body = elementStatements(phase: 0, &builder)
       return preamble + nest.loops(over: Array(nest.groups.indices), body)
     }
-    let rowGroups = nest.groups(in: cluster.keptAxes)
-    let innerGroups = nest.groups.indices.filter { !rowGroups.contains($0) }
+    let rowGroups = nest.groups(in: cluster.keptAxes).filter { $0 != rowInBlock }
     var row: [Statement] = []
     for phase in 0...lastPhase {
-      var accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
-      for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
-        let node = plan.graph.nodes[entry.node]
-        guard case .reduce(let reduction, _) = node.op else { continue }
-        let dtype = plan.types[node.result.index].dtype
-        let scalar = builder.newScalar(dtype)
-        row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement(of: dtype)))
-        accumulators.append((entry, scalar))
+      inRows(&row, &builder) { $0.traverseRow(phase: phase, &$1, &$2) }
+      inRows(&row, &builder) { writer, builder, row in
+        for entry in writer.cluster.entries where entry.placement == .row(phase: phase) {
+          writer.compute(entry, &builder, &row)
+        }
+        writer.appendStores(to: &row, &builder)
       }
-      let rowValues = made
-      var body = builder.scope { elementStatements(phase: phase, &$0, accumulators) }
-      made = rowValues
-      if body.isEmpty { continue }
-      body = nest.loops(over: innerGroups, body)
-      row.append(contentsOf: body)
-      for (entry, scalar) in accumulators {
-        let result = plan.graph.nodes[entry.node].result
-        made[result] = scalar
-        store(result, entry, scalar, &builder)
-      }
-      for entry in cluster.entries where entry.placement == .row(phase: phase) {
-        compute(entry, &builder, &row)
-      }
-      appendStores(to: &row, &builder)
     }
     return preamble + nest.loops(over: rowGroups, row)
+  }
+
+  /// Adds what `body` writes for one row: as it is, or for every row of the block.
+  private mutating func inRows(
+    _ statements: inout [Statement], _ builder: inout KernelBuilder,
+    _ body: (inout Self, inout KernelBuilder, inout [Statement]) -> Void
+  ) {
+    guard let rowInBlock else { return body(&self, &builder, &statements) }
+    let outside = made
+    let row = builder.scope { builder in
+      var row: [Statement] = []
+      body(&self, &builder, &row)
+      return row
+    }
+    made = outside
+    if !row.isEmpty { statements += nest.loops(over: [rowInBlock], row) }
+  }
+
+  /// Writes one traversal of a row, and its sums.
+  private mutating func traverseRow(
+    phase: Int, _ builder: inout KernelBuilder, _ row: inout [Statement]
+  ) {
+    var accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
+    for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
+      let node = plan.graph.nodes[entry.node]
+      guard case .reduce(let reduction, _) = node.op else { continue }
+      let dtype = plan.types[node.result.index].dtype
+      let scalar = builder.newScalar(dtype)
+      row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement(of: dtype)))
+      accumulators.append((entry, scalar))
+    }
+    let rowValues = made
+    let body = builder.scope { elementStatements(phase: phase, &$0, accumulators) }
+    made = rowValues
+    if body.isEmpty { return }
+    let kept = nest.groups(in: cluster.keptAxes)
+    row += nest.loops(over: nest.groups.indices.filter { !kept.contains($0) }, body)
+    for (entry, scalar) in accumulators {
+      let result = plan.graph.nodes[entry.node].result
+      made[result] = scalar
+      store(result, entry, scalar, &builder)
+    }
+    if rowInBlock != nil { appendStores(to: &row, &builder) }
   }
 
   private var lastPhase: Int {
@@ -233,12 +309,61 @@ private struct ClusterKernelWriter {
   private mutating func store(
     _ result: ValueID, _ entry: Cluster.Entry, _ scalar: Int, _ builder: inout KernelBuilder
   ) {
+    if let place = placeOnStack(of: result, entry) {
+      let dtype = plan.types[result.index].dtype
+      let local = builder.newLocal(dtype, elementCount: place.elementCount)
+      locals[result] = local
+      stores.append(.storeLocal(local, place.index, scalar: scalar))
+    }
     guard uses.needsStorage.contains(result) else { return }
     let parameter = builder.parameter(
       for: result, plan.types[result.index].dtype, written: true)
     let strides = Self.resultStrides(entry, cluster, plan)
     stores.append(
       .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: scalar))
+  }
+
+  /// The array on the stack in which a value waits for later loops of its row or block, and its
+  /// place there; `nil` if it does not, or if memory does as well.
+  ///
+  /// A short row stays in registers that way, even if it is written to memory besides: what has just
+  /// been written there in masked vectors is slow to read back.
+  private func placeOnStack(
+    of value: ValueID, _ entry: Cluster.Entry
+  ) -> (elementCount: Int, index: ElementIndex)? {
+    let rows = rowInBlock.map { nest.groups[$0].extent } ?? 1
+    if Self.isOfRow(entry.placement) {
+      return rowInBlock == nil ? nil : (rows, indexOfRow)
+    }
+    let isBetter = !uses.needsStorage.contains(value) || lanes != nil
+    guard uses.crossesPhases.contains(value), isBetter else { return nil }
+    return (rows * rowLength, indexInRow)
+  }
+
+  private static func isOfRow(_ placement: ClusterPlacement) -> Bool {
+    switch placement {
+    case .row, .rowReduction: true
+    case .element, .memoryReduction: false
+    }
+  }
+
+  /// Elements on the stack from one row of a block to the next.
+  private var rowLength: Int {
+    rowInBlock == nil ? cluster.rowElementCount : lanes?.paddedExtent ?? 0
+  }
+
+  /// The position of an element within its row, or block of rows.
+  private var indexInRow: ElementIndex {
+    let axes = cluster.rowAxes ?? []
+    let strides = axes.map { cluster.domain[$0] }.denseStrides
+    var index = nest.index(offset: 0, strides: Self.spread(strides, over: axes, cluster))
+    if let rowInBlock { index.terms.append(.init(variable: rowInBlock, stride: rowLength)) }
+    return index
+  }
+
+  /// The position of a row within its block.
+  private var indexOfRow: ElementIndex {
+    ElementIndex(terms: rowInBlock.map { [.init(variable: $0, stride: 1)] } ?? [])
   }
 
   private mutating func appendStores(
@@ -259,6 +384,12 @@ private struct ClusterKernelWriter {
     switch binding {
     case .view(var view):
       if plan.producer[view.root] == position, let scalar = made[view.root] { return scalar }
+      if plan.producer[view.root] == position, let local = locals[view.root] {
+        let isRow = plan.placement[view.root].map(Self.isOfRow) ?? false
+        let dtype = plan.types[operand.index].dtype
+        let index = isRow ? indexOfRow : indexInRow
+        return builder.define(.loadLocal(local, index), dtype, in: &statements)
+      }
       view.strides = Self.domainStrides(view.strides, entry.placement, cluster)
       binding = .view(view)
     case .axisIndex(let axis, let offset) where Self.isRow(entry.placement):
@@ -310,15 +441,5 @@ private struct ClusterKernelWriter {
       }
     }
     builder.count(flops: 0, bytes: arrays.values.reduce(0, +))
-  }
-}
-
-extension Reduction {
-  /// What an accumulator of the given type starts from.
-  func neutralElement(of dtype: DType) -> Double {
-    switch self {
-    case .sum: 0
-    case .maximum: dtype.isFloat ? -.infinity : Double(Int32.min)
-    }
   }
 }

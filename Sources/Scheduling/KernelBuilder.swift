@@ -16,6 +16,7 @@ struct KernelBuilder {
   private(set) var indices: [LoopVariable] = []
   private(set) var parameters: [Parameter] = []
   private(set) var scalars: [DType] = []
+  private(set) var locals: [LocalArray] = []
   private(set) var flops = 0
   private(set) var bytesMoved = 0
 
@@ -44,6 +45,12 @@ struct KernelBuilder {
   mutating func newScalar(_ dtype: DType) -> Int {
     scalars.append(dtype)
     return scalars.count - 1
+  }
+
+  /// A new array on the kernel's stack.
+  mutating func newLocal(_ dtype: DType, elementCount: Int) -> Int {
+    locals.append(LocalArray(dtype: dtype, elementCount: elementCount))
+    return locals.count - 1
   }
 
   /// Defines a scalar, or finds the one that already holds the expression.
@@ -122,15 +129,19 @@ struct KernelBuilder {
     bytesMoved += bytes
   }
 
-  /// - Parameter split: the loop that may be shared out over workers, with its extent.
+  /// - Parameters:
+  ///   - lanes: an innermost loop to be done in whole vectors.
+  ///   - split: the loop that may be shared out over workers, with its extent.
   func kernel(
-    _ statements: [Statement], equations: [String], split: (variable: Int, extent: Int)? = nil
+    _ statements: [Statement], equations: [String], lanes: LaneLoop? = nil,
+    split: (variable: Int, extent: Int)? = nil
   ) -> Kernel {
     Kernel(
       body: .fused(
         FusedKernel(
-          indexParameterCount: indices.count, scalars: scalars, statements: statements,
-          splitVariable: split?.variable, splitExtent: split?.extent ?? 1)),
+          indexParameterCount: indices.count, scalars: scalars, locals: locals,
+          statements: statements, lanes: lanes, splitVariable: split?.variable,
+          splitExtent: split?.extent ?? 1)),
       parameters: parameters, equations: equations, flops: flops, bytesMoved: bytesMoved)
   }
 }
@@ -141,11 +152,13 @@ struct LoopNest {
     /// Adjacent axes of the domain, outermost first.
     var axes: [Int]
     var extent: Int
+    /// Elements of the innermost axis that one iteration stands for: more than one in the outer of
+    /// the two loops of a blocked axis.
+    var step = 1
   }
 
   let domain: [Int]
   private(set) var groups: [Group] = []
-  private var groupOfAxis: [Int: Int] = [:]
 
   /// - Parameters:
   ///   - strides: of every array access, one stride for each axis.
@@ -166,7 +179,6 @@ struct LoopNest {
       } else {
         groups.append(Group(axes: [axis], extent: domain[axis]))
       }
-      groupOfAxis[axis] = groups.count - 1
     }
   }
 
@@ -181,14 +193,24 @@ struct LoopNest {
       offset: offset,
       terms: groups.enumerated().compactMap { number, group in
         // The innermost axis of a group gives its stride.
-        group.axes.last.map { .init(variable: number, stride: strides[$0]) }
+        group.axes.last.map { .init(variable: number, stride: strides[$0] * group.step) }
       })
+  }
+
+  /// Makes two loops of one: the inner does `size` iterations, a divisor of the extent.
+  mutating func block(group number: Int, by size: Int) {
+    var inner = groups[number]
+    groups[number].extent /= size
+    groups[number].step = size
+    inner.extent = size
+    groups.insert(inner, at: number + 1)
   }
 
   /// The index along one axis that was kept alone.
   func axisIndex(_ axis: Int, offset: Int) -> ElementIndex {
-    guard let group = groupOfAxis[axis] else { return ElementIndex(offset: offset) }
-    return ElementIndex(offset: offset, terms: [.init(variable: group, stride: 1)])
+    let terms = groups.enumerated().filter { $0.element.axes == [axis] }
+    return ElementIndex(
+      offset: offset, terms: terms.map { .init(variable: $0.offset, stride: $0.element.step) })
   }
 
   /// `body` inside loops over the given groups, outermost first.

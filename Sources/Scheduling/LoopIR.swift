@@ -155,12 +155,40 @@ package struct FusedKernel: Hashable, Sendable {
   package var indexParameterCount: Int
   /// Types of the scalars, indexed by scalar number.
   package var scalars: [DType]
+  /// Arrays of the kernel's own, on the stack: what one traversal of a row leaves for the next.
+  package var locals: [LocalArray] = []
   package var statements: [Statement]
+  /// An innermost loop that is short, and therefore done in whole vectors; `nil` if there is none.
+  package var lanes: LaneLoop?
   /// The loop that may be shared out over workers: every nest of the kernel has it once, and no
   /// two of its iterations touch the same memory. `nil` if there is none.
   package var splitVariable: Int?
   /// Extent of that loop.
   package var splitExtent = 1
+}
+
+/// An array on the stack of a fused kernel.
+package struct LocalArray: Hashable, Sendable {
+  package var dtype: DType
+  package var elementCount: Int
+}
+
+/// An innermost loop of fixed extent that is rounded up to whole vectors: what is computed in the
+/// lanes beyond the extent is neither read from memory nor written to it. A remainder of a few
+/// elements, done one by one, would cost as much as the vectors before it.
+package struct LaneLoop: Hashable, Sendable {
+  /// The loop variable.
+  package var variable: Int
+  package var extent: Int
+  /// Elements of a vector.
+  package var width: Int
+
+  /// The extent in whole vectors, a power of two of them: all are done at once.
+  package var paddedExtent: Int {
+    var padded = width
+    while padded < extent { padded *= 2 }
+    return padded
+  }
 }
 
 /// An index into an array: affine in the kernel's loop variables, plus scalars times strides for
@@ -192,6 +220,7 @@ package enum ScalarExpression: Hashable, Sendable {
   /// The n-th integer parameter of the kernel as an i32.
   case stepIndex(Int)
   case load(parameter: Int, ElementIndex)
+  case loadLocal(Int, ElementIndex)
   /// An elementwise op on scalars.
   case apply(Op, [Int])
 }
@@ -201,6 +230,7 @@ package indirect enum Statement: Hashable, Sendable {
   case loop(variable: Int, extent: Int, body: [Statement])
   case define(scalar: Int, ScalarExpression)
   case store(parameter: Int, ElementIndex, scalar: Int)
+  case storeLocal(Int, ElementIndex, scalar: Int)
   /// Declares a scalar that `accumulate` will change.
   case accumulator(scalar: Int, initial: Double)
   case accumulate(scalar: Int, Reduction, value: Int)

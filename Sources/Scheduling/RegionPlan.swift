@@ -36,6 +36,8 @@ struct Cluster {
   /// The shape of a row-level value.
   var keptShape: [Int] { keptAxes.map { domain[$0] } }
   var keptAxes: [Int] { domain.indices.filter { !(rowAxes ?? []).contains($0) } }
+  /// Elements of one row.
+  var rowElementCount: Int { (rowAxes ?? []).reduce(1) { $0 * domain[$1] } }
 }
 
 /// Where in the cluster's loop nest a value is computed.

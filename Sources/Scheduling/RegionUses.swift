@@ -11,6 +11,8 @@ struct RegionUses {
   /// Last step that reads a value; `steps.count` for what leaves the region.
   private(set) var lastRead: [ValueID: Int] = [:]
   private(set) var needsStorage: Set<ValueID> = []
+  /// Values that one traversal of a row makes and a later one reads, of rows that fit on the stack.
+  private(set) var crossesPhases: Set<ValueID> = []
   /// Steps that read each value, increasing.
   private var readers: [ValueID: [Int]] = [:]
 
@@ -29,6 +31,10 @@ struct RegionUses {
     }
   }
 
+  /// Elements of a row that may wait on the stack: 8 KiB of f32 for each value, a quarter of a
+  /// first-level cache.
+  private static let stackElements = 2048
+
   private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
     switch step {
     case .cluster(let cluster):
@@ -39,8 +45,9 @@ struct RegionUses {
           if plan.producer[view.root] != position {
             read(view.root, at: position, storing: true)
           } else if crossesPhase(view.root, reader: entry.placement, plan) {
-            needsStorage.insert(view.root)
-            read(view.root, at: position, storing: true)
+            let fitsOnStack = cluster.rowElementCount <= Self.stackElements
+            if fitsOnStack { crossesPhases.insert(view.root) }
+            read(view.root, at: position, storing: !fitsOnStack)
           }
         }
         write(node.result, at: position)

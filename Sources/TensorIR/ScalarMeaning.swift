@@ -84,3 +84,13 @@ extension DType {
     }
   }
 }
+
+extension Reduction {
+  /// What an accumulator of the given type starts from.
+  package func neutralElement(of dtype: DType) -> Double {
+    switch self {
+    case .sum: 0
+    case .maximum: dtype.isFloat ? -.infinity : Double(Int32.min)
+    }
+  }
+}

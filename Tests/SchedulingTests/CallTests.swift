@@ -45,6 +45,29 @@ struct CallTests {
     }
   }
 
+  @Test("rows of a few elements, done in whole vectors and in blocks")
+  func shortRows() throws {
+    // 37 and 1 row cannot be blocked; 8 and 64 elements are whole vectors.
+    let shapes = [[50, 10], [37, 10], [1, 9], [6, 5], [12, 50], [4, 3, 7], [2, 6, 33], [9, 8], [3, 64]]
+    try check(
+      shapes.map { shape in
+        graph([TensorType(shape, .f64), TensorType([shape[shape.count - 1]], .f64)]) { b, x in
+          let bias = b.broadcast(x[1], to: shape, axes: [shape.count - 1])
+          let p = b.softmax(b.add(x[0], bias))
+          let y = b.multiply(p, b.unary(.tanh, x[0]))
+          return [p, y, b.sum(y, axes: Array(0..<(shape.count - 1)))]
+        }
+      })
+    let steps = scheduled(graph([f64(50, 10)]) { b, x in [b.softmax(x[0])] }, named: "example")
+      .steps
+    guard case .call(let call)? = steps.first, case .fused(let kernel) = call.kernel.body else {
+      Issue.record("a softmax is not one fused kernel")
+      return
+    }
+    #expect(kernel.lanes?.extent == 10 && kernel.lanes?.paddedExtent == 16)
+    #expect(kernel.splitExtent == 5, "blocks of ten rows")
+  }
+
   @Test("contractions of every layout")
   func contractions() throws {
     // Labels: batch 0, row 1, column 2, summed 3 and 4.

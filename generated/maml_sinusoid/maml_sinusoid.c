@@ -335,16 +335,20 @@ MF_KERNEL static void k0(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s0 = p0[i0];
-      const float s1 = p1[i1];
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 * s1;
-      const float s3 = p2[i1];
+      const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
       const uint8_t s6 = s4 > s5;
       const float s7 = s6 ? s4 : s5;
-      p3[i0 * 40 + i1] = s7;
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s7;
+      }
     }
   }
 }
@@ -424,14 +428,18 @@ MF_KERNEL static void k2(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
       const uint8_t s4 = s2 > s3;
       const float s5 = s4 ? s2 : s3;
-      p2[i0 * 40 + i1] = s5;
+      if (is_inside) {
+        p2[i0 * 40 + i1] = s5;
+      }
     }
   }
 }
@@ -566,17 +574,23 @@ MF_KERNEL static void k5(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s0 = p0[i0];
-      const float s1 = p1[i1];
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 * s1;
-      const float s3 = p2[i1];
+      const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
       const uint8_t s6 = s4 > s5;
       const float s7 = s6 ? s4 : s5;
-      p3[i0 * 40 + i1] = s6;
-      p4[i0 * 40 + i1] = s7;
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s6;
+      }
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s7;
+      }
     }
   }
 }
@@ -593,15 +607,21 @@ MF_KERNEL static void k6(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
       const uint8_t s4 = s2 > s3;
       const float s5 = s4 ? s2 : s3;
-      p2[i0 * 40 + i1] = s4;
-      p3[i0 * 40 + i1] = s5;
+      if (is_inside) {
+        p2[i0 * 40 + i1] = s4;
+      }
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s5;
+      }
     }
   }
 }
@@ -662,24 +682,38 @@ MF_KERNEL static void k9(
     const float *restrict p1,
     const float *restrict p2,
     const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p4) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s1 = p1[i0];
-      const float s2 = p2[i1];
+      const float s2 = is_inside ? p2[i1] : 0;
       const float s3 = s1 * s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
+      const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s5 = 0.0f;
       const float s6 = s4 ? s3 : s5;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-      p4[i0 * 40 + i1] = s6;
+      m0[i1] = mf_sum_step_f32(m0[i1], s6);
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s6;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -922,22 +956,36 @@ MF_KERNEL static void k13(
     float *restrict p0,
     const uint8_t *restrict p1,
     const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p3) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const uint8_t s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const uint8_t s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
       const float s3 = 0.0f;
       const float s4 = s1 ? s2 : s3;
-      p0[i1] = mf_sum_step_f32(p0[i1], s4);
-      p3[i0 * 40 + i1] = s4;
+      m0[i1] = mf_sum_step_f32(m0[i1], s4);
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s4;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1068,23 +1116,31 @@ MF_KERNEL static void k19(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s0 = p0[i0];
-      const float s1 = p1[i1];
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 * s1;
-      const float s3 = p2[i1];
+      const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s0 * s3;
-      const float s5 = p3[i1];
+      const float s5 = is_inside ? p3[i1] : 0;
       const float s6 = s2 + s5;
-      const float s7 = p4[i1];
+      const float s7 = is_inside ? p4[i1] : 0;
       const float s8 = s4 + s7;
       const float s9 = 0.0f;
       const uint8_t s10 = s6 > s9;
       const float s11 = s10 ? s6 : s9;
       const float s12 = s10 ? s8 : s9;
-      p5[i0 * 40 + i1] = s10;
-      p6[i0 * 40 + i1] = s11;
-      p7[i0 * 40 + i1] = s12;
+      if (is_inside) {
+        p5[i0 * 40 + i1] = s10;
+      }
+      if (is_inside) {
+        p6[i0 * 40 + i1] = s11;
+      }
+      if (is_inside) {
+        p7[i0 * 40 + i1] = s12;
+      }
     }
   }
 }
@@ -1108,22 +1164,30 @@ MF_KERNEL static void k20(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i0 * 40 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
+      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
       const float s2 = s0 + s1;
-      const float s3 = p2[i0 * 40 + i1];
-      const float s4 = p3[i1];
+      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
+      const float s4 = is_inside ? p3[i1] : 0;
       const float s5 = s3 + s4;
-      const float s6 = p4[i1];
+      const float s6 = is_inside ? p4[i1] : 0;
       const float s7 = s2 + s6;
       const float s8 = 0.0f;
       const uint8_t s9 = s5 > s8;
       const float s10 = s9 ? s5 : s8;
       const float s11 = s9 ? s7 : s8;
-      p5[i0 * 40 + i1] = s9;
-      p6[i0 * 40 + i1] = s10;
-      p7[i0 * 40 + i1] = s11;
+      if (is_inside) {
+        p5[i0 * 40 + i1] = s9;
+      }
+      if (is_inside) {
+        p6[i0 * 40 + i1] = s10;
+      }
+      if (is_inside) {
+        p7[i0 * 40 + i1] = s11;
+      }
     }
   }
 }
@@ -1187,31 +1251,47 @@ MF_KERNEL static void k22(
     const float *restrict p4,
     const uint8_t *restrict p5,
     float *restrict p6,
-    float *restrict p7,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p7) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s1 = p1[i0];
-      const float s2 = p2[i1];
+      const float s2 = is_inside ? p2[i1] : 0;
       const float s3 = s1 * s2;
       const float s4 = p3[i0];
       const float s5 = s4 * s2;
-      const float s6 = p4[i1];
+      const float s6 = is_inside ? p4[i1] : 0;
       const float s7 = s1 * s6;
       const float s8 = s5 + s7;
-      const uint8_t s9 = p5[i0 * 40 + i1];
+      const uint8_t s9 = is_inside ? p5[i0 * 40 + i1] : 0;
       const float s10 = 0.0f;
       const float s11 = s9 ? s3 : s10;
       const float s12 = s9 ? s8 : s10;
-      p0[i1] = mf_sum_step_f32(p0[i1], s12);
-      p6[i0 * 40 + i1] = s11;
-      p7[i0 * 40 + i1] = s12;
+      m0[i1] = mf_sum_step_f32(m0[i1], s12);
+      if (is_inside) {
+        p6[i0 * 40 + i1] = s11;
+      }
+      if (is_inside) {
+        p7[i0 * 40 + i1] = s12;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1240,24 +1320,38 @@ MF_KERNEL static void k24(
     const float *restrict p1,
     const float *restrict p2,
     const uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p4) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
       const float s3 = s1 + s2;
-      const uint8_t s4 = p3[i0 * 40 + i1];
+      const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s5 = 0.0f;
       const float s6 = s4 ? s3 : s5;
-      p0[i1] = mf_sum_step_f32(p0[i1], s6);
-      p4[i0 * 40 + i1] = s6;
+      m0[i1] = mf_sum_step_f32(m0[i1], s6);
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s6;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1359,16 +1453,20 @@ MF_KERNEL static void k30(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s0 = p0[i0];
-      const float s1 = p1[i1];
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 * s1;
-      const float s3 = p2[i1];
+      const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
-      const uint8_t s5 = p3[i0 * 40 + i1];
+      const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s6 = 0.0f;
       const float s7 = s5 ? s4 : s6;
-      p4[i0 * 40 + i1] = s7;
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s7;
+      }
     }
   }
 }
@@ -1386,16 +1484,20 @@ MF_KERNEL static void k31(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 40; ++i1) {
-      const float s0 = p0[i0 * 40 + i1];
-      const float s1 = p1[i0 * 40 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
+      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
       const float s2 = s0 + s1;
-      const float s3 = p2[i1];
+      const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
-      const uint8_t s5 = p3[i0 * 40 + i1];
+      const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s6 = 0.0f;
       const float s7 = s5 ? s4 : s6;
-      p4[i0 * 40 + i1] = s7;
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s7;
+      }
     }
   }
 }
@@ -1446,28 +1548,42 @@ MF_KERNEL static void k33(
     const float *restrict p3,
     const float *restrict p4,
     const uint8_t *restrict p5,
-    float *restrict p6,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p6) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
       const float s1 = p1[i0];
-      const float s2 = p2[i1];
+      const float s2 = is_inside ? p2[i1] : 0;
       const float s3 = s1 * s2;
       const float s4 = p3[i0];
-      const float s5 = p4[i1];
+      const float s5 = is_inside ? p4[i1] : 0;
       const float s6 = s4 * s5;
       const float s7 = s3 + s6;
-      const uint8_t s8 = p5[i0 * 40 + i1];
+      const uint8_t s8 = is_inside ? p5[i0 * 40 + i1] : 0;
       const float s9 = 0.0f;
       const float s10 = s8 ? s7 : s9;
-      p0[i1] = mf_sum_step_f32(p0[i1], s10);
-      p6[i0 * 40 + i1] = s10;
+      m0[i1] = mf_sum_step_f32(m0[i1], s10);
+      if (is_inside) {
+        p6[i0 * 40 + i1] = s10;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1549,20 +1665,30 @@ MF_KERNEL static void k37(const float *restrict p0, float *restrict p1) {
 }
 
 // %20: f32[1, 40] = reduce_sum{axes [0]} %11
-MF_KERNEL static void k38(
-    float *restrict p0,
-    const float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+MF_KERNEL static void k38(float *restrict p0, const float *restrict p1) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 25; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 40 + i1];
-      p0[i1] = mf_sum_step_f32(p0[i1], s1);
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+      m0[i1] = mf_sum_step_f32(m0[i1], s1);
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1586,24 +1712,48 @@ MF_KERNEL static void k40(
     float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
-    const float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
+    const float *restrict p3) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
   }
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+  float m1[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m1[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
     const float s1 = 0.0f;
-    p1[i1] = s1;
+    if (is_inside) {
+      p1[i1] = s1;
+    }
   }
   for (int64_t i0 = 0; i0 < 25; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s2 = p2[i0 * 40 + i1];
-      p0[i1] = mf_sum_step_f32(p0[i1], s2);
-      const float s3 = p3[i0 * 40 + i1];
-      p1[i1] = mf_sum_step_f32(p1[i1], s3);
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
+      m0[i1] = mf_sum_step_f32(m0[i1], s2);
+      const float s3 = is_inside ? p3[i0 * 40 + i1] : 0;
+      m1[i1] = mf_sum_step_f32(m1[i1], s3);
     }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p1[i1] = mf_sum_step_f32(p1[i1], m1[i1]);
   }
 }
 
@@ -1765,11 +1915,11 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   k3(v4, v19, v20, v20, 0, 2);
   k7(v20, v5, v7, v21, v22, v8);
   k8(v21, v14);
-  k9(v12, v22, v4, v18, v24, 0, 40);
+  k9(v12, v22, v4, v18, v24);
   k10(v22, v19, v23, v23, 0, 1);
   k11(v24, v2, v25, v28, 0, 5);
   k12(v16, v24, v11, v11, 0, 20);
-  k13(v10, v15, v25, v26, 0, 40);
+  k13(v10, v15, v25, v26);
   k10(v6, v26, v27, v27, 0, 1);
   k14(v27, v9);
   k14(v23, v13);
@@ -1836,11 +1986,11 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   k6(v17, v3, v18, v19, 0, 10);
   k3(v4, v19, v20, v20, 0, 2);
   k15(v20, v5, v7, v21, v14);
-  k9(v24, v21, v4, v18, v23, 0, 40);
+  k9(v24, v21, v4, v18, v23);
   k10(v21, v19, v22, v22, 0, 1);
   k11(v23, v2, v25, v30, 0, 5);
   k12(v16, v23, v26, v26, 0, 20);
-  k13(v28, v15, v25, v27, 0, 40);
+  k13(v28, v15, v25, v27);
   k10(v6, v27, v29, v29, 0, 1);
   k16(v29, v0, v9, 0, 40);
   k17(v28, v24, v1, v10, v3, v12, 0, 40);
@@ -1929,13 +2079,13 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   k3(v4, v28, v30, v30, 0, 2);
   k3(v12, v27, v31, v31, 0, 2);
   k21(v30, v31, v29, v5, v13, v7, v32, v33, v19);
-  k22(v17, v32, v4, v33, v12, v26, v36, v37, 0, 40);
+  k22(v17, v32, v4, v33, v12, v26, v36, v37);
   k10(v32, v28, v34, v34, 0, 1);
   k10(v33, v27, v35, v35, 0, 1);
   k23(v34, v35, v18, 0, 40);
   k11(v37, v2, v38, v44, 0, 5);
   k11(v36, v10, v39, v45, 0, 5);
-  k24(v15, v38, v39, v20, v42, 0, 40);
+  k24(v15, v38, v39, v20, v42);
   k12(v22, v36, v40, v40, 0, 20);
   k12(v21, v37, v41, v41, 0, 20);
   k25(v40, v41, v16, 0, 1600);
@@ -2004,11 +2154,11 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   k3(v4, v19, v20, v20, 0, 2);
   k7(v20, v5, v7, v21, v22, v8);
   k8(v21, v14);
-  k9(v12, v22, v4, v18, v24, 0, 40);
+  k9(v12, v22, v4, v18, v24);
   k10(v22, v19, v23, v23, 0, 1);
   k11(v24, v2, v25, v28, 0, 5);
   k12(v16, v24, v11, v11, 0, 20);
-  k13(v10, v15, v25, v26, 0, 40);
+  k13(v10, v15, v25, v26);
   k10(v6, v26, v27, v27, 0, 1);
   k14(v27, v9);
   k14(v23, v13);
@@ -2116,11 +2266,11 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k6(v31, v3, v32, v33, 0, 10);
   k3(v4, v33, v34, v34, 0, 2);
   k15(v34, v5, v7 + t0 * 10, v35, v49);
-  k9(v38, v35, v4, v32, v37, 0, 40);
+  k9(v38, v35, v4, v32, v37);
   k10(v35, v33, v36, v36, 0, 1);
   k11(v37, v2, v39, v91, 0, 5);
   k12(v30, v37, v40, v40, 0, 20);
-  k13(v42, v29, v39, v41, 0, 40);
+  k13(v42, v29, v39, v41);
   k10(v6 + t0 * 10, v41, v43, v43, 0, 1);
   k16(v43, v0, v44, 0, 40);
   k17(v42, v38, v1, v45, v3, v47, 0, 40);
@@ -2132,11 +2282,11 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k3(v48, v54, v55, v55, 0, 2);
   k7(v55, v49, v9 + t0 * 10, v56, v57, v17 + t0);
   k26(v56, v58, v67);
-  k9(v61, v57, v48, v53, v60, 0, 40);
+  k9(v61, v57, v48, v53, v60);
   k10(v57, v54, v59, v59, 0, 1);
   k11(v60, v46, v62, v92, 0, 5);
   k12(v51, v60, v63, v63, 0, 20);
-  k13(v65, v50, v62, v64, 0, 40);
+  k13(v65, v50, v62, v64);
   k10(v8 + t0 * 10, v64, v66, v66, 0, 1);
   k27(v59, v68, 0, 40);
   k28(v61, v69, v65, v71, 0, 40);
@@ -2149,13 +2299,13 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k3(v4, v76, v77, v77, 0, 2);
   k3(v68, v33, v78, v78, 0, 2);
   k32(v77, v78, v67, v79, v58, v23 + t0);
-  k33(v83, v79, v4, v35, v68, v32, v82, 0, 40);
+  k33(v83, v79, v4, v35, v68, v32, v82);
   k10(v35, v76, v80, v80, 0, 1);
   k10(v79, v33, v81, v81, 0, 1);
   k34(v80, v81, v59, v22 + t0 * 40, 0, 40);
   k11(v82, v2, v84, v93, 0, 5);
   k11(v37, v70, v85, v94, 0, 5);
-  k24(v89, v84, v85, v29, v88, 0, 40);
+  k24(v89, v84, v85, v29, v88);
   k12(v73, v37, v86, v86, 0, 20);
   k12(v30, v82, v87, v87, 0, 20);
   k35(v86, v87, v63, v20 + t0 * 1600, 0, 1600);
@@ -2202,13 +2352,13 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   // tasks
   mf_parallel_for(parallel, 25, maml_sinusoid_meta_gradient_worker_0, (void *)frame);
   k37(v17, v10);
-  k38(v24, v18, 0, 40);
+  k38(v24, v18);
   k39(v24, v11, 0, 40);
-  k40(v25, v27, v19, v21, 0, 40);
+  k40(v25, v27, v19, v21);
   k41(v25, v12, v27, v14, 0, 40);
   k42(v26, v20, 0, 1600);
   k43(v26, v13, 0, 1600);
-  k38(v28, v22, 0, 40);
+  k38(v28, v22);
   k39(v28, v15, 0, 40);
   k37(v23, v16);
   return 0;

@@ -112,16 +112,6 @@ __attribute__((always_inline)) static inline float mf_log_f32(float x) {
   return ((x > 0.0f) & (x < __builtin_inff())) ? result : edge;
 }
 
-// mf_maximum_step_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
-// One step of a maximum over values that are not NaN (a NaN may or may not survive).
-
-static inline float mf_maximum_step_f32(float best, float value) {
-  return best > value ? best : value;
-}
-
 // mf_vector_types
 // requires:
 // SPDX-License-Identifier: Apache-2.0
@@ -137,6 +127,39 @@ typedef float mf_f32x16 __attribute__((ext_vector_type(16), aligned(4)));
 typedef double mf_f64x2 __attribute__((ext_vector_type(2), aligned(8)));
 typedef double mf_f64x4 __attribute__((ext_vector_type(4), aligned(8)));
 typedef double mf_f64x8 __attribute__((ext_vector_type(8), aligned(8)));
+
+// mf_maximum_lanes_f32
+// requires: mf_vector_types
+// SPDX-License-Identifier: Apache-2.0
+//
+// mf_maximum_lanes_f32xN is the largest of N neighbouring elements, none of them NaN (a NaN may or
+// may not survive). They are passed in memory, where the lanes of a loop are: a vector that the
+// machine lacks could not be passed otherwise.
+
+__attribute__((unused)) static inline float mf_maximum_lanes_f32x8(const float *lanes) {
+  const mf_f32x4 low = *(const mf_f32x4 *)lanes, high = *(const mf_f32x4 *)(lanes + 4);
+  const mf_f32x4 four = low > high ? low : high;
+  const mf_f32x2 two = four.lo > four.hi ? four.lo : four.hi;
+  return two.x > two.y ? two.x : two.y;
+}
+
+__attribute__((unused)) static inline float mf_maximum_lanes_f32x16(const float *lanes) {
+  const mf_f32x8 low = *(const mf_f32x8 *)lanes, high = *(const mf_f32x8 *)(lanes + 8);
+  const mf_f32x8 eight = low > high ? low : high;
+  const mf_f32x4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
+  const mf_f32x2 two = four.lo > four.hi ? four.lo : four.hi;
+  return two.x > two.y ? two.x : two.y;
+}
+
+// mf_maximum_step_f32
+// requires:
+// SPDX-License-Identifier: Apache-2.0
+//
+// One step of a maximum over values that are not NaN (a NaN may or may not survive).
+
+static inline float mf_maximum_step_f32(float best, float value) {
+  return best > value ? best : value;
+}
 
 // mf_pack_transposed_f32x8
 // requires: mf_vector_types
@@ -211,6 +234,27 @@ static inline void mf_pack_transposed_f32x8(
           panel + step * columns + column, columns);
     }
   }
+}
+
+// mf_sum_lanes_f32
+// requires: mf_vector_types
+// SPDX-License-Identifier: Apache-2.0
+//
+// mf_sum_lanes_f32xN is the sum of N neighbouring elements, by halves: a fixed tree. They are
+// passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
+// passed otherwise.
+
+__attribute__((unused)) static inline float mf_sum_lanes_f32x8(const float *lanes) {
+  const mf_f32x4 four = *(const mf_f32x4 *)lanes + *(const mf_f32x4 *)(lanes + 4);
+  const mf_f32x2 two = four.lo + four.hi;
+  return two.x + two.y;
+}
+
+__attribute__((unused)) static inline float mf_sum_lanes_f32x16(const float *lanes) {
+  const mf_f32x8 eight = *(const mf_f32x8 *)lanes + *(const mf_f32x8 *)(lanes + 8);
+  const mf_f32x4 four = eight.lo + eight.hi;
+  const mf_f32x2 two = four.lo + four.hi;
+  return two.x + two.y;
 }
 
 // mf_sum_step_f32
@@ -528,12 +572,16 @@ MF_KERNEL static void k1(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = mf_tanh_f32(s2);
-      p2[i0 * 50 + i1] = s3;
+      if (is_inside) {
+        p2[i0 * 50 + i1] = s3;
+      }
     }
   }
 }
@@ -632,42 +680,79 @@ MF_KERNEL static void k2(const float *restrict a, const float *restrict b, float
 MF_KERNEL static void k3(
     const float *restrict p0,
     const float *restrict p1,
-    float *restrict p2,
-    const int32_t *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
+    const int32_t *restrict p2,
+    float *restrict p3,
     int64_t begin,
     int64_t end) {
+  float r0[166];
+  float r1[166];
+  float r2[16];
+  float r3[166];
+  float r4[16];
+  float r5[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s1 = p0[i0 * 10 + i1];
-      const float s2 = p1[i1];
-      const float s3 = s1 + s2;
-      s0 = mf_maximum_step_f32(s0, s3);
-      const int32_t s4 = (int32_t)(i1);
-      const int32_t s5 = p3[i0];
-      const uint8_t s6 = s4 == s5;
-      const float s7 = (float)s6;
-      p2[i0 * 10 + i1] = s3;
-      p4[i0 * 10 + i1] = s7;
+      float a0[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a0[l] = -__builtin_inff();
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s1 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s2 = is_inside ? p1[i2] : 0;
+        const float s3 = s1 + s2;
+        const float t0 = is_inside ? s3 : -__builtin_inff();
+        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
+        const int32_t s4 = (int32_t)(i2);
+        const int32_t s5 = p2[i0 * 10 + i1];
+        const uint8_t s6 = s4 == s5;
+        const float s7 = (float)s6;
+        r0[i2 + i1 * 16] = s3;
+        r1[i2 + i1 * 16] = s7;
+      }
+      const float s0 = mf_maximum_lanes_f32x16(a0);
+      r2[i1] = s0;
     }
-    float s8 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s9 = p2[i0 * 10 + i1];
-      const float s10 = s9 - s0;
-      const float s11 = mf_exp_f32(s10);
-      s8 = mf_sum_step_f32(s8, s11);
-      p5[i0 * 10 + i1] = s10;
+      float a8[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a8[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s9 = r0[i2 + i1 * 16];
+        const float s10 = r2[i1];
+        const float s11 = s9 - s10;
+        const float s12 = mf_exp_f32(s11);
+        const float t8 = is_inside ? s12 : 0.0f;
+        a8[i2] = mf_sum_step_f32(a8[i2], t8);
+        r3[i2 + i1 * 16] = s11;
+      }
+      const float s8 = mf_sum_lanes_f32x16(a8);
+      r4[i1] = s8;
     }
-    const float s12 = mf_log_f32(s8);
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s13 = p5[i0 * 10 + i1];
-      const float s14 = s13 - s12;
-      const float s15 = p4[i0 * 10 + i1];
-      const float s16 = s14 * s15;
-      p6[i0 * 10 + i1] = s16;
+      const float s13 = r4[i1];
+      const float s14 = mf_log_f32(s13);
+      r5[i1] = s14;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s15 = r3[i2 + i1 * 16];
+        const float s16 = r5[i1];
+        const float s17 = s15 - s16;
+        const float s18 = r1[i2 + i1 * 16];
+        const float s19 = s17 * s18;
+        if (is_inside) {
+          p3[i0 * 100 + i1 * 10 + i2] = s19;
+        }
+      }
     }
   }
 }
@@ -699,16 +784,22 @@ MF_KERNEL static void k5(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = mf_tanh_f32(s2);
       const float s4 = s3 * s3;
       const float s5 = 1.0f;
       const float s6 = s5 - s4;
-      p2[i0 * 50 + i1] = s3;
-      p3[i0 * 50 + i1] = s6;
+      if (is_inside) {
+        p2[i0 * 50 + i1] = s3;
+      }
+      if (is_inside) {
+        p3[i0 * 50 + i1] = s6;
+      }
     }
   }
 }
@@ -731,53 +822,114 @@ MF_KERNEL static void k5(
 MF_KERNEL static void k6(
     const float *restrict p0,
     const float *restrict p1,
-    float *restrict p2,
-    const int32_t *restrict p3,
+    const int32_t *restrict p2,
+    float *restrict p3,
     float *restrict p4,
     float *restrict p5,
     float *restrict p6,
-    float *restrict p7,
-    float *restrict p8,
     int64_t begin,
     int64_t end) {
+  float r0[166];
+  float r1[166];
+  float r2[16];
+  float r3[16];
+  float r4[16];
+  float r5[166];
+  float r6[16];
+  float r7[16];
+  float r8[16];
+  float r9[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
-    float s1 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p0[i0 * 10 + i1];
-      const float s3 = p1[i1];
-      const float s4 = s2 + s3;
-      s0 = mf_maximum_step_f32(s0, s4);
-      const int32_t s5 = (int32_t)(i1);
-      const int32_t s6 = p3[i0];
-      const uint8_t s7 = s5 == s6;
-      const float s8 = (float)s7;
-      s1 = mf_sum_step_f32(s1, s8);
-      p2[i0 * 10 + i1] = s4;
-      p4[i0 * 10 + i1] = s8;
+      float a0[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a0[l] = -__builtin_inff();
+      }
+      float a1[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a1[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s2 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s3 = is_inside ? p1[i2] : 0;
+        const float s4 = s2 + s3;
+        const float t0 = is_inside ? s4 : -__builtin_inff();
+        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
+        const int32_t s5 = (int32_t)(i2);
+        const int32_t s6 = p2[i0 * 10 + i1];
+        const uint8_t s7 = s5 == s6;
+        const float s8 = (float)s7;
+        const float t1 = is_inside ? s8 : 0.0f;
+        a1[i2] = mf_sum_step_f32(a1[i2], t1);
+        r0[i2 + i1 * 16] = s4;
+        r1[i2 + i1 * 16] = s8;
+        if (is_inside) {
+          p3[i0 * 100 + i1 * 10 + i2] = s8;
+        }
+      }
+      const float s0 = mf_maximum_lanes_f32x16(a0);
+      const float s1 = mf_sum_lanes_f32x16(a1);
+      r2[i1] = s0;
+      r3[i1] = s1;
     }
-    const float s9 = 0.02f;
-    const float s10 = s1 * s9;
-    float s11 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s12 = p2[i0 * 10 + i1];
-      const float s13 = s12 - s0;
-      const float s14 = mf_exp_f32(s13);
-      s11 = mf_sum_step_f32(s11, s14);
-      p5[i0 * 10 + i1] = s13;
-      p6[i0 * 10 + i1] = s14;
+      const float s9 = r3[i1];
+      const float s10 = 0.02f;
+      const float s11 = s9 * s10;
+      r4[i1] = s11;
     }
-    const float s15 = mf_log_f32(s11);
-    const float s16 = 1.0f;
-    const float s17 = s16 / s11;
-    const float s18 = s10 * s17;
-    p7[i0] = s18;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s19 = p5[i0 * 10 + i1];
-      const float s20 = s19 - s15;
-      const float s21 = p4[i0 * 10 + i1];
-      const float s22 = s20 * s21;
-      p8[i0 * 10 + i1] = s22;
+      float a12[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a12[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s13 = r0[i2 + i1 * 16];
+        const float s14 = r2[i1];
+        const float s15 = s13 - s14;
+        const float s16 = mf_exp_f32(s15);
+        const float t12 = is_inside ? s16 : 0.0f;
+        a12[i2] = mf_sum_step_f32(a12[i2], t12);
+        r5[i2 + i1 * 16] = s15;
+        if (is_inside) {
+          p4[i0 * 100 + i1 * 10 + i2] = s16;
+        }
+      }
+      const float s12 = mf_sum_lanes_f32x16(a12);
+      r6[i1] = s12;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s17 = r6[i1];
+      const float s18 = mf_log_f32(s17);
+      const float s19 = 1.0f;
+      const float s20 = s19 / s17;
+      const float s21 = r4[i1];
+      const float s22 = s21 * s20;
+      r7[i1] = s18;
+      r8[i1] = s20;
+      r9[i1] = s22;
+      p5[i0 * 10 + i1] = s22;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s23 = r5[i2 + i1 * 16];
+        const float s24 = r7[i1];
+        const float s25 = s23 - s24;
+        const float s26 = r1[i2 + i1 * 16];
+        const float s27 = s25 * s26;
+        if (is_inside) {
+          p6[i0 * 100 + i1 * 10 + i2] = s27;
+        }
+      }
     }
   }
 }
@@ -797,29 +949,51 @@ MF_KERNEL static void k7(
     const float *restrict p4,
     float *restrict p5,
     float *restrict p6) {
-  for (int64_t i1 = 0; i1 < 10; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
+  float m0[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    m0[l] = 0.0f;
   }
-  float s1 = 0.0f;
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t i1 = 0; i1 < 16; ++i1) {
+    const _Bool is_inside = i1 < 10;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
+  }
+  float a1[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    a1[l] = 0.0f;
+  }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p1[i0 * 10 + i1];
-      s1 = mf_sum_step_f32(s1, s2);
-      const float s3 = p2[i0 * 10 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+    for (int64_t i1 = 0; i1 < 16; ++i1) {
+      const _Bool is_inside = i1 < 10;
+      const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
+      const float t1 = is_inside ? s2 : 0.0f;
+      a1[i1] = mf_sum_step_f32(a1[i1], t1);
+      const float s3 = is_inside ? p2[i0 * 10 + i1] : 0;
       const float s4 = -0.02f;
       const float s5 = s3 * s4;
       const float s6 = p3[i0];
-      const float s7 = p4[i0 * 10 + i1];
+      const float s7 = is_inside ? p4[i0 * 10 + i1] : 0;
       const float s8 = s6 * s7;
       const float s9 = s5 + s8;
-      p0[i1] = mf_sum_step_f32(p0[i1], s9);
-      p5[i0 * 10 + i1] = s9;
+      m0[i1] = mf_sum_step_f32(m0[i1], s9);
+      if (is_inside) {
+        p5[i0 * 10 + i1] = s9;
+      }
     }
   }
+  const float s1 = mf_sum_lanes_f32x16(a1);
   const float s10 = -0.02f;
   const float s11 = s1 * s10;
   p6[0] = s11;
+  for (int64_t i1 = 0; i1 < 10; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+  }
 }
 
 // f32[50, 50] = contract f32[50, 10], f32[50, 10]
@@ -1065,21 +1239,35 @@ MF_KERNEL static void k10(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p3) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 50;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 50 + i1];
-      const float s2 = p2[i0 * 50 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
+      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
       const float s3 = s1 * s2;
-      p0[i1] = mf_sum_step_f32(p0[i1], s3);
-      p3[i0 * 50 + i1] = s3;
+      m0[i1] = mf_sum_step_f32(m0[i1], s3);
+      if (is_inside) {
+        p3[i0 * 50 + i1] = s3;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 50; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1242,54 +1430,119 @@ MF_KERNEL static void k12(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
-    float *restrict p3,
-    const int32_t *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    float *restrict p7) {
-  for (int64_t i1 = 0; i1 < 10; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
+    const int32_t *restrict p3,
+    float *restrict p4) {
+  float r0[166];
+  float r1[166];
+  float r2[16];
+  float r3[16];
+  float r4[16];
+  float r5[166];
+  float r6[16];
+  float r7[16];
+  float r8[16];
+  float m0[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    m0[l] = 0.0f;
   }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    float s1 = -__builtin_inff();
-    float s2 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s3 = p1[i0 * 10 + i1];
-      const float s4 = p2[i1];
-      const float s5 = s3 + s4;
-      s1 = mf_maximum_step_f32(s1, s5);
-      const int32_t s6 = (int32_t)(i1);
-      const int32_t s7 = p4[i0];
-      const uint8_t s8 = s6 == s7;
-      const float s9 = (float)s8;
-      const float s10 = -0.02f;
-      const float s11 = s9 * s10;
-      s2 = mf_sum_step_f32(s2, s9);
-      p3[i0 * 10 + i1] = s5;
-      p5[i0 * 10 + i1] = s11;
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t i2 = 0; i2 < 16; ++i2) {
+    const _Bool is_inside = i2 < 10;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i2] = s0;
     }
-    const float s12 = 0.02f;
-    const float s13 = s2 * s12;
-    float s14 = 0.0f;
+  }
+  for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s15 = p3[i0 * 10 + i1];
-      const float s16 = s15 - s1;
-      const float s17 = mf_exp_f32(s16);
-      s14 = mf_sum_step_f32(s14, s17);
-      p6[i0 * 10 + i1] = s17;
+      float a1[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a1[l] = -__builtin_inff();
+      }
+      float a2[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a2[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s3 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s4 = is_inside ? p2[i2] : 0;
+        const float s5 = s3 + s4;
+        const float t1 = is_inside ? s5 : -__builtin_inff();
+        a1[i2] = mf_maximum_step_f32(a1[i2], t1);
+        const int32_t s6 = (int32_t)(i2);
+        const int32_t s7 = p3[i0 * 10 + i1];
+        const uint8_t s8 = s6 == s7;
+        const float s9 = (float)s8;
+        const float s10 = -0.02f;
+        const float s11 = s9 * s10;
+        const float t2 = is_inside ? s9 : 0.0f;
+        a2[i2] = mf_sum_step_f32(a2[i2], t2);
+        r0[i2 + i1 * 16] = s5;
+        r1[i2 + i1 * 16] = s11;
+      }
+      const float s1 = mf_maximum_lanes_f32x16(a1);
+      const float s2 = mf_sum_lanes_f32x16(a2);
+      r2[i1] = s1;
+      r3[i1] = s2;
     }
-    const float s18 = 1.0f;
-    const float s19 = s18 / s14;
-    const float s20 = s13 * s19;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s21 = p6[i0 * 10 + i1];
-      const float s22 = s20 * s21;
-      const float s23 = p5[i0 * 10 + i1];
-      const float s24 = s23 + s22;
-      p0[i1] = mf_sum_step_f32(p0[i1], s24);
-      p7[i0 * 10 + i1] = s24;
+      const float s12 = r3[i1];
+      const float s13 = 0.02f;
+      const float s14 = s12 * s13;
+      r4[i1] = s14;
     }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      float a15[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a15[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s16 = r0[i2 + i1 * 16];
+        const float s17 = r2[i1];
+        const float s18 = s16 - s17;
+        const float s19 = mf_exp_f32(s18);
+        const float t15 = is_inside ? s19 : 0.0f;
+        a15[i2] = mf_sum_step_f32(a15[i2], t15);
+        r5[i2 + i1 * 16] = s19;
+      }
+      const float s15 = mf_sum_lanes_f32x16(a15);
+      r6[i1] = s15;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s20 = 1.0f;
+      const float s21 = r6[i1];
+      const float s22 = s20 / s21;
+      const float s23 = r4[i1];
+      const float s24 = s23 * s22;
+      r7[i1] = s22;
+      r8[i1] = s24;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s25 = r8[i1];
+        const float s26 = r5[i2 + i1 * 16];
+        const float s27 = s25 * s26;
+        const float s28 = r1[i2 + i1 * 16];
+        const float s29 = s28 + s27;
+        m0[i2] = mf_sum_step_f32(m0[i2], s29);
+        if (is_inside) {
+          p4[i0 * 100 + i1 * 10 + i2] = s29;
+        }
+      }
+    }
+  }
+  for (int64_t i2 = 0; i2 < 10; ++i2) {
+    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
   }
 }
 
@@ -1391,21 +1644,29 @@ MF_KERNEL static void k17(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
-      const float s3 = p2[i0 * 50 + i1];
-      const float s4 = p3[i1];
+      const float s3 = is_inside ? p2[i0 * 50 + i1] : 0;
+      const float s4 = is_inside ? p3[i1] : 0;
       const float s5 = s3 + s4;
       const float s6 = mf_tanh_f32(s2);
       const float s7 = s6 * s6;
       const float s8 = 1.0f;
       const float s9 = s8 - s7;
       const float s10 = s5 * s9;
-      p4[i0 * 50 + i1] = s6;
-      p5[i0 * 50 + i1] = s9;
-      p6[i0 * 50 + i1] = s10;
+      if (is_inside) {
+        p4[i0 * 50 + i1] = s6;
+      }
+      if (is_inside) {
+        p5[i0 * 50 + i1] = s9;
+      }
+      if (is_inside) {
+        p6[i0 * 50 + i1] = s10;
+      }
     }
   }
 }
@@ -1442,78 +1703,163 @@ MF_KERNEL static void k18(
     const float *restrict p2,
     const float *restrict p3,
     const float *restrict p4,
-    float *restrict p5,
-    const float *restrict p6,
+    const float *restrict p5,
+    const int32_t *restrict p6,
     float *restrict p7,
-    const int32_t *restrict p8,
-    float *restrict p9,
-    float *restrict p10,
-    float *restrict p11,
-    float *restrict p12,
-    float *restrict p13) {
-  for (int64_t i1 = 0; i1 < 10; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
+    float *restrict p8) {
+  float r0[166];
+  float r1[166];
+  float r2[166];
+  float r3[16];
+  float r4[16];
+  float r5[16];
+  float r6[166];
+  float r7[166];
+  float r8[16];
+  float r9[16];
+  float r10[16];
+  float r11[16];
+  float r12[16];
+  float r13[16];
+  float r14[16];
+  float r15[16];
+  float m0[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    m0[l] = 0.0f;
   }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    float s1 = -__builtin_inff();
-    float s2 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s3 = p1[i0 * 10 + i1];
-      const float s4 = p2[i0 * 10 + i1];
-      const float s5 = s3 + s4;
-      const float s6 = p3[i0 * 10 + i1];
-      const float s7 = p4[i1];
-      const float s8 = s6 + s7;
-      const float s9 = p6[i1];
-      const float s10 = s5 + s9;
-      s1 = mf_maximum_step_f32(s1, s8);
-      const int32_t s11 = (int32_t)(i1);
-      const int32_t s12 = p8[i0];
-      const uint8_t s13 = s11 == s12;
-      const float s14 = (float)s13;
-      const float s15 = -0.02f;
-      const float s16 = s14 * s15;
-      s2 = mf_sum_step_f32(s2, s14);
-      p5[i0 * 10 + i1] = s8;
-      p7[i0 * 10 + i1] = s10;
-      p9[i0 * 10 + i1] = s16;
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t i2 = 0; i2 < 16; ++i2) {
+    const _Bool is_inside = i2 < 10;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i2] = s0;
     }
-    const float s17 = 0.02f;
-    const float s18 = s2 * s17;
-    float s19 = 0.0f;
-    float s20 = 0.0f;
+  }
+  for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s21 = p5[i0 * 10 + i1];
-      const float s22 = s21 - s1;
-      const float s23 = mf_exp_f32(s22);
-      const float s24 = p7[i0 * 10 + i1];
-      const float s25 = s24 * s23;
-      s19 = mf_sum_step_f32(s19, s23);
-      s20 = mf_sum_step_f32(s20, s25);
-      p10[i0 * 10 + i1] = s23;
-      p11[i0 * 10 + i1] = s25;
+      float a1[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a1[l] = -__builtin_inff();
+      }
+      float a2[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a2[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s3 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s4 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s5 = s3 + s4;
+        const float s6 = is_inside ? p3[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s7 = is_inside ? p4[i2] : 0;
+        const float s8 = s6 + s7;
+        const float s9 = is_inside ? p5[i2] : 0;
+        const float s10 = s5 + s9;
+        const float t1 = is_inside ? s8 : -__builtin_inff();
+        a1[i2] = mf_maximum_step_f32(a1[i2], t1);
+        const int32_t s11 = (int32_t)(i2);
+        const int32_t s12 = p6[i0 * 10 + i1];
+        const uint8_t s13 = s11 == s12;
+        const float s14 = (float)s13;
+        const float s15 = -0.02f;
+        const float s16 = s14 * s15;
+        const float t2 = is_inside ? s14 : 0.0f;
+        a2[i2] = mf_sum_step_f32(a2[i2], t2);
+        r0[i2 + i1 * 16] = s8;
+        r1[i2 + i1 * 16] = s10;
+        r2[i2 + i1 * 16] = s16;
+      }
+      const float s1 = mf_maximum_lanes_f32x16(a1);
+      const float s2 = mf_sum_lanes_f32x16(a2);
+      r3[i1] = s1;
+      r4[i1] = s2;
     }
-    const float s26 = 1.0f;
-    const float s27 = s26 / s19;
-    const float s28 = s27 * s27;
-    const float s29 = s20 * s28;
-    const float s30 = s18 * s27;
-    const float s31 = s18 * s29;
-    const float s32 = -s31;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s33 = p10[i0 * 10 + i1];
-      const float s34 = s30 * s33;
-      const float s35 = s32 * s33;
-      const float s36 = p11[i0 * 10 + i1];
-      const float s37 = s30 * s36;
-      const float s38 = s35 + s37;
-      const float s39 = p9[i0 * 10 + i1];
-      const float s40 = s39 + s34;
-      p0[i1] = mf_sum_step_f32(p0[i1], s38);
-      p12[i0 * 10 + i1] = s38;
-      p13[i0 * 10 + i1] = s40;
+      const float s17 = r4[i1];
+      const float s18 = 0.02f;
+      const float s19 = s17 * s18;
+      r5[i1] = s19;
     }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      float a20[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a20[l] = 0.0f;
+      }
+      float a21[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a21[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s22 = r0[i2 + i1 * 16];
+        const float s23 = r3[i1];
+        const float s24 = s22 - s23;
+        const float s25 = mf_exp_f32(s24);
+        const float s26 = r1[i2 + i1 * 16];
+        const float s27 = s26 * s25;
+        const float t20 = is_inside ? s25 : 0.0f;
+        a20[i2] = mf_sum_step_f32(a20[i2], t20);
+        const float t21 = is_inside ? s27 : 0.0f;
+        a21[i2] = mf_sum_step_f32(a21[i2], t21);
+        r6[i2 + i1 * 16] = s25;
+        r7[i2 + i1 * 16] = s27;
+      }
+      const float s20 = mf_sum_lanes_f32x16(a20);
+      const float s21 = mf_sum_lanes_f32x16(a21);
+      r8[i1] = s20;
+      r9[i1] = s21;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s28 = 1.0f;
+      const float s29 = r8[i1];
+      const float s30 = s28 / s29;
+      const float s31 = s30 * s30;
+      const float s32 = r9[i1];
+      const float s33 = s32 * s31;
+      const float s34 = r5[i1];
+      const float s35 = s34 * s30;
+      const float s36 = s34 * s33;
+      const float s37 = -s36;
+      r10[i1] = s30;
+      r11[i1] = s31;
+      r12[i1] = s33;
+      r13[i1] = s35;
+      r14[i1] = s36;
+      r15[i1] = s37;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s38 = r13[i1];
+        const float s39 = r6[i2 + i1 * 16];
+        const float s40 = s38 * s39;
+        const float s41 = r15[i1];
+        const float s42 = s41 * s39;
+        const float s43 = r7[i2 + i1 * 16];
+        const float s44 = s38 * s43;
+        const float s45 = s42 + s44;
+        const float s46 = r2[i2 + i1 * 16];
+        const float s47 = s46 + s40;
+        m0[i2] = mf_sum_step_f32(m0[i2], s45);
+        if (is_inside) {
+          p7[i0 * 100 + i1 * 10 + i2] = s45;
+        }
+        if (is_inside) {
+          p8[i0 * 100 + i1 * 10 + i2] = s47;
+        }
+      }
+    }
+  }
+  for (int64_t i2 = 0; i2 < 10; ++i2) {
+    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
   }
 }
 
@@ -1533,31 +1879,45 @@ MF_KERNEL static void k19(
     const float *restrict p4,
     const float *restrict p5,
     const float *restrict p6,
-    float *restrict p7,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i1 = begin; i1 < end; ++i1) {
+    float *restrict p7) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 50;
     const float s0 = 0.0f;
-    p0[i1] = s0;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = begin; i1 < end; ++i1) {
-      const float s1 = p1[i0 * 50 + i1];
-      const float s2 = p2[i0 * 50 + i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
+      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
       const float s3 = s1 + s2;
-      const float s4 = p3[i0 * 50 + i1];
-      const float s5 = p4[i0 * 50 + i1];
+      const float s4 = is_inside ? p3[i0 * 50 + i1] : 0;
+      const float s5 = is_inside ? p4[i0 * 50 + i1] : 0;
       const float s6 = s4 * s5;
       const float s7 = 2.0f;
       const float s8 = s6 * s7;
-      const float s9 = p5[i0 * 50 + i1];
+      const float s9 = is_inside ? p5[i0 * 50 + i1] : 0;
       const float s10 = s3 * s9;
-      const float s11 = p6[i0 * 50 + i1];
+      const float s11 = is_inside ? p6[i0 * 50 + i1] : 0;
       const float s12 = s11 * s8;
       const float s13 = s10 - s12;
-      p0[i1] = mf_sum_step_f32(p0[i1], s13);
-      p7[i0 * 50 + i1] = s13;
+      m0[i1] = mf_sum_step_f32(m0[i1], s13);
+      if (is_inside) {
+        p7[i0 * 50 + i1] = s13;
+      }
     }
+  }
+  for (int64_t i1 = 0; i1 < 50; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1679,57 +2039,118 @@ MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
 MF_KERNEL static void k31(
     const float *restrict p0,
     const float *restrict p1,
-    float *restrict p2,
-    const int32_t *restrict p3,
+    const int32_t *restrict p2,
+    float *restrict p3,
     float *restrict p4,
     float *restrict p5,
     float *restrict p6,
     float *restrict p7,
     float *restrict p8,
-    float *restrict p9,
-    float *restrict p10,
     int64_t begin,
     int64_t end) {
+  float r0[166];
+  float r1[166];
+  float r2[16];
+  float r3[16];
+  float r4[16];
+  float r5[166];
+  float r6[16];
+  float r7[16];
+  float r8[16];
+  float r9[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    float s0 = -__builtin_inff();
-    float s1 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p0[i0 * 10 + i1];
-      const float s3 = p1[i1];
-      const float s4 = s2 + s3;
-      s0 = mf_maximum_step_f32(s0, s4);
-      const int32_t s5 = (int32_t)(i1);
-      const int32_t s6 = p3[i0];
-      const uint8_t s7 = s5 == s6;
-      const float s8 = (float)s7;
-      s1 = mf_sum_step_f32(s1, s8);
-      p2[i0 * 10 + i1] = s4;
-      p4[i0 * 10 + i1] = s8;
+      float a0[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a0[l] = -__builtin_inff();
+      }
+      float a1[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a1[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s2 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s3 = is_inside ? p1[i2] : 0;
+        const float s4 = s2 + s3;
+        const float t0 = is_inside ? s4 : -__builtin_inff();
+        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
+        const int32_t s5 = (int32_t)(i2);
+        const int32_t s6 = p2[i0 * 10 + i1];
+        const uint8_t s7 = s5 == s6;
+        const float s8 = (float)s7;
+        const float t1 = is_inside ? s8 : 0.0f;
+        a1[i2] = mf_sum_step_f32(a1[i2], t1);
+        r0[i2 + i1 * 16] = s4;
+        r1[i2 + i1 * 16] = s8;
+        if (is_inside) {
+          p3[i0 * 100 + i1 * 10 + i2] = s8;
+        }
+      }
+      const float s0 = mf_maximum_lanes_f32x16(a0);
+      const float s1 = mf_sum_lanes_f32x16(a1);
+      r2[i1] = s0;
+      r3[i1] = s1;
     }
-    const float s9 = 0.02f;
-    const float s10 = s1 * s9;
-    p5[i0] = s10;
-    float s11 = 0.0f;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s12 = p2[i0 * 10 + i1];
-      const float s13 = s12 - s0;
-      const float s14 = mf_exp_f32(s13);
-      s11 = mf_sum_step_f32(s11, s14);
-      p6[i0 * 10 + i1] = s13;
-      p7[i0 * 10 + i1] = s14;
+      const float s9 = r3[i1];
+      const float s10 = 0.02f;
+      const float s11 = s9 * s10;
+      r4[i1] = s11;
+      p4[i0 * 10 + i1] = s11;
     }
-    const float s15 = mf_log_f32(s11);
-    const float s16 = 1.0f;
-    const float s17 = s16 / s11;
-    const float s18 = s10 * s17;
-    p8[i0] = s11;
-    p9[i0] = s18;
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s19 = p6[i0 * 10 + i1];
-      const float s20 = s19 - s15;
-      const float s21 = p4[i0 * 10 + i1];
-      const float s22 = s20 * s21;
-      p10[i0 * 10 + i1] = s22;
+      float a12[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a12[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s13 = r0[i2 + i1 * 16];
+        const float s14 = r2[i1];
+        const float s15 = s13 - s14;
+        const float s16 = mf_exp_f32(s15);
+        const float t12 = is_inside ? s16 : 0.0f;
+        a12[i2] = mf_sum_step_f32(a12[i2], t12);
+        r5[i2 + i1 * 16] = s15;
+        if (is_inside) {
+          p5[i0 * 100 + i1 * 10 + i2] = s16;
+        }
+      }
+      const float s12 = mf_sum_lanes_f32x16(a12);
+      r6[i1] = s12;
+      p6[i0 * 10 + i1] = s12;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s17 = r6[i1];
+      const float s18 = mf_log_f32(s17);
+      const float s19 = 1.0f;
+      const float s20 = s19 / s17;
+      const float s21 = r4[i1];
+      const float s22 = s21 * s20;
+      r7[i1] = s18;
+      r8[i1] = s20;
+      r9[i1] = s22;
+      p7[i0 * 10 + i1] = s22;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s23 = r5[i2 + i1 * 16];
+        const float s24 = r7[i1];
+        const float s25 = s23 - s24;
+        const float s26 = r1[i2 + i1 * 16];
+        const float s27 = s25 * s26;
+        if (is_inside) {
+          p8[i0 * 100 + i1 * 10 + i2] = s27;
+        }
+      }
     }
   }
 }
@@ -1820,14 +2241,18 @@ MF_KERNEL static void k36(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+    for (int64_t i1 = 0; i1 < 16; ++i1) {
+      const _Bool is_inside = i1 < 10;
       const int32_t s0 = (int32_t)(i1);
       const int32_t s1 = p0[i0];
       const uint8_t s2 = s0 == s1;
       const float s3 = (float)s2;
       const float s4 = -0.02f;
       const float s5 = s3 * s4;
-      p1[i0 * 10 + i1] = s5;
+      if (is_inside) {
+        p1[i0 * 10 + i1] = s5;
+      }
     }
   }
 }
@@ -1894,25 +2319,37 @@ MF_KERNEL static void k38(
     const float *restrict p6,
     float *restrict p7,
     float *restrict p8) {
-  float s0 = 0.0f;
+  float a0[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    a0[l] = 0.0f;
+  }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
+    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+    for (int64_t i1 = 0; i1 < 16; ++i1) {
+      const _Bool is_inside = i1 < 10;
       const float s1 = p0[i0];
-      const float s2 = p1[i0 * 10 + i1];
+      const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
       const float s3 = s1 * s2;
-      const float s4 = p2[i0 * 10 + i1];
+      const float s4 = is_inside ? p2[i0 * 10 + i1] : 0;
       const float s5 = s4 + s3;
-      const float s6 = p4[i0 * 10 + i1];
-      const float s7 = p5[i0 * 10 + i1];
+      const float s6 = is_inside ? p4[i0 * 10 + i1] : 0;
+      const float s7 = is_inside ? p5[i0 * 10 + i1] : 0;
       const float s8 = s6 * s7;
       const float s9 = p6[0];
       const float s10 = s6 * s9;
       const float s11 = -s10;
-      s0 = mf_sum_step_f32(s0, s8);
-      p3[i0 * 10 + i1] = s5;
-      p7[i0 * 10 + i1] = s11;
+      const float t0 = is_inside ? s8 : 0.0f;
+      a0[i1] = mf_sum_step_f32(a0[i1], t0);
+      if (is_inside) {
+        p3[i0 * 10 + i1] = s5;
+      }
+      if (is_inside) {
+        p7[i0 * 10 + i1] = s11;
+      }
     }
   }
+  const float s0 = mf_sum_lanes_f32x16(a0);
   p8[0] = s0;
 }
 
@@ -2019,13 +2456,17 @@ MF_KERNEL static void k42(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 50; ++i1) {
-      const float s0 = p0[i0 * 50 + i1];
-      const float s1 = p1[i1];
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
+      const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
-      const float s3 = p2[i0 * 50 + i1];
+      const float s3 = is_inside ? p2[i0 * 50 + i1] : 0;
       const float s4 = s2 * s3;
-      p3[i0 * 50 + i1] = s4;
+      if (is_inside) {
+        p3[i0 * 50 + i1] = s4;
+      }
     }
   }
 }
@@ -2049,42 +2490,82 @@ MF_KERNEL static void k43(
     const float *restrict p3,
     const float *restrict p4,
     const float *restrict p5,
-    float *restrict p6,
+    const float *restrict p6,
     const float *restrict p7,
-    const float *restrict p8,
-    float *restrict p9) {
-  for (int64_t i1 = 0; i1 < 10; ++i1) {
-    const float s0 = 0.0f;
-    p0[i1] = s0;
+    float *restrict p8) {
+  float r0[166];
+  float r1[16];
+  float r2[16];
+  float r3[16];
+  float r4[16];
+  float m0[16];
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t l = 0; l < 16; ++l) {
+    m0[l] = 0.0f;
   }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    float s1 = 0.0f;
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s2 = p1[i0 * 10 + i1];
-      const float s3 = p2[i0 * 10 + i1];
-      const float s4 = s2 + s3;
-      const float s5 = p3[i1];
-      const float s6 = s4 + s5;
-      const float s7 = p4[i0 * 10 + i1];
-      const float s8 = s6 * s7;
-      s1 = mf_sum_step_f32(s1, s8);
-      const float s9 = p5[i0];
-      const float s10 = s9 * s8;
-      p6[i0 * 10 + i1] = s10;
+  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  for (int64_t i2 = 0; i2 < 16; ++i2) {
+    const _Bool is_inside = i2 < 10;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i2] = s0;
     }
-    const float s11 = p7[i0];
-    const float s12 = s1 * s11;
-    const float s13 = p8[i0];
-    const float s14 = s13 * s12;
-    const float s15 = -s14;
+  }
+  for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s16 = p4[i0 * 10 + i1];
-      const float s17 = s15 * s16;
-      const float s18 = p6[i0 * 10 + i1];
-      const float s19 = s17 + s18;
-      p0[i1] = mf_sum_step_f32(p0[i1], s19);
-      p9[i0 * 10 + i1] = s19;
+      float a1[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a1[l] = 0.0f;
+      }
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s3 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s4 = s2 + s3;
+        const float s5 = is_inside ? p3[i2] : 0;
+        const float s6 = s4 + s5;
+        const float s7 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s8 = s6 * s7;
+        const float t1 = is_inside ? s8 : 0.0f;
+        a1[i2] = mf_sum_step_f32(a1[i2], t1);
+        const float s9 = p5[i0 * 10 + i1];
+        const float s10 = s9 * s8;
+        r0[i2 + i1 * 16] = s10;
+      }
+      const float s1 = mf_sum_lanes_f32x16(a1);
+      r1[i1] = s1;
     }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      const float s11 = r1[i1];
+      const float s12 = p6[i0 * 10 + i1];
+      const float s13 = s11 * s12;
+      const float s14 = p7[i0 * 10 + i1];
+      const float s15 = s14 * s13;
+      const float s16 = -s15;
+      r2[i1] = s13;
+      r3[i1] = s15;
+      r4[i1] = s16;
+    }
+    for (int64_t i1 = 0; i1 < 10; ++i1) {
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t i2 = 0; i2 < 16; ++i2) {
+        const _Bool is_inside = i2 < 10;
+        const float s17 = r4[i1];
+        const float s18 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s19 = s17 * s18;
+        const float s20 = r0[i2 + i1 * 16];
+        const float s21 = s19 + s20;
+        m0[i2] = mf_sum_step_f32(m0[i2], s21);
+        if (is_inside) {
+          p8[i0 * 100 + i1 * 10 + i2] = s21;
+        }
+      }
+    }
+  }
+  for (int64_t i2 = 0; i2 < 10; ++i2) {
+    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
   }
 }
 
@@ -2213,14 +2694,11 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(
   float *const v9 = (float *)(frame->arena + 10048);  // f32[50, 50]
   float *const v10 = (float *)(frame->arena + 0);  // f32[50, 10]
   float *const v11 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v12 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v13 = (float *)(frame->arena + 6144);  // f32[50, 10]
-  float *const v14 = (float *)(frame->arena + 8192);  // f32[50, 10]
   k0(v5, v0, v8, v8, 0, 9);
   k1(v8, v1, v9, 0, 50);
   k2(v9, v2, v10, v10, 0, 9);
-  k3(v10, v3, v11, v6, v13, v12, v14, 0, 50);
-  k4(v14, v7);
+  k3(v10, v3, v6, v11, 0, 5);
+  k4(v11, v7);
   return 0;
 }
 
@@ -2245,7 +2723,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 36288,
+    .workers = (char *)arena + 34240,
     .parallel = parallel,
   };
   const mnist1d_lr_inner_gradient_frame *const frame = &frame_storage;
@@ -2266,23 +2744,21 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
   float *const v15 = (float *)(frame->arena + 2048);  // f32[50, 10]
   float *const v16 = (float *)(frame->arena + 4096);  // f32[50, 10]
   float *const v17 = (float *)(frame->arena + 6144);  // f32[50, 10]
-  float *const v18 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v19 = (float *)(frame->arena + 32192);  // f32[50, 10]
-  float *const v20 = (float *)(frame->arena + 8192);  // f32[50]
-  float *const v21 = (float *)(frame->arena + 34240);  // f32[50, 10]
-  float *const v22 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v23 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v24 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v25 = (float *)(frame->arena + 30144);  // f32[512]
+  float *const v18 = (float *)(frame->arena + 8192);  // f32[50]
+  float *const v19 = (float *)(frame->arena + 30144);  // f32[50, 10]
+  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v21 = (float *)(frame->arena + 20096);  // f32[50, 50]
+  float *const v22 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
   k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v23, 0, 50);
+  k5(v12, v1, v13, v21, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k6(v14, v3, v15, v6, v18, v16, v17, v20, v19, 0, 50);
-  k7(v11, v19, v18, v20, v17, v21, v7);
-  k8(v21, v2, v22, v25, 0, 9);
-  k9(v13, v21, v10, v10, 0, 9);
-  k10(v9, v22, v23, v24, 0, 50);
-  k11(v5, v24, v8, v8, 0, 7);
+  k6(v14, v3, v6, v16, v15, v18, v17, 0, 5);
+  k7(v11, v17, v16, v18, v15, v19, v7);
+  k8(v19, v2, v20, v23, 0, 9);
+  k9(v13, v19, v10, v10, 0, 9);
+  k10(v9, v20, v21, v22);
+  k11(v5, v22, v8, v8, 0, 7);
   return 0;
 }
 
@@ -2325,30 +2801,27 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(
   float *const v12 = (float *)(frame->arena + 0);  // f32[50, 50]
   float *const v13 = (float *)(frame->arena + 10048);  // f32[50, 50]
   float *const v14 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v15 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v16 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v17 = (float *)(frame->arena + 6144);  // f32[50, 10]
-  float *const v18 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v19 = (float *)(frame->arena + 34240);  // f32[10]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v21 = (float *)(frame->arena + 32192);  // f32[50, 10]
-  float *const v22 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v23 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v24 = (float *)(frame->arena + 30144);  // f32[50]
-  float *const v25 = (float *)(frame->arena + 0);  // f32[40, 50]
-  float *const v26 = (float *)(frame->arena + 32192);  // f32[512]
+  float *const v15 = (float *)(frame->arena + 30144);  // f32[50, 10]
+  float *const v16 = (float *)(frame->arena + 34240);  // f32[10]
+  float *const v17 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v18 = (float *)(frame->arena + 32192);  // f32[50, 10]
+  float *const v19 = (float *)(frame->arena + 20096);  // f32[50, 50]
+  float *const v20 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v21 = (float *)(frame->arena + 30144);  // f32[50]
+  float *const v22 = (float *)(frame->arena + 0);  // f32[40, 50]
+  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
   k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v22, 0, 50);
+  k5(v12, v1, v13, v19, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k12(v19, v14, v3, v15, v6, v17, v16, v18);
-  k8(v18, v2, v20, v26, 0, 9);
-  k9(v13, v18, v21, v21, 0, 9);
-  k10(v24, v20, v22, v23, 0, 50);
-  k11(v5, v23, v25, v25, 0, 7);
-  k13(v4, v25, v0, v8, 0, 2000);
-  k14(v4, v24, v1, v9, 0, 50);
-  k15(v4, v21, v2, v10, 0, 500);
-  k16(v4, v19, v3, v11, 0, 10);
+  k12(v16, v14, v3, v6, v15);
+  k8(v15, v2, v17, v23, 0, 9);
+  k9(v13, v15, v18, v18, 0, 9);
+  k10(v21, v17, v19, v20);
+  k11(v5, v20, v22, v22, 0, 7);
+  k13(v4, v22, v0, v8, 0, 2000);
+  k14(v4, v21, v1, v9, 0, 50);
+  k15(v4, v18, v2, v10, 0, 500);
+  k16(v4, v16, v3, v11, 0, 10);
   return 0;
 }
 
@@ -2399,37 +2872,32 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   float *const v20 = (float *)(frame->arena + 0);  // f32[50, 10]
   float *const v21 = (float *)(frame->arena + 2048);  // f32[50, 10]
   float *const v22 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v23 = (float *)(frame->arena + 6144);  // f32[50, 10]
-  float *const v24 = (float *)(frame->arena + 8192);  // f32[50, 10]
-  float *const v25 = (float *)(frame->arena + 10240);  // f32[50, 10]
-  float *const v26 = (float *)(frame->arena + 12288);  // f32[50, 10]
-  float *const v27 = (float *)(frame->arena + 14336);  // f32[50, 10]
-  float *const v28 = (float *)(frame->arena + 70336);  // f32[50, 10]
-  float *const v29 = (float *)(frame->arena + 72384);  // f32[50, 10]
-  float *const v30 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v31 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v32 = (float *)(frame->arena + 50240);  // f32[50, 50]
-  float *const v33 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v34 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v35 = (float *)(frame->arena + 60288);  // f32[50, 50]
-  float *const v36 = (float *)(frame->arena + 10048);  // f32[512]
-  float *const v37 = (float *)(frame->arena + 50240);  // f32[512]
-  float *const v38 = (float *)(frame->arena + 60288);  // f32[512]
+  float *const v23 = (float *)(frame->arena + 70336);  // f32[50, 10]
+  float *const v24 = (float *)(frame->arena + 72384);  // f32[50, 10]
+  float *const v25 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v26 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v27 = (float *)(frame->arena + 50240);  // f32[50, 50]
+  float *const v28 = (float *)(frame->arena + 0);  // f32[50, 10]
+  float *const v29 = (float *)(frame->arena + 2048);  // f32[50, 10]
+  float *const v30 = (float *)(frame->arena + 60288);  // f32[50, 50]
+  float *const v31 = (float *)(frame->arena + 10048);  // f32[512]
+  float *const v32 = (float *)(frame->arena + 50240);  // f32[512]
+  float *const v33 = (float *)(frame->arena + 60288);  // f32[512]
   k0(v5, v0, v15, v15, 0, 9);
   k0(v5, v7, v16, v16, 0, 9);
   k17(v15, v1, v16, v8, v17, v18, v19, 0, 50);
   k2(v17, v2, v20, v20, 0, 9);
   k2(v19, v2, v21, v21, 0, 9);
   k2(v17, v9, v22, v22, 0, 9);
-  k18(v14, v21, v22, v20, v3, v23, v10, v24, v6, v27, v25, v26, v28, v29);
-  k8(v29, v2, v30, v36, 0, 9);
-  k8(v28, v2, v31, v37, 0, 9);
-  k8(v29, v9, v32, v38, 0, 9);
-  k19(v12, v31, v32, v19, v17, v18, v30, v35, 0, 50);
-  k9(v19, v29, v33, v33, 0, 9);
-  k9(v17, v28, v34, v34, 0, 9);
-  k20(v33, v34, v13, 0, 500);
-  k11(v5, v35, v11, v11, 0, 7);
+  k18(v14, v21, v22, v20, v3, v10, v6, v23, v24);
+  k8(v24, v2, v25, v31, 0, 9);
+  k8(v23, v2, v26, v32, 0, 9);
+  k8(v24, v9, v27, v33, 0, 9);
+  k19(v12, v26, v27, v19, v17, v18, v25, v30);
+  k9(v19, v24, v28, v28, 0, 9);
+  k9(v17, v23, v29, v29, 0, 9);
+  k20(v28, v29, v13, 0, 500);
+  k11(v5, v30, v11, v11, 0, 7);
   return 0;
 }
 
@@ -2512,7 +2980,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v10 = frame->outputs->final_b1;  // final.b1: f32[50]
   float *const v11 = frame->outputs->final_w2;  // final.w2: f32[50, 10]
   float *const v12 = frame->outputs->final_b2;  // final.b2: f32[10]
-  float *const v13 = (float *)(frame->arena + 6822144);  // f32[200]
+  float *const v13 = (float *)(frame->arena + 6820096);  // f32[200]
   float *const v14 = (float *)(frame->arena + 5600000);  // f32[200, 50, 10]
   float *const v15 = (float *)(frame->arena + 0);  // f32[200, 50, 50]
   float *const v16 = (float *)(frame->arena + 6000000);  // f32[200, 50, 10]
@@ -2531,45 +2999,42 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v29 = (float *)(frame->arena + 6800000);  // f32[50, 10]
   float *const v30 = (float *)(frame->arena + 6802048);  // f32[50, 10]
   float *const v31 = (float *)(frame->arena + 6804096);  // f32[50, 10]
-  float *const v32 = (float *)(frame->arena + 6806144);  // f32[50, 10]
-  float *const v33 = (float *)(frame->arena + 6820096);  // f32[50, 10]
-  float *const v34 = (float *)(frame->arena + 6808192);  // f32[50]
-  float *const v35 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v36 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v37 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v38 = (float *)(frame->arena + 6802048);  // f32[512]
-  float *const v39 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v40 = (float *)(frame->arena + 6830144);  // f32[50]
-  float *const v41 = (float *)(frame->arena + 6858240);  // f32[50, 10]
-  float *const v42 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v43 = (float *)(frame->arena + 6830912);  // f32[10]
-  float *const v44 = (float *)(frame->arena + 6840192);  // f32[50, 10]
-  float *const v45 = (float *)(frame->arena + 6810048);  // f32[]
-  float *const v46 = (float *)(frame->arena + 6830400);  // f32[50]
-  float *const v47 = (float *)(frame->arena + 6810112);  // f32[]
-  float *const v48 = (float *)(frame->arena + 6810176);  // f32[]
-  float *const v49 = (float *)(frame->arena + 6820096);  // f32[40, 50]
-  float *const v50 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v51 = (float *)(frame->arena + 6820096);  // f32[50, 50]
-  float *const v52 = (float *)(frame->arena + 6810048);  // f32[50, 10]
-  float *const v53 = (float *)(frame->arena + 6812096);  // f32[50, 10]
-  float *const v54 = (float *)(frame->arena + 6830656);  // f32[50]
-  float *const v55 = (float *)(frame->arena + 6814144);  // f32[50, 10]
-  float *const v56 = (float *)(frame->arena + 6860288);  // f32[50, 10]
-  float *const v57 = (float *)(frame->arena + 6862848);  // f32[10]
-  float *const v58 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v59 = (float *)(frame->arena + 6830144);  // f32[50, 50]
-  float *const v60 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v61 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v62 = (float *)(frame->arena + 6840192);  // f32[50, 50]
-  float *const v63 = (float *)(frame->arena + 6862336);  // f32[50]
-  float *const v64 = (float *)(frame->arena + 6800000);  // f32[40, 50]
-  float *const v65 = (float *)(frame->arena + 6850240);  // f32[40, 50]
-  float *const v66 = (float *)(frame->arena + 6862592);  // f32[50]
-  float *const v67 = (float *)(frame->arena + 6862912);  // f32[10]
-  float *const v68 = (float *)(frame->arena + 6862976);  // f32[]
-  float *const v69 = (float *)(frame->arena + 6830144);  // f32[512]
-  float *const v70 = (float *)(frame->arena + 6842240);  // f32[512]
+  float *const v32 = (float *)(frame->arena + 6806144);  // f32[50]
+  float *const v33 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v34 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v35 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v36 = (float *)(frame->arena + 6802048);  // f32[512]
+  float *const v37 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v38 = (float *)(frame->arena + 6830144);  // f32[50]
+  float *const v39 = (float *)(frame->arena + 6858240);  // f32[50, 10]
+  float *const v40 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v41 = (float *)(frame->arena + 6830912);  // f32[10]
+  float *const v42 = (float *)(frame->arena + 6840192);  // f32[50, 10]
+  float *const v43 = (float *)(frame->arena + 6810048);  // f32[]
+  float *const v44 = (float *)(frame->arena + 6830400);  // f32[50]
+  float *const v45 = (float *)(frame->arena + 6810112);  // f32[]
+  float *const v46 = (float *)(frame->arena + 6810176);  // f32[]
+  float *const v47 = (float *)(frame->arena + 6820096);  // f32[40, 50]
+  float *const v48 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v49 = (float *)(frame->arena + 6820096);  // f32[50, 50]
+  float *const v50 = (float *)(frame->arena + 6810048);  // f32[50, 10]
+  float *const v51 = (float *)(frame->arena + 6812096);  // f32[50, 10]
+  float *const v52 = (float *)(frame->arena + 6830656);  // f32[50]
+  float *const v53 = (float *)(frame->arena + 6860288);  // f32[50, 10]
+  float *const v54 = (float *)(frame->arena + 6862848);  // f32[10]
+  float *const v55 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v56 = (float *)(frame->arena + 6830144);  // f32[50, 50]
+  float *const v57 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v58 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v59 = (float *)(frame->arena + 6840192);  // f32[50, 50]
+  float *const v60 = (float *)(frame->arena + 6862336);  // f32[50]
+  float *const v61 = (float *)(frame->arena + 6800000);  // f32[40, 50]
+  float *const v62 = (float *)(frame->arena + 6850240);  // f32[40, 50]
+  float *const v63 = (float *)(frame->arena + 6862592);  // f32[50]
+  float *const v64 = (float *)(frame->arena + 6862912);  // f32[10]
+  float *const v65 = (float *)(frame->arena + 6862976);  // f32[]
+  float *const v66 = (float *)(frame->arena + 6830144);  // f32[512]
+  float *const v67 = (float *)(frame->arena + 6842240);  // f32[512]
   k27(v0, v9);
   k28(v1, v10);
   k29(v2, v11);
@@ -2578,14 +3043,14 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   for (int64_t t0 = 0; t0 < 200; ++t0) {
     k29(v11, v14 + t0 * 500);
     k0(v5 + t0 * 2000, v9, v28, v28, 0, 9);
-    k5(v28, v10, v15 + t0 * 2500, v36, 0, 50);
+    k5(v28, v10, v15 + t0 * 2500, v34, 0, 50);
     k2(v15 + t0 * 2500, v11, v29, v29, 0, 9);
-    k31(v29, v12, v30, v6 + t0 * 50, v32, v18 + t0 * 50, v31, v16 + t0 * 500, v17 + t0 * 50, v34, v33, 0, 50);
-    k7(v19 + t0 * 10, v33, v32, v34, v16 + t0 * 500, v35, v13 + t0);
-    k8(v35, v11, v20 + t0 * 2500, v38, 0, 9);
-    k9(v15 + t0 * 2500, v35, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
-    k10(v22 + t0 * 50, v20 + t0 * 2500, v36, v37, 0, 50);
-    k11(v5 + t0 * 2000, v37, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
+    k31(v29, v12, v6 + t0 * 50, v30, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v32, v31, 0, 5);
+    k7(v19 + t0 * 10, v31, v30, v32, v16 + t0 * 500, v33, v13 + t0);
+    k8(v33, v11, v20 + t0 * 2500, v36, 0, 9);
+    k9(v15 + t0 * 2500, v33, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
+    k10(v22 + t0 * 50, v20 + t0 * 2500, v34, v35);
+    k11(v5 + t0 * 2000, v35, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
     k32(v4, v23 + t0 * 2000, v9, 0, 2000);
     k33(v4, v22 + t0 * 50, v10, 0, 50);
     k34(v4, v21 + t0 * 500, v11, 0, 500);
@@ -2599,28 +3064,28 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   k26(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k36(v6 + t1 * 50, v39, 0, 50);
-    k37(v17 + t1 * 50, v18 + t1 * 50, v40, v25, v22 + t1 * 50, v4, v46, v54, v66, v47);
-    k38(v40, v16 + t1 * 500, v39, v41, v26, v21 + t1 * 500, v4, v44, v45);
-    k39(v15 + t1 * 2500, v42, 0, 2500);
-    k40(v27, v19 + t1 * 10, v4, v43, v67, v45, v47, v48);
-    k41(v24, v23 + t1 * 2000, v4, v49, v65, v48, v8, v68);
-    k0(v5 + t1 * 2000, v49, v50, v50, 0, 9);
-    k42(v50, v46, v42, v51, 0, 50);
-    k2(v51, v14 + t1 * 500, v52, v52, 0, 9);
-    k2(v15 + t1 * 2500, v44, v53, v53, 0, 9);
-    k43(v57, v52, v53, v43, v16 + t1 * 500, v40, v55, v54, v18 + t1 * 50, v56);
-    k8(v56, v14 + t1 * 500, v58, v69, 0, 9);
-    k8(v41, v44, v59, v70, 0, 9);
-    k19(v63, v58, v59, v51, v15 + t1 * 2500, v42, v20 + t1 * 2500, v62, 0, 50);
-    k9(v51, v41, v60, v60, 0, 9);
-    k9(v15 + t1 * 2500, v56, v61, v61, 0, 9);
-    k44(v60, v61, v21 + t1 * 500, v26, 0, 500);
-    k11(v5 + t1 * 2000, v62, v64, v64, 0, 7);
-    k45(v64, v65, v24, 0, 2000);
-    k46(v63, v66, v25, 0, 50);
-    k47(v57, v67, v27, 0, 10);
-    k48(v68, v8);
+    k36(v6 + t1 * 50, v37, 0, 50);
+    k37(v17 + t1 * 50, v18 + t1 * 50, v38, v25, v22 + t1 * 50, v4, v44, v52, v63, v45);
+    k38(v38, v16 + t1 * 500, v37, v39, v26, v21 + t1 * 500, v4, v42, v43);
+    k39(v15 + t1 * 2500, v40, 0, 2500);
+    k40(v27, v19 + t1 * 10, v4, v41, v64, v43, v45, v46);
+    k41(v24, v23 + t1 * 2000, v4, v47, v62, v46, v8, v65);
+    k0(v5 + t1 * 2000, v47, v48, v48, 0, 9);
+    k42(v48, v44, v40, v49, 0, 50);
+    k2(v49, v14 + t1 * 500, v50, v50, 0, 9);
+    k2(v15 + t1 * 2500, v42, v51, v51, 0, 9);
+    k43(v54, v50, v51, v41, v16 + t1 * 500, v38, v52, v18 + t1 * 50, v53);
+    k8(v53, v14 + t1 * 500, v55, v66, 0, 9);
+    k8(v39, v42, v56, v67, 0, 9);
+    k19(v60, v55, v56, v49, v15 + t1 * 2500, v40, v20 + t1 * 2500, v59);
+    k9(v49, v39, v57, v57, 0, 9);
+    k9(v15 + t1 * 2500, v53, v58, v58, 0, 9);
+    k44(v57, v58, v21 + t1 * 500, v26, 0, 500);
+    k11(v5 + t1 * 2000, v59, v61, v61, 0, 7);
+    k45(v61, v62, v24, 0, 2000);
+    k46(v60, v63, v25, 0, 50);
+    k47(v54, v64, v27, 0, 10);
+    k48(v65, v8);
   }
   return 0;
 }

@@ -149,7 +149,7 @@ int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inputs,
     const mnist1d_lr_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 36288 bytes of arena, and 0
+// Needs 34240 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t mnist1d_lr_inner_gradient(const mnist1d_lr_inner_gradient_inputs *inputs,

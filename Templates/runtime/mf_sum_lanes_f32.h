@@ -1,0 +1,20 @@
+// mf_sum_lanes_f32
+// requires: mf_vector_types
+// SPDX-License-Identifier: Apache-2.0
+//
+// mf_sum_lanes_f32xN is the sum of N neighbouring elements, by halves: a fixed tree. They are
+// passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
+// passed otherwise.
+
+__attribute__((unused)) static inline float mf_sum_lanes_f32x8(const float *lanes) {
+  const mf_f32x4 four = *(const mf_f32x4 *)lanes + *(const mf_f32x4 *)(lanes + 4);
+  const mf_f32x2 two = four.lo + four.hi;
+  return two.x + two.y;
+}
+
+__attribute__((unused)) static inline float mf_sum_lanes_f32x16(const float *lanes) {
+  const mf_f32x8 eight = *(const mf_f32x8 *)lanes + *(const mf_f32x8 *)(lanes + 8);
+  const mf_f32x4 four = eight.lo + eight.hi;
+  const mf_f32x2 two = four.lo + four.hi;
+  return two.x + two.y;
+}
