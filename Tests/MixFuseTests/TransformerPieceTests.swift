@@ -24,7 +24,10 @@ struct TransformerPieceTests {
     var options = BuildOptions()
     options.dtype = dtype
     options.derivation.derivation = derivation
-    let report = try Compilation(path: Repository.file(Self.spec).path, options: options).verify()
+    var request = VerificationRequest()
+    request.usesCache = false
+    let path = Repository.file(Self.spec).path
+    let report = try Compilation(path: path, options: options).verify(request)
     #expect(report.isVerified, "\(report.text)")
     let comparisons = report.sections.flatMap(\.comparisons)
     #expect(Set(comparisons.map(\.oracle)) == [.interpreter, .otherDerivation, .finiteDifference])
