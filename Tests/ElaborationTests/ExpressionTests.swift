@@ -188,4 +188,9 @@ struct ExpressionTests {
       ExpressionCase("mean_squared_error([1, 2], [3, 2])", [], [2]),
     ])
   func prelude(test: ExpressionCase) throws { try check(test) }
+
+  @Test("NaN stays NaN", arguments: ["relu(log([-1]))", "maximum(log([-1]), 1)", "sign(log([-1]))"])
+  func notANumber(expression: String) throws {
+    #expect(try evaluate(expression, shape: [1])[0].isNaN)
+  }
 }
