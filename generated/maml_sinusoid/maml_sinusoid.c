@@ -324,8 +324,8 @@ typedef struct {
 
 // %12: f32[10, 40] = multiply %10, %11
 // %14: f32[10, 40] = add %12, %13
-// %16: bool[10, 40] = greater %14, 0.0
-// %17: f32[10, 40] = select %16, %14, 0.0
+// %16: bool[10, 40] = lessOrEqual %14, 0.0
+// %17: f32[10, 40] = select %16, 0.0, %14
 // from maml_sinusoid.mix:19:11
 MF_KERNEL static void k0(
     const float *restrict p0,
@@ -342,8 +342,8 @@ MF_KERNEL static void k0(
       const float s3 = p2[i1];
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      const float s7 = s6 ? s4 : s5;
+      const uint8_t s6 = s4 <= s5;
+      const float s7 = s6 ? s5 : s4;
       p3[i0 * 40 + i1] = s7;
     }
   }
@@ -414,8 +414,8 @@ MF_KERNEL static void k1(const float *restrict a, const float *restrict b, float
 }
 
 // %20: f32[10, 40] = add %18, %19
-// %21: bool[10, 40] = greater %20, 0.0
-// %22: f32[10, 40] = select %21, %20, 0.0
+// %21: bool[10, 40] = lessOrEqual %20, 0.0
+// %22: f32[10, 40] = select %21, 0.0, %20
 // from maml_sinusoid.mix:20:10
 MF_KERNEL static void k2(
     const float *restrict p0,
@@ -429,8 +429,8 @@ MF_KERNEL static void k2(
       const float s1 = p1[i1];
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      const float s5 = s4 ? s2 : s3;
+      const uint8_t s4 = s2 <= s3;
+      const float s5 = s4 ? s3 : s2;
       p2[i0 * 40 + i1] = s5;
     }
   }
@@ -554,8 +554,8 @@ MF_KERNEL static void k4(
 
 // %12: f32[10, 40] = multiply %10, %11
 // %14: f32[10, 40] = add %12, %13
-// %16: bool[10, 40] = greater %14, 0.0
-// %17: f32[10, 40] = select %16, %14, 0.0
+// %16: bool[10, 40] = lessOrEqual %14, 0.0
+// %17: f32[10, 40] = select %16, 0.0, %14
 // from maml_sinusoid.mix:19:11
 MF_KERNEL static void k5(
     const float *restrict p0,
@@ -573,8 +573,8 @@ MF_KERNEL static void k5(
       const float s3 = p2[i1];
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      const float s7 = s6 ? s4 : s5;
+      const uint8_t s6 = s4 <= s5;
+      const float s7 = s6 ? s5 : s4;
       p3[i0 * 40 + i1] = s6;
       p4[i0 * 40 + i1] = s7;
     }
@@ -582,8 +582,8 @@ MF_KERNEL static void k5(
 }
 
 // %20: f32[10, 40] = add %18, %19
-// %21: bool[10, 40] = greater %20, 0.0
-// %22: f32[10, 40] = select %21, %20, 0.0
+// %21: bool[10, 40] = lessOrEqual %20, 0.0
+// %22: f32[10, 40] = select %21, 0.0, %20
 // from maml_sinusoid.mix:20:10
 MF_KERNEL static void k6(
     const float *restrict p0,
@@ -598,8 +598,8 @@ MF_KERNEL static void k6(
       const float s1 = p1[i1];
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      const float s5 = s4 ? s2 : s3;
+      const uint8_t s4 = s2 <= s3;
+      const float s5 = s4 ? s3 : s2;
       p2[i0 * 40 + i1] = s4;
       p3[i0 * 40 + i1] = s5;
     }
@@ -654,7 +654,7 @@ MF_KERNEL static void k8(const float *restrict p0, float *restrict p1) {
 }
 
 // %42: f32[10, 40] = multiply %40, %41
-// %45: f32[10, 40] = select %21, %42, 0.0
+// %45: f32[10, 40] = select %21, 0.0, %42
 // %46: f32[40] = reduce_sum{axes [0]} %45
 // from maml_sinusoid.mix:20:24, vjp of broadcast
 MF_KERNEL static void k9(
@@ -676,7 +676,7 @@ MF_KERNEL static void k9(
       const float s3 = s1 * s2;
       const uint8_t s4 = p3[i0 * 40 + i1];
       const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
+      const float s6 = s4 ? s5 : s3;
       p0[i1] = mf_sum_step_f32(p0[i1], s6);
       p4[i0 * 40 + i1] = s6;
     }
@@ -915,7 +915,7 @@ MF_KERNEL static void k12(const float *restrict a, const float *restrict b, floa
   k12_main(left, right, result, first, last);
 }
 
-// %49: f32[10, 40] = select %16, %47, 0.0
+// %49: f32[10, 40] = select %16, 0.0, %47
 // %50: f32[40] = reduce_sum{axes [0]} %49
 // from maml_sinusoid.mix:19:25, vjp of broadcast
 MF_KERNEL static void k13(
@@ -932,8 +932,8 @@ MF_KERNEL static void k13(
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     for (int64_t i1 = begin; i1 < end; ++i1) {
       const uint8_t s1 = p1[i0 * 40 + i1];
-      const float s2 = p2[i0 * 40 + i1];
-      const float s3 = 0.0f;
+      const float s2 = 0.0f;
+      const float s3 = p2[i0 * 40 + i1];
       const float s4 = s1 ? s2 : s3;
       p0[i1] = mf_sum_step_f32(p0[i1], s4);
       p3[i0 * 40 + i1] = s4;
@@ -1052,9 +1052,9 @@ MF_KERNEL static void k18(
 // %21: f32[10, 40] = multiply %16, %20
 // %24: f32[10, 40] = add %18, %22
 // %25: f32[10, 40] = add %21, %23
-// %27: bool[10, 40] = greater %24, 0.0
-// %28: f32[10, 40] = select %27, %24, 0.0
-// %29: f32[10, 40] = select %27, %25, 0.0
+// %27: bool[10, 40] = lessOrEqual %24, 0.0
+// %28: f32[10, 40] = select %27, 0.0, %24
+// %29: f32[10, 40] = select %27, 0.0, %25
 // from maml_sinusoid.mix:19:11, jvp of select
 MF_KERNEL static void k19(
     const float *restrict p0,
@@ -1079,9 +1079,9 @@ MF_KERNEL static void k19(
       const float s7 = p4[i1];
       const float s8 = s4 + s7;
       const float s9 = 0.0f;
-      const uint8_t s10 = s6 > s9;
-      const float s11 = s10 ? s6 : s9;
-      const float s12 = s10 ? s8 : s9;
+      const uint8_t s10 = s6 <= s9;
+      const float s11 = s10 ? s9 : s6;
+      const float s12 = s10 ? s9 : s8;
       p5[i0 * 40 + i1] = s10;
       p6[i0 * 40 + i1] = s11;
       p7[i0 * 40 + i1] = s12;
@@ -1092,9 +1092,9 @@ MF_KERNEL static void k19(
 // %33: f32[10, 40] = add %31, %32
 // %36: f32[10, 40] = add %30, %34
 // %37: f32[10, 40] = add %33, %35
-// %38: bool[10, 40] = greater %36, 0.0
-// %39: f32[10, 40] = select %38, %36, 0.0
-// %40: f32[10, 40] = select %38, %37, 0.0
+// %38: bool[10, 40] = lessOrEqual %36, 0.0
+// %39: f32[10, 40] = select %38, 0.0, %36
+// %40: f32[10, 40] = select %38, 0.0, %37
 // from maml_sinusoid.mix:20:10, jvp of select
 MF_KERNEL static void k20(
     const float *restrict p0,
@@ -1118,9 +1118,9 @@ MF_KERNEL static void k20(
       const float s6 = p4[i1];
       const float s7 = s2 + s6;
       const float s8 = 0.0f;
-      const uint8_t s9 = s5 > s8;
-      const float s10 = s9 ? s5 : s8;
-      const float s11 = s9 ? s7 : s8;
+      const uint8_t s9 = s5 <= s8;
+      const float s10 = s9 ? s8 : s5;
+      const float s11 = s9 ? s8 : s7;
       p5[i0 * 40 + i1] = s9;
       p6[i0 * 40 + i1] = s10;
       p7[i0 * 40 + i1] = s11;
@@ -1175,8 +1175,8 @@ MF_KERNEL static void k21(
 // %69: f32[10, 40] = multiply %68, %65
 // %71: f32[10, 40] = multiply %64, %70
 // %72: f32[10, 40] = add %69, %71
-// %78: f32[10, 40] = select %38, %66, 0.0
-// %79: f32[10, 40] = select %38, %72, 0.0
+// %78: f32[10, 40] = select %38, 0.0, %66
+// %79: f32[10, 40] = select %38, 0.0, %72
 // %80: f32[40] = reduce_sum{axes [0]} %79
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k22(
@@ -1206,8 +1206,8 @@ MF_KERNEL static void k22(
       const float s8 = s5 + s7;
       const uint8_t s9 = p5[i0 * 40 + i1];
       const float s10 = 0.0f;
-      const float s11 = s9 ? s3 : s10;
-      const float s12 = s9 ? s8 : s10;
+      const float s11 = s9 ? s10 : s3;
+      const float s12 = s9 ? s10 : s8;
       p0[i1] = mf_sum_step_f32(p0[i1], s12);
       p6[i0 * 40 + i1] = s11;
       p7[i0 * 40 + i1] = s12;
@@ -1232,7 +1232,7 @@ MF_KERNEL static void k23(
 }
 
 // %83: f32[10, 40] = add %81, %82
-// %87: f32[10, 40] = select %27, %83, 0.0
+// %87: f32[10, 40] = select %27, 0.0, %83
 // %88: f32[40] = reduce_sum{axes [0]} %87
 // from maml_sinusoid.mix:19:25, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k24(
@@ -1254,7 +1254,7 @@ MF_KERNEL static void k24(
       const float s3 = s1 + s2;
       const uint8_t s4 = p3[i0 * 40 + i1];
       const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
+      const float s6 = s4 ? s5 : s3;
       p0[i1] = mf_sum_step_f32(p0[i1], s6);
       p4[i0 * 40 + i1] = s6;
     }
@@ -1348,7 +1348,7 @@ MF_KERNEL static void k29(
 
 // %123: f32[10, 40] = multiply %13, %122
 // %125: f32[10, 40] = add %123, %124
-// %126: f32[10, 40] = select %19, %125, 0.0
+// %126: f32[10, 40] = select %19, 0.0, %125
 // from maml_sinusoid.mix:19:11, jvp of select
 MF_KERNEL static void k30(
     const float *restrict p0,
@@ -1367,7 +1367,7 @@ MF_KERNEL static void k30(
       const float s4 = s2 + s3;
       const uint8_t s5 = p3[i0 * 40 + i1];
       const float s6 = 0.0f;
-      const float s7 = s5 ? s4 : s6;
+      const float s7 = s5 ? s6 : s4;
       p4[i0 * 40 + i1] = s7;
     }
   }
@@ -1375,7 +1375,7 @@ MF_KERNEL static void k30(
 
 // %129: f32[10, 40] = add %127, %128
 // %131: f32[10, 40] = add %129, %130
-// %132: f32[10, 40] = select %24, %131, 0.0
+// %132: f32[10, 40] = select %24, 0.0, %131
 // from maml_sinusoid.mix:20:10, jvp of select
 MF_KERNEL static void k31(
     const float *restrict p0,
@@ -1394,7 +1394,7 @@ MF_KERNEL static void k31(
       const float s4 = s2 + s3;
       const uint8_t s5 = p3[i0 * 40 + i1];
       const float s6 = 0.0f;
-      const float s7 = s5 ? s4 : s6;
+      const float s7 = s5 ? s6 : s4;
       p4[i0 * 40 + i1] = s7;
     }
   }
@@ -1436,7 +1436,7 @@ MF_KERNEL static void k32(
 // %147: f32[10, 40] = multiply %146, %38
 // %149: f32[10, 40] = multiply %37, %148
 // %150: f32[10, 40] = add %147, %149
-// %156: f32[10, 40] = select %24, %150, 0.0
+// %156: f32[10, 40] = select %24, 0.0, %150
 // %157: f32[40] = reduce_sum{axes [0]} %156
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k33(
@@ -1464,7 +1464,7 @@ MF_KERNEL static void k33(
       const float s7 = s3 + s6;
       const uint8_t s8 = p5[i0 * 40 + i1];
       const float s9 = 0.0f;
-      const float s10 = s8 ? s7 : s9;
+      const float s10 = s8 ? s9 : s7;
       p0[i1] = mf_sum_step_f32(p0[i1], s10);
       p6[i0 * 40 + i1] = s10;
     }
