@@ -189,7 +189,8 @@ struct ExpressionTests {
     ])
   func prelude(test: ExpressionCase) throws { try check(test) }
 
-  @Test("NaN stays NaN", arguments: ["relu(log([-1]))", "maximum(log([-1]), 1)", "sign(log([-1]))"])
+  @Test(
+    "NaN stays NaN", arguments: ["relu(log([-1]))", "maximum(log([-1]), 1)", "sign(log([-1]))"])
   func notANumber(expression: String) throws {
     #expect(try evaluate(expression, shape: [1])[0].isNaN)
   }
