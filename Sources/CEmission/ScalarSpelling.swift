@@ -94,7 +94,8 @@ struct ScalarSpelling {
     case .cos: helper("mf_cos", type, x)
     case .erf: helper("mf_erf", type, x)
     case .abs: builtin("fabs", type, x)
-    case .sign: "(\(type.cName))((\(x) > 0) - (\(x) < 0))"
+    // The last operand is x, not 0: NaN stays NaN.
+    case .sign: "\(x) > 0 ? \(type.literal(1)) : \(x) < 0 ? \(type.literal(-1)) : \(x)"
     case .floor: builtin("floor", type, x)
     }
   }
@@ -108,9 +109,16 @@ struct ScalarSpelling {
     case .multiply: "\(a) * \(b)"
     case .divide: "\(a) / \(b)"
     case .power: helper("mf_pow", type, "\(a), \(b)")
-    case .maximum: "\(a) > \(b) ? \(a) : \(b)"
-    case .minimum: "\(a) < \(b) ? \(a) : \(b)"
+    case .maximum: extremum(">", a, b, type)
+    case .minimum: extremum("<", a, b, type)
     }
+  }
+
+  /// NaN in either operand gives NaN: the comparison takes `a` if it is NaN, the test `b`. Constants
+  /// come last, and for one that is not NaN the test goes away: what remains is one instruction.
+  private func extremum(_ symbol: String, _ a: String, _ b: String, _ type: DType) -> String {
+    let choice = "\(b) \(symbol) \(a) ? \(b) : \(a)"
+    return type.isFloat ? "\(b) != \(b) ? \(b) : \(choice)" : choice
   }
 
   private func symbol(_ comparison: Comparison) -> String {

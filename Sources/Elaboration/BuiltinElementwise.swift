@@ -28,8 +28,9 @@ extension Elaborator {
     }
     let x = try floatTensor(operand)
     if builtin == .relu {
+      // Not `x > 0 ? x : 0`: the comparison is false for NaN, which has to stay NaN.
       let zero = emitter.constant(0, x.type)
-      return .tensor(emitter.add(.select, emitter.add(.compare(.greater), x, zero), x, zero))
+      return .tensor(emitter.add(.select, emitter.add(.compare(.lessOrEqual), x, zero), zero, x))
     }
     guard let function = builtin.function else {
       preconditionFailure("compiler bug: \(builtin) is not an elementwise function")

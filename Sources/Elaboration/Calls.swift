@@ -115,7 +115,7 @@ extension Elaborator {
       for variable in function.shapeVariables { sizes[variable.text] = .some(nil) }
       for (parameter, operand) in zip(function.parameters, operands) {
         var argument = operand
-        if let type = parameter.type {
+        if let type = parameter.type, !parameter.takesAbsence(of: operand) {
           let conformed = try conform(operand, to: type, parameter.name.text, sizes: sizes)
           argument = Operand(expression: operand.expression, value: conformed.value)
           sizes = conformed.sizes
@@ -134,5 +134,14 @@ extension Elaborator {
         result, to: type, "the result of \(function.name.text)", sizes: sizes
       ).value
     }
+  }
+}
+
+extension ParameterDeclaration {
+  /// Whether the argument is `none` and may be: only a parameter that is `none` by default may be
+  /// without a value of its type.
+  func takesAbsence(of argument: Operand) -> Bool {
+    guard case .name(Elaborator.noneName)? = defaultValue?.kind else { return false }
+    return argument.value.isAbsent
   }
 }

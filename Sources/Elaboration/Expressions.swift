@@ -58,8 +58,12 @@ extension Elaborator {
     return try results.map { try $0.get() }
   }
 
+  /// The name of `.absent`, unless something else is called so.
+  static let noneName = "none"
+
   private func lookup(_ name: Name) throws -> Value {
     guard let binding = scope.lookup(name.text) else {
+      if name.text == Self.noneName { return .absent }
       throw fail(.nameUnknown(name.text), at: name.span, help: helpForUnknown(name.text))
     }
     if case .poison = binding.value { throw Reported() }

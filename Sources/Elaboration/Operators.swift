@@ -44,6 +44,7 @@ extension Elaborator {
     _ op: BinaryOperator, at place: Span, _ lhs: Operand, _ rhs: Operand
   ) throws -> Value {
     if op == .matrixProduct { return .tensor(try matrixProduct(at: place, lhs, rhs)) }
+    if let answer = compareWithNone(op, lhs.value, rhs.value) { return .boolean(answer) }
     if let a = lhs.value.number, let b = rhs.value.number {
       return fold(op, lhs.value, rhs.value, a, b)
     }
@@ -54,6 +55,12 @@ extension Elaborator {
       return paired
     }
     return .tensor(try tensorBinary(op, at: place, lhs, rhs))
+  }
+
+  /// `x == none` and `x != none`, which are answered now whatever `x` is; nil for anything else.
+  private func compareWithNone(_ op: BinaryOperator, _ lhs: Value, _ rhs: Value) -> Bool? {
+    guard op == .equal || op == .notEqual, lhs.isAbsent || rhs.isAbsent else { return nil }
+    return (lhs.isAbsent && rhs.isAbsent) == (op == .equal)
   }
 
   /// Both operands known now.

@@ -112,7 +112,8 @@ extension Elaborator {
       defer { frames = [] }
       try within(body) {
         for (parameter, argument) in zip(optimizer.parameters, arguments) {
-          let value = try parameter.type.map {
+          let type = parameter.takesAbsence(of: argument) ? nil : parameter.type
+          let value = try type.map {
             try conform(argument, to: $0, parameter.name.text, sizes: [:]).value
           }
           declare(parameter.name, value ?? argument.value)

@@ -30,6 +30,8 @@ indirect enum Value {
   case tree(Tree)
   case tuple([Value])
   case list([Value])
+  /// `none`: an argument that is left out. It can only be passed on and compared with `none`.
+  case absent
   /// The value of something with an error that was already reported; using it reports nothing.
   case poison
 
@@ -42,13 +44,18 @@ indirect enum Value {
     }
   }
 
+  /// Whether this is `none`.
+  var isAbsent: Bool {
+    if case .absent = self { true } else { false }
+  }
+
   /// The tensors inside, depth first. Numbers and other things known at build time have none.
   var tensors: [Tensor] {
     switch self {
     case .tensor(let tensor): [tensor]
     case .tree(let tree): tree.fields.flatMap(\.value.tensors)
     case .tuple(let parts), .list(let parts): parts.flatMap(\.tensors)
-    case .integer, .real, .boolean, .string, .poison: []
+    case .integer, .real, .boolean, .string, .absent, .poison: []
     }
   }
 
@@ -59,7 +66,7 @@ indirect enum Value {
     case .tree(let tree): return .tree(tree.mapValues { $0.replacingTensors(&tensors) })
     case .tuple(let parts): return .tuple(parts.map { $0.replacingTensors(&tensors) })
     case .list(let parts): return .list(parts.map { $0.replacingTensors(&tensors) })
-    case .integer, .real, .boolean, .string, .poison: return self
+    case .integer, .real, .boolean, .string, .absent, .poison: return self
     }
   }
 }
@@ -117,6 +124,7 @@ extension Value {
       return "{\(names.joined(separator: ", "))}"
     case .tuple(let parts): return "(\(parts.map(\.spelling).joined(separator: ", ")))"
     case .list(let parts): return "[\(parts.map(\.spelling).joined(separator: ", "))]"
+    case .absent: return "none"
     case .poison: return "unknown"
     }
   }
@@ -131,6 +139,7 @@ extension Value {
     case .tree: "a tree \(spelling)"
     case .tuple: "a tuple \(spelling)"
     case .list: "a list \(spelling)"
+    case .absent: "none"
     case .poison: "an unknown value"
     }
   }

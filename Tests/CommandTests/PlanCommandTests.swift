@@ -31,6 +31,7 @@ struct PlanCommandTests {
         let secondsMedian: Double, relativeErrorToFirst: Double
       }
       let combinations: [Combination]
+      let inputNoiseMoves: Double
     }
     let place = try Workplace()
     let process = try place.start(
@@ -45,6 +46,7 @@ struct PlanCommandTests {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     let report = try decoder.decode(Report.self, from: Data(result.output.utf8))
     #expect(report.combinations.count == 8)
+    #expect((1e-17..<1e-12).contains(report.inputNoiseMoves))
     for combination in report.combinations {
       #expect(combination.relativeErrorToFirst < 1e-9)
       #expect(combination.arenaBytes > 0)

@@ -179,7 +179,7 @@ private let cases = [
       test.mix:9:6: error: adam needs an argument for rate [call.missing]
       9 |   by adam() for 2
         |      ^~~~
-      note: prelude/optimizers.mix:53:16: rate is declared here
+      note: prelude/optimizers.mix:63:3: rate is declared here
 
       """),
   ErrorCase(
@@ -274,7 +274,8 @@ struct ErrorTests {
       ("einsum(\"ij,kj,lj,mj->iklm\", zeros([n ** 9, 1]), zeros([n ** 9, 1]), x, x)", "shape.size"),
       ("sgd(0.1)", "name.function"), ("f", "name.unknown"), ("x + \"text\"", "type.kind"),
       ("{a: x, a: x}.a", "declaration.repeated"), ("1.5 + y", "type.mixed"),
-      ("expand(x, 3)", "shape.axis"),
+      ("expand(x, 3)", "shape.axis"), ("x + none", "type.kind"), ("none", "type.kind"),
+      ("layer_norm(x, none)", "type.kind"),
     ])
   func expressions(expression: String, id: String) {
     let outcome = elaborated(

@@ -172,8 +172,15 @@ struct ExpressionTests {
       ExpressionCase("linear([[1, 2]], [[1], [1]], [0.5])", [1, 1], [3.5]),
       ExpressionCase("rms_norm([[3, 3]], [1, 2], epsilon: 0)", [1, 2], [1, 2]),
       ExpressionCase("layer_norm([1, 3], [1, 1], [0, 5], epsilon: 0)", [2], [-1, 6]),
+      ExpressionCase("linear([[1, 2]], [[1], [1]])", [1, 1], [3]),
+      ExpressionCase("layer_norm([1, 3], [1, 2], epsilon: 0)", [2], [-1, 2]),
       ExpressionCase("embedding(\(m), iota(1) + 1)", [1, 3], [4, 5, 6]),
       ExpressionCase("gelu([0, 100, -100])", [3], [0, 100, 0]),
+      ExpressionCase("gelu([0, 100, -100], exact: true)", [3], [0, 100, 0]),
+      // x Phi(x), with Phi(1) and Phi(2) from tables.
+      ExpressionCase(
+        "gelu([1, -1, 2], exact: true)", [3],
+        [0.8413447460685429, -0.15865525393145707, 1.9544997361036416]),
       ExpressionCase("silu([0])", [1], [0]),
       ExpressionCase("softplus([-1000, 1000])", [2], [0, 1000]),
       ExpressionCase("exp(-cross_entropy([[0, 0], [0, 800]], iota(2)))", [2], [0.5, 1]),
@@ -181,4 +188,10 @@ struct ExpressionTests {
       ExpressionCase("mean_squared_error([1, 2], [3, 2])", [], [2]),
     ])
   func prelude(test: ExpressionCase) throws { try check(test) }
+
+  @Test(
+    "NaN stays NaN", arguments: ["relu(log([-1]))", "maximum(log([-1]), 1)", "sign(log([-1]))"])
+  func notANumber(expression: String) throws {
+    #expect(try evaluate(expression, shape: [1])[0].isNaN)
+  }
 }

@@ -44,7 +44,7 @@ private let formulas: [(String, Formula)] = [
     }
   ),
   (
-    "adamw(1e-3, decay: 0.1)",
+    "adamw(1e-3, weight_decay: 0.1)",
     { g, x, s, t in
       let m = 0.9 * s[0] + 0.1 * g
       let v = 0.999 * s[1] + 0.001 * g * g
@@ -139,6 +139,54 @@ struct OptimizerTests {
       #expect(found["phi.a"] == [expected, expected])
       #expect(found["phi.b.c"] == [expected])
     }
+  }
+
+  @Test(
+    "weight decay and clipping change the gradient that an optimiser sees",
+    arguments: ["sgd", "momentum", "nesterov", "rmsprop", "adam"])
+  func regularization(name: String) throws {
+    func parameter(_ arguments: String, gradient: Double) throws -> Double {
+      let values = [
+        "g": gradient, "phi": 1.3, "step": 3, "rate": 0.25, "state.m": 0.2, "state.v": 0.2,
+      ]
+      let found = try run(problem(by: "\(name)(0.1\(arguments))"), values)
+      return try #require(found["phi.b.c"]?.last)
+    }
+    // The gradient has three elements of -0.7: clipping to half their norm halves them.
+    let limit = 0.35 * 3.0.squareRoot()
+    for (arguments, gradient) in [
+      (", weight_decay: none, clip: none", -0.7), (", weight_decay: 0", -0.7),
+      (", weight_decay: 0.25", -0.7 + 0.25 * 1.3), (", weight_decay: rate", -0.7 + 0.25 * 1.3),
+      (", clip: \(limit)", -0.35), (", clip: \(4 * limit)", -0.7),
+      (", weight_decay: 0.25, clip: \(limit)", -0.35 + 0.25 * 1.3),
+    ] {
+      let found = try parameter(arguments, gradient: -0.7)
+      let expected = try parameter("", gradient: gradient)
+      #expect(abs(found - expected) < 1e-11, "\(name)\(arguments)")
+    }
+  }
+
+  @Test("adamw clips the gradient, and its weight decay passes the moments by")
+  func decoupledDecay() throws {
+    let limit = 0.35 * 3.0.squareRoot()
+    let values = ["phi": 1.3, "step": 3, "state.m": 0.2, "state.v": 0.2]
+    let given = values.merging(["g": -0.7]) { $1 }
+    let found = try run(problem(by: "adamw(0.1, weight_decay: 0.25, clip: \(limit))"), given)
+    let plain = try run(problem(by: "adam(0.1)"), values.merging(["g": -0.35]) { $1 })
+    for name in ["phi.a", "phi.b.c", "state.m.a", "state.v.b.c"] {
+      let pull = name.hasPrefix("phi") ? 0.1 * 0.25 * 1.3 : 0
+      let pair = try (#require(found[name]?.last), #require(plain[name]?.last))
+      #expect(abs(pair.0 - (pair.1 - pull)) < 1e-11, "\(name)")
+    }
+  }
+
+  @Test("what is not asked for costs nothing: no node is left of decay and clipping")
+  func free() throws {
+    let mine =
+      "optimizer plain(rate) { update(g, theta, step) { theta = theta - rate * g } }"
+    let plain = try problem(by: "plain(0.1)", mine).update.nodes.count
+    #expect(try problem(by: "sgd(0.1)").update.nodes.count == plain)
+    #expect(try problem(by: "sgd(0.1, clip: 1)").update.nodes.count > plain)
   }
 
   @Test("an optimiser may use the norm of the whole gradient")

@@ -109,4 +109,26 @@ struct StatementTests {
     let declarations = "let (a, b) = (2 * two, [1, 2])  func f(x) { return x * a + b[1] }"
     #expect(try evaluate("f(theta.value)", shape: [], declarations: declarations) == [10])
   }
+
+  @Test("none stands for an argument that is left out, of any type")
+  func absence() throws {
+    let functions = """
+      func f(x, scale = none, shift: [] = none) {
+        let scaled = if scale == none then x else scale * x
+        return if shift != none then scaled + shift else scaled
+      }
+      func g(x, scale = none) { return f(x, scale: scale, shift: none) }
+      """
+    for (call, value) in [
+      ("f(theta.value)", 2.0), ("f(theta.value, theta.value)", 4), ("f(theta.value, 0)", 0),
+      ("f(theta.value, shift: 5)", 7), ("f(theta.value, none, 5)", 7), ("g(theta.value)", 2),
+      ("g(theta.value, 3)", 6),
+    ] {
+      #expect(try evaluate(call, shape: [], declarations: functions) == [value], "\(call)")
+    }
+    #expect(
+      try evaluate(
+        "g(theta.value)", shape: [], statements: "let none = 3", declarations: functions) == [2],
+      "a name of the user's is no one else's")
+  }
 }

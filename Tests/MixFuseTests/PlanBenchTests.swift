@@ -45,7 +45,7 @@ struct PlanBenchTests {
     #expect(profiled.source.contains("mf_profile_add("))
   }
 
-  private static func report(_ errors: [[Double]]) -> AblationReport {
+  private static func report(_ errors: [[Double]], noise: Double? = nil) -> AblationReport {
     let rows = errors.indices.map { index in
       AblationReport.Row(
         switches: DerivationOptions.allCombinations[index], arenaBytes: 1 << 20,
@@ -53,7 +53,8 @@ struct PlanBenchTests {
         usefulGflopsPerSecond: 12)
     }
     return AblationReport(
-      name: "spec", dtype: "f32", dims: [("n", 3)], threads: 2, rows: rows, errors: errors)
+      name: "spec", dtype: "f32", dims: [("n", 3)], threads: 2, rows: rows, errors: errors,
+      inputNoiseMoves: noise)
   }
 
   @Test("an ablation says which combinations agree, and to what error")
@@ -69,6 +70,18 @@ struct PlanBenchTests {
     #expect(Self.report([[0, 0], [0, 0]]).agreement == "all 2 give the same bits")
     #expect(report.markdown.contains("| mixed | block | save | 1 MiB | 900 KiB | ? |"))
     #expect(isWellFormed(svg: report.svg))
+  }
+
+  @Test("an ablation says how far noise on the inputs moves the result, in every form")
+  func noise() throws {
+    let report = Self.report([[0, 3e-4], [3e-4, 0]], noise: 2e-4)
+    let line = "\n1-ulp noise on the inputs moves the result by 2.0e-04: "
+    #expect(report.text.contains(line))
+    #expect(report.markdown.contains(line))
+    #expect(try report.json().contains("\"input_noise_moves\" : 0.0002"))
+    let unknown = Self.report([[0, 3e-4], [3e-4, 0]])
+    #expect(!unknown.text.contains("noise"))
+    #expect(try unknown.json().contains("\"input_noise_moves\" : null"))
   }
 
   @Test("an ablation's JSON has the agreed names; what is not known is null")

@@ -324,8 +324,8 @@ typedef struct {
 
 // %12: f32[10, 40] = multiply %10, %11
 // %14: f32[10, 40] = add %12, %13
-// %16: bool[10, 40] = greater %14, 0.0
-// %17: f32[10, 40] = select %16, %14, 0.0
+// %16: bool[10, 40] = lessOrEqual %14, 0.0
+// %17: f32[10, 40] = select %16, 0.0, %14
 // from maml_sinusoid.mix:19:11
 MF_KERNEL static void k0(
     const float *restrict p0,
@@ -344,8 +344,8 @@ MF_KERNEL static void k0(
       const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      const float s7 = s6 ? s4 : s5;
+      const uint8_t s6 = s4 <= s5;
+      const float s7 = s6 ? s5 : s4;
       if (is_inside) {
         p3[i0 * 40 + i1] = s7;
       }
@@ -418,8 +418,8 @@ MF_KERNEL static void k1(const float *restrict a, const float *restrict b, float
 }
 
 // %20: f32[10, 40] = add %18, %19
-// %21: bool[10, 40] = greater %20, 0.0
-// %22: f32[10, 40] = select %21, %20, 0.0
+// %21: bool[10, 40] = lessOrEqual %20, 0.0
+// %22: f32[10, 40] = select %21, 0.0, %20
 // from maml_sinusoid.mix:20:10
 MF_KERNEL static void k2(
     const float *restrict p0,
@@ -435,8 +435,8 @@ MF_KERNEL static void k2(
       const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      const float s5 = s4 ? s2 : s3;
+      const uint8_t s4 = s2 <= s3;
+      const float s5 = s4 ? s3 : s2;
       if (is_inside) {
         p2[i0 * 40 + i1] = s5;
       }
@@ -562,8 +562,8 @@ MF_KERNEL static void k4(
 
 // %12: f32[10, 40] = multiply %10, %11
 // %14: f32[10, 40] = add %12, %13
-// %16: bool[10, 40] = greater %14, 0.0
-// %17: f32[10, 40] = select %16, %14, 0.0
+// %16: bool[10, 40] = lessOrEqual %14, 0.0
+// %17: f32[10, 40] = select %16, 0.0, %14
 // from maml_sinusoid.mix:19:11
 MF_KERNEL static void k5(
     const float *restrict p0,
@@ -583,8 +583,8 @@ MF_KERNEL static void k5(
       const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
-      const uint8_t s6 = s4 > s5;
-      const float s7 = s6 ? s4 : s5;
+      const uint8_t s6 = s4 <= s5;
+      const float s7 = s6 ? s5 : s4;
       if (is_inside) {
         p3[i0 * 40 + i1] = s6;
       }
@@ -596,8 +596,8 @@ MF_KERNEL static void k5(
 }
 
 // %20: f32[10, 40] = add %18, %19
-// %21: bool[10, 40] = greater %20, 0.0
-// %22: f32[10, 40] = select %21, %20, 0.0
+// %21: bool[10, 40] = lessOrEqual %20, 0.0
+// %22: f32[10, 40] = select %21, 0.0, %20
 // from maml_sinusoid.mix:20:10
 MF_KERNEL static void k6(
     const float *restrict p0,
@@ -614,8 +614,8 @@ MF_KERNEL static void k6(
       const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
-      const uint8_t s4 = s2 > s3;
-      const float s5 = s4 ? s2 : s3;
+      const uint8_t s4 = s2 <= s3;
+      const float s5 = s4 ? s3 : s2;
       if (is_inside) {
         p2[i0 * 40 + i1] = s4;
       }
@@ -674,7 +674,7 @@ MF_KERNEL static void k8(const float *restrict p0, float *restrict p1) {
 }
 
 // %42: f32[10, 40] = multiply %40, %41
-// %45: f32[10, 40] = select %21, %42, 0.0
+// %45: f32[10, 40] = select %21, 0.0, %42
 // %46: f32[40] = reduce_sum{axes [0]} %45
 // from maml_sinusoid.mix:20:24, vjp of broadcast
 MF_KERNEL static void k9(
@@ -705,7 +705,7 @@ MF_KERNEL static void k9(
       const float s3 = s1 * s2;
       const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
+      const float s6 = s4 ? s5 : s3;
       m0[i1] = mf_sum_step_f32(m0[i1], s6);
       if (is_inside) {
         p4[i0 * 40 + i1] = s6;
@@ -949,7 +949,7 @@ MF_KERNEL static void k12(const float *restrict a, const float *restrict b, floa
   k12_main(left, right, result, first, last);
 }
 
-// %49: f32[10, 40] = select %16, %47, 0.0
+// %49: f32[10, 40] = select %16, 0.0, %47
 // %50: f32[40] = reduce_sum{axes [0]} %49
 // from maml_sinusoid.mix:19:25, vjp of broadcast
 MF_KERNEL static void k13(
@@ -975,8 +975,8 @@ MF_KERNEL static void k13(
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 40;
       const uint8_t s1 = is_inside ? p1[i0 * 40 + i1] : 0;
-      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
-      const float s3 = 0.0f;
+      const float s2 = 0.0f;
+      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
       const float s4 = s1 ? s2 : s3;
       m0[i1] = mf_sum_step_f32(m0[i1], s4);
       if (is_inside) {
@@ -1100,9 +1100,9 @@ MF_KERNEL static void k18(
 // %21: f32[10, 40] = multiply %16, %20
 // %24: f32[10, 40] = add %18, %22
 // %25: f32[10, 40] = add %21, %23
-// %27: bool[10, 40] = greater %24, 0.0
-// %28: f32[10, 40] = select %27, %24, 0.0
-// %29: f32[10, 40] = select %27, %25, 0.0
+// %27: bool[10, 40] = lessOrEqual %24, 0.0
+// %28: f32[10, 40] = select %27, 0.0, %24
+// %29: f32[10, 40] = select %27, 0.0, %25
 // from maml_sinusoid.mix:19:11, jvp of select
 MF_KERNEL static void k19(
     const float *restrict p0,
@@ -1129,9 +1129,9 @@ MF_KERNEL static void k19(
       const float s7 = is_inside ? p4[i1] : 0;
       const float s8 = s4 + s7;
       const float s9 = 0.0f;
-      const uint8_t s10 = s6 > s9;
-      const float s11 = s10 ? s6 : s9;
-      const float s12 = s10 ? s8 : s9;
+      const uint8_t s10 = s6 <= s9;
+      const float s11 = s10 ? s9 : s6;
+      const float s12 = s10 ? s9 : s8;
       if (is_inside) {
         p5[i0 * 40 + i1] = s10;
       }
@@ -1148,9 +1148,9 @@ MF_KERNEL static void k19(
 // %33: f32[10, 40] = add %31, %32
 // %36: f32[10, 40] = add %30, %34
 // %37: f32[10, 40] = add %33, %35
-// %38: bool[10, 40] = greater %36, 0.0
-// %39: f32[10, 40] = select %38, %36, 0.0
-// %40: f32[10, 40] = select %38, %37, 0.0
+// %38: bool[10, 40] = lessOrEqual %36, 0.0
+// %39: f32[10, 40] = select %38, 0.0, %36
+// %40: f32[10, 40] = select %38, 0.0, %37
 // from maml_sinusoid.mix:20:10, jvp of select
 MF_KERNEL static void k20(
     const float *restrict p0,
@@ -1176,9 +1176,9 @@ MF_KERNEL static void k20(
       const float s6 = is_inside ? p4[i1] : 0;
       const float s7 = s2 + s6;
       const float s8 = 0.0f;
-      const uint8_t s9 = s5 > s8;
-      const float s10 = s9 ? s5 : s8;
-      const float s11 = s9 ? s7 : s8;
+      const uint8_t s9 = s5 <= s8;
+      const float s10 = s9 ? s8 : s5;
+      const float s11 = s9 ? s8 : s7;
       if (is_inside) {
         p5[i0 * 40 + i1] = s9;
       }
@@ -1239,8 +1239,8 @@ MF_KERNEL static void k21(
 // %69: f32[10, 40] = multiply %68, %65
 // %71: f32[10, 40] = multiply %64, %70
 // %72: f32[10, 40] = add %69, %71
-// %78: f32[10, 40] = select %38, %66, 0.0
-// %79: f32[10, 40] = select %38, %72, 0.0
+// %78: f32[10, 40] = select %38, 0.0, %66
+// %79: f32[10, 40] = select %38, 0.0, %72
 // %80: f32[40] = reduce_sum{axes [0]} %79
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k22(
@@ -1279,8 +1279,8 @@ MF_KERNEL static void k22(
       const float s8 = s5 + s7;
       const uint8_t s9 = is_inside ? p5[i0 * 40 + i1] : 0;
       const float s10 = 0.0f;
-      const float s11 = s9 ? s3 : s10;
-      const float s12 = s9 ? s8 : s10;
+      const float s11 = s9 ? s10 : s3;
+      const float s12 = s9 ? s10 : s8;
       m0[i1] = mf_sum_step_f32(m0[i1], s12);
       if (is_inside) {
         p6[i0 * 40 + i1] = s11;
@@ -1312,7 +1312,7 @@ MF_KERNEL static void k23(
 }
 
 // %83: f32[10, 40] = add %81, %82
-// %87: f32[10, 40] = select %27, %83, 0.0
+// %87: f32[10, 40] = select %27, 0.0, %83
 // %88: f32[40] = reduce_sum{axes [0]} %87
 // from maml_sinusoid.mix:19:25, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k24(
@@ -1343,7 +1343,7 @@ MF_KERNEL static void k24(
       const float s3 = s1 + s2;
       const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s5 = 0.0f;
-      const float s6 = s4 ? s3 : s5;
+      const float s6 = s4 ? s5 : s3;
       m0[i1] = mf_sum_step_f32(m0[i1], s6);
       if (is_inside) {
         p4[i0 * 40 + i1] = s6;
@@ -1442,7 +1442,7 @@ MF_KERNEL static void k29(
 
 // %123: f32[10, 40] = multiply %13, %122
 // %125: f32[10, 40] = add %123, %124
-// %126: f32[10, 40] = select %19, %125, 0.0
+// %126: f32[10, 40] = select %19, 0.0, %125
 // from maml_sinusoid.mix:19:11, jvp of select
 MF_KERNEL static void k30(
     const float *restrict p0,
@@ -1463,7 +1463,7 @@ MF_KERNEL static void k30(
       const float s4 = s2 + s3;
       const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s6 = 0.0f;
-      const float s7 = s5 ? s4 : s6;
+      const float s7 = s5 ? s6 : s4;
       if (is_inside) {
         p4[i0 * 40 + i1] = s7;
       }
@@ -1473,7 +1473,7 @@ MF_KERNEL static void k30(
 
 // %129: f32[10, 40] = add %127, %128
 // %131: f32[10, 40] = add %129, %130
-// %132: f32[10, 40] = select %24, %131, 0.0
+// %132: f32[10, 40] = select %24, 0.0, %131
 // from maml_sinusoid.mix:20:10, jvp of select
 MF_KERNEL static void k31(
     const float *restrict p0,
@@ -1494,7 +1494,7 @@ MF_KERNEL static void k31(
       const float s4 = s2 + s3;
       const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
       const float s6 = 0.0f;
-      const float s7 = s5 ? s4 : s6;
+      const float s7 = s5 ? s6 : s4;
       if (is_inside) {
         p4[i0 * 40 + i1] = s7;
       }
@@ -1538,7 +1538,7 @@ MF_KERNEL static void k32(
 // %147: f32[10, 40] = multiply %146, %38
 // %149: f32[10, 40] = multiply %37, %148
 // %150: f32[10, 40] = add %147, %149
-// %156: f32[10, 40] = select %24, %150, 0.0
+// %156: f32[10, 40] = select %24, 0.0, %150
 // %157: f32[40] = reduce_sum{axes [0]} %156
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k33(
@@ -1575,7 +1575,7 @@ MF_KERNEL static void k33(
       const float s7 = s3 + s6;
       const uint8_t s8 = is_inside ? p5[i0 * 40 + i1] : 0;
       const float s9 = 0.0f;
-      const float s10 = s8 ? s7 : s9;
+      const float s10 = s8 ? s9 : s7;
       m0[i1] = mf_sum_step_f32(m0[i1], s10);
       if (is_inside) {
         p6[i0 * 40 + i1] = s10;

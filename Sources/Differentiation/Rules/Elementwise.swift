@@ -2,7 +2,7 @@
 //
 // Rules of the elementwise ops. `x` and `a`, `b` are operands, `y` is the result.
 //
-// Kinks are decided here, once. relu is elaborated to `select(x > 0, x, 0)`, so `relu'(0) = 0`.
+// Kinks are decided here, once. relu is elaborated to `select(x <= 0, 0, x)`, so `relu'(0) = 0`.
 // Where a formula has a pole at a kink, the pole is kept out of the formula by a second select (its
 // operand is replaced by a harmless number), not only masked out of the result: a masked infinity
 // times a zero adjoint would be NaN in the next order of derivative. See Note [Guarded poles].

@@ -32,11 +32,14 @@ package struct AblationReport: Sendable {
   package let rows: [Row]
   /// For each pair of rows, the relative norm of the difference of the outputs that differ most.
   package let errors: [[Double]]
+  /// The relative norm by which one unit in the last place of the inputs moves the output that it
+  /// moves most, if that was measured: what the combinations may differ by.
+  package let inputNoiseMoves: Double?
 
   // MARK: JSON
 
-  /// `{"combinations": [{"derivation": .., "arena_bytes": .., ..}], "agreement": {..}}`; what is not
-  /// known is null.
+  /// `{"combinations": [{"derivation": .., "arena_bytes": .., ..}], "input_noise_moves": .., ..}`;
+  /// what is not known is null.
   package func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -50,16 +53,29 @@ package struct AblationReport: Sendable {
     let threads: Int
     let combinations: [Combination]
     let largestRelativeError: Double
+    let inputNoiseMoves: Double?
 
     init(_ report: AblationReport) {
       (name, dtype, threads) = (report.name, report.dtype, report.threads)
       combinations = zip(report.rows, report.errors).map { Combination($0, error: $1.first ?? 0) }
       largestRelativeError = report.worstPair?.error ?? 0
+      inputNoiseMoves = report.inputNoiseMoves
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(name, forKey: .name)
+      try container.encode(dtype, forKey: .dtype)
+      try container.encode(threads, forKey: .threads)
+      try container.encode(combinations, forKey: .combinations)
+      try container.encode(largestRelativeError, forKey: .largestRelativeError)
+      try container.encode(inputNoiseMoves, forKey: .inputNoiseMoves)
     }
 
     enum CodingKeys: String, CodingKey {
       case name, dtype, threads, combinations
       case largestRelativeError = "largest_relative_error"
+      case inputNoiseMoves = "input_noise_moves"
     }
   }
 
@@ -138,7 +154,7 @@ package struct AblationReport: Sendable {
     return worst
   }
 
-  /// Which combinations give the same bits, and how far any two are apart.
+  /// Which combinations give the same bits, how far any two are apart, and what is to be expected.
   var agreement: String {
     var groups: [[Int]] = []
     for row in rows.indices {
@@ -158,7 +174,11 @@ package struct AblationReport: Sendable {
     let all =
       "all \(rows.count) agree to \(Self.exponent(worst.error)), relative norm of the array that "
       + "differs most; \(pair.joined(separator: " and ")) are furthest apart"
-    return ([all] + bits).joined(separator: "\n")
+    let noise = inputNoiseMoves.map {
+      "1-ulp noise on the inputs moves the result by \(Self.exponent($0)): differences of "
+        + "that size are rounding, not a mistake"
+    }
+    return ([all, noise].compactMap(\.self) + bits).joined(separator: "\n")
   }
 
   private static func exponent(_ error: Double) -> String {
