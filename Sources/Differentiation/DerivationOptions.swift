@@ -54,6 +54,9 @@ package struct DerivationOptions: Hashable, Sendable {
 
   package var derivation: Derivation
   package var rematerialization: Rematerialization
+  /// What loops inside the losses keep where only the gradient is taken, whose peak is lower than
+  /// that of the second-order pass; as `rematerialization` unless chosen.
+  package var gradientRematerialization: Rematerialization?
   package var innerGradients: InnerGradients
   package var trajectory: Trajectory
   package var stepActivations: StepActivations
@@ -61,13 +64,15 @@ package struct DerivationOptions: Hashable, Sendable {
   package init(
     derivation: Derivation = .mixed, rematerialization: Rematerialization = .block,
     innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic,
-    stepActivations: StepActivations = .automatic
+    stepActivations: StepActivations = .automatic,
+    gradientRematerialization: Rematerialization? = nil
   ) {
     self.derivation = derivation
     self.rematerialization = rematerialization
     self.innerGradients = innerGradients
     self.trajectory = trajectory
     self.stepActivations = stepActivations
+    self.gradientRematerialization = gradientRematerialization
   }
 
   /// All eight combinations of the three switches.
@@ -84,18 +89,20 @@ package struct DerivationOptions: Hashable, Sendable {
 
   /// The differentiator with these choices and the ordinary rules.
   var differentiator: Differentiator {
-    switch derivation {
-    case .mixed: Differentiator(derivation: .forwardOverReverse)
-    case .standard: Differentiator(derivation: .reverseOverReverse)
+    var differentiator =
+      switch derivation {
+      case .mixed: Differentiator(derivation: .forwardOverReverse)
+      case .standard: Differentiator(derivation: .reverseOverReverse)
+      }
+    if gradientRematerialization != nil {
+      differentiator.secondOrderSavePolicy = rematerialization.savePolicy
     }
+    return differentiator
   }
 
   /// The policy of loops inside the losses.
   var lossSavePolicy: SavePolicy {
-    switch rematerialization {
-    case .block: .carries
-    case .none: .everything
-    }
+    (gradientRematerialization ?? rematerialization).savePolicy
   }
 
   /// The policy of the loop over a problem's inner steps.
@@ -157,5 +164,15 @@ extension MetaProblem {
   fileprivate var isWorthReplaying: Bool {
     let stateBytes = (theta + state).reduce(0) { $0 + $1.type.byteCount }
     return steps <= 32 && steps * stateBytes > 64 << 20
+  }
+}
+
+extension DerivationOptions.Rematerialization {
+  /// The policy of loops inside the losses.
+  fileprivate var savePolicy: SavePolicy {
+    switch self {
+    case .block: .carries
+    case .none: .everything
+    }
   }
 }

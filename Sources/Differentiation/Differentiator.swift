@@ -23,6 +23,8 @@ package enum GradientDerivation: String, Hashable, Sendable, CaseIterable {
 /// All methods throw `UndefinedDerivative` if a derivative is asked of an op that has none.
 package struct Differentiator {
   package var derivation: GradientDerivation
+  /// What loops keep where the derivative of a gradient is taken; their own policy if `nil`.
+  package var secondOrderSavePolicy: SavePolicy?
   /// The rule of each op. A parameter so that tests can show that a wrong rule is caught.
   package var rule: (Op) -> DerivativeRule
 

@@ -72,8 +72,8 @@ struct GradientVJP {
   private let differentiator: Differentiator
   /// Positions of the operands whose adjoints are wanted and not known to be zero.
   private let needed: [Int]
-  /// The gradient, and if its derivative is taken forward over reverse also that with respect to the
-  /// needed operands besides.
+  /// The gradient whose program is differentiated: if that is done forward over reverse, also with
+  /// respect to the needed operands.
   private let whole: GradientOp
 
   /// Emits the gradient.
@@ -86,6 +86,9 @@ struct GradientVJP {
     let needed = operands.indices.filter { neededOperands[$0] }
     self.needed = needed
     var whole = gradient
+    if let policy = differentiator.secondOrderSavePolicy {
+      whole.function = whole.function.withSavePolicy(policy)
+    }
     if differentiator.derivation == .forwardOverReverse {
       whole.wrt += needed.filter { !gradient.wrt.contains($0) }
     }
@@ -133,7 +136,7 @@ struct GradientVJP {
 
   private func emitReverseOverReverse(_ adjoints: [ValueID?]) throws -> [ValueID?] {
     let (_, operandAdjoints) = try differentiator.appendVJP(
-      differentiator.expandGradient(gradient), arguments: operands, outputAdjoints: adjoints,
+      differentiator.expandGradient(whole), arguments: operands, outputAdjoints: adjoints,
       wrt: needed, into: builder)
     var result = [ValueID?](repeating: nil, count: operands.count)
     for (position, adjoint) in zip(needed, operandAdjoints) { result[position] = adjoint }

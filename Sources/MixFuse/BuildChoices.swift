@@ -45,7 +45,7 @@ extension BuildOptions {
   /// All choices at once.
   package init(
     dims: [String: Int], preset: String? = nil, floatType: FloatType, switches: Switches,
-    targetCPU: String?
+    memoryLimit: Int? = nil, targetCPU: String?
   ) {
     self.init()
     self.dims = dims
@@ -54,6 +54,7 @@ extension BuildOptions {
     self.derivation = DerivationOptions(
       derivation: switches.derivation, rematerialization: switches.rematerialization,
       innerGradients: switches.innerGradients)
+    self.memoryLimit = memoryLimit
     self.targetCPU = targetCPU
   }
 
@@ -61,4 +62,12 @@ extension BuildOptions {
   package typealias Switches = (
     derivation: Derivation, rematerialization: Rematerialization, innerGradients: InnerGradients
   )
+}
+
+extension DerivationOptions {
+  /// What loops inside the losses keep, as text: "block", or "block (gradients none)".
+  package var rematerializationText: String {
+    rematerialization.rawValue
+      + (gradientRematerialization.map { " (gradients \($0.rawValue))" } ?? "")
+  }
 }

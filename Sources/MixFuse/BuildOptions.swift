@@ -16,6 +16,9 @@ public struct BuildOptions: Sendable {
   package var dtype: DType = .f32
   /// The three switches of the derivation.
   package var derivation = DerivationOptions()
+  /// Bytes that a call of the meta-gradient may take, arrays of all threads included; `nil` if the
+  /// switches decide. See `Compilation.fittingMemory`.
+  package var memoryLimit: Int?
   /// The CPU to compile for, by LLVM's name; `nil` for the machine at hand.
   public var targetCPU: String?
 
@@ -23,10 +26,14 @@ public struct BuildOptions: Sendable {
 
   /// The choices as text, for cache keys and for the manifest.
   package var summary: [String: String] {
-    [
+    var summary = [
       "derivation": derivation.derivation.rawValue,
       "remat": derivation.rematerialization.rawValue,
       "inner_gradients": derivation.innerGradients.rawValue,
     ]
+    if let gradients = derivation.gradientRematerialization {
+      summary["remat_of_gradients"] = gradients.rawValue
+    }
+    return summary
   }
 }

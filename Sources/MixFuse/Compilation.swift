@@ -126,7 +126,7 @@ package struct Compilation {
         + "\(path.split(separator: "/").last.map(String.init) ?? path). Do not edit.",
       "This file is yours: MixFuse claims no rights in the code it generates.",
       "dims: \(dims); \(problem.dtype.rawValue)",
-      "derivation \(switches.derivation.rawValue), remat \(switches.rematerialization.rawValue), "
+      "derivation \(switches.derivation.rawValue), remat \(switches.rematerializationText), "
         + "inner gradients \(switches.innerGradients.rawValue)",
     ]
   }

@@ -47,6 +47,9 @@ struct BenchCommand: ParsableCommand {
     guard ablation != profile else {
       throw ValidationError("give either --ablation or --profile")
     }
+    guard flags.memory == nil || !ablation else {
+      throw ValidationError("--ablation tries all combinations; --memory chooses one")
+    }
     guard svg == nil || ablation else { throw ValidationError("--svg goes with --ablation") }
     guard repetitions >= 1 else { throw ValidationError("--repeat needs at least 1") }
     guard threads ?? 1 >= 1 else { throw ValidationError("--threads needs at least 1") }
@@ -57,7 +60,7 @@ struct BenchCommand: ParsableCommand {
     request.repetitions = repetitions
     request.threads = threads
     request.usesCache = !flags.noCache
-    let compilation = flags.compilation
+    let compilation = try flags.compilation(threads: threads)
     if ablation {
       // The program itself runs the libraries, each in a process of its own.
       let executable = Bundle.main.executablePath ?? CommandLine.arguments[0]

@@ -27,7 +27,7 @@ struct BuildCommand: ParsableCommand {
 
   mutating func run() throws {
     let watch = Stopwatch()
-    let compilation = flags.compilation
+    let compilation = try flags.compilation()
     let result = try compilation.build(
       into: folder, cache: flags.noCache ? nil : Compilation.defaultCache)
     printError(compilation.warningText)

@@ -4,6 +4,7 @@
 
 import ArgumentParser
 import MixFuse
+import MixFuseRuntime
 
 extension FloatType: ExpressibleByArgument {}
 extension Derivation: ExpressibleByArgument {}
@@ -31,8 +32,16 @@ struct BuildFlags: ParsableArguments {
   @Option(help: "Forward-over-reverse (mixed) or reverse-over-reverse (standard).")
   var derivation: Derivation = .usual
 
-  @Option(help: "Recompute each layer in its backward pass (block), or keep it (none).")
-  var remat: Rematerialization = .usual
+  @Option(
+    help: ArgumentHelp(
+      "Recompute each layer in its backward pass (block), or keep it (none); block unless given."))
+  var remat: Rematerialization?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep as much of the layers as fits into this memory, such as 600MiB, and recompute the rest.",
+      valueName: "bytes"))
+  var memory: MemorySize?
 
   @Option(help: "Keep the gradients of the inner steps, or compute them twice.")
   var innerGradients: InnerGradients = .usual
@@ -45,14 +54,41 @@ struct BuildFlags: ParsableArguments {
   @Flag(help: "Neither read nor write the build cache.")
   var noCache = false
 
+  func validate() throws {
+    guard memory == nil || remat == nil else {
+      throw ValidationError("--memory decides what --remat would: give one of them")
+    }
+  }
+
   /// The compilation that the flags ask for.
-  var compilation: Compilation {
+  ///
+  /// - Parameter threads: the number of threads that `--memory` is for; all processors if `nil`.
+  func compilation(threads: Int? = nil) throws -> Compilation {
     let bindings = dims.map { ($0.name, $0.size) }
-    return Compilation(
+    return try Compilation(
       path: spec,
       options: BuildOptions(
         dims: Dictionary(bindings) { _, last in last }, preset: preset, floatType: dtype,
-        switches: (derivation, remat, innerGradients), targetCPU: targetCPU))
+        switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
+        targetCPU: targetCPU)
+    ).fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
+  }
+}
+
+/// A number of bytes: `600MiB`, `1.5GiB`, `2GB`, `1000000`.
+struct MemorySize: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let number = argument.prefix { $0.isNumber || $0 == "." }
+    let units: [String: Double] = [
+      "": 1, "B": 1, "KiB": 1024, "MiB": 1_048_576, "GiB": 1_073_741_824, "TiB": 1_099_511_627_776,
+      "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+    ]
+    guard let value = Double(number), let unit = units[String(argument.dropFirst(number.count))],
+      value * unit < 1e18
+    else { return nil }
+    bytes = Int(value * unit)
   }
 }
 

@@ -35,7 +35,7 @@ struct DumpCommand: ParsableCommand {
   var afterPass: String?
 
   mutating func run() throws {
-    let compilation = flags.compilation
+    let compilation = try flags.compilation()
     print(try compilation.dump(stage, entry: entry, afterPass: afterPass), terminator: "")
     printError(compilation.warningText)
   }

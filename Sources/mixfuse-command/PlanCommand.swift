@@ -44,7 +44,7 @@ struct PlanCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    let compilation = flags.compilation
+    let compilation = try flags.compilation(threads: threads)
     let report = try compilation.plan()
     printError(compilation.warningText)
     if let svg, let plan = report.entryPoint(entry) {

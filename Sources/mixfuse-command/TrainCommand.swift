@@ -26,7 +26,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var training: TrainingFlags
 
   mutating func run() throws {
-    let compilation = flags.compilation
+    let compilation = try flags.compilation(threads: training.threads)
     let options = training.options(spec: flags.spec)
     var trainer = try Trainer(
       compilation, cache: flags.noCache ? nil : Compilation.defaultCache, options: options)

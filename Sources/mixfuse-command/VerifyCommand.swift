@@ -41,7 +41,7 @@ struct VerifyCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    let compilation = flags.compilation
+    let compilation = try flags.compilation(threads: threads)
     var request = VerificationRequest()
     request.reference = reference
     request.seed = seed

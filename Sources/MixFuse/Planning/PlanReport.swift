@@ -48,7 +48,7 @@ package struct PlanReport: Sendable {
   package func text(detailing detailed: String, workers: Int) -> String {
     let sizes = dims.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
     let choices =
-      "\(switches.derivation.rawValue) derivation, remat \(switches.rematerialization.rawValue), "
+      "\(switches.derivation.rawValue) derivation, remat \(switches.rematerializationText), "
       + "inner gradients \(switches.innerGradients.rawValue)"
     var lines = ["\(name), \(dtype), \(choices)", sizes]
     lines.append(
