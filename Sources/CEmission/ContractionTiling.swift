@@ -126,10 +126,14 @@ struct IssueModel {
   /// Cycles that a vector occupies the multipliers and the load ports, whatever its width: two of
   /// each (Agner Fog's instruction tables; measured on Zen 5).
   let slot = 0.5
+  /// The same in the lane kernel, where nothing is broadcast: a vector of 64 bytes is a whole cache
+  /// line, or parts of two, at every load, so tiles that load little are worth more there.
+  let laneSlot: Double
 
   init(_ target: ContractionTarget, _ element: ContractionElement) {
     lanes = target.lanes(element)
     registers = target.vectorRegisters
+    laneSlot = target.vectorBytes == 64 ? 1 : 0.5
   }
 
   /// Cycles of one tile of `height` rows and the columns of `group` over `depth` inner steps.
