@@ -141,6 +141,12 @@ static const unsigned char text_mf_pack_scaled_f32[] = {
 static const unsigned char text_mf_pack_scaled_f64[] = {
 #embed "runtime/mf_pack_scaled_f64.h"
     , 0};
+static const unsigned char text_mf_pack_tiles_f32[] = {
+#embed "runtime/mf_pack_tiles_f32.h"
+    , 0};
+static const unsigned char text_mf_pack_tiles_f64[] = {
+#embed "runtime/mf_pack_tiles_f64.h"
+    , 0};
 static const unsigned char text_mf_pack_transposed_f32x16[] = {
 #embed "runtime/mf_pack_transposed_f32x16.h"
     , 0};
@@ -268,6 +274,8 @@ static const struct template templates[] = {
     {"mf_pack_rows_f64", text_mf_pack_rows_f64},
     {"mf_pack_scaled_f32", text_mf_pack_scaled_f32},
     {"mf_pack_scaled_f64", text_mf_pack_scaled_f64},
+    {"mf_pack_tiles_f32", text_mf_pack_tiles_f32},
+    {"mf_pack_tiles_f64", text_mf_pack_tiles_f64},
     {"mf_pack_transposed_f32x16", text_mf_pack_transposed_f32x16},
     {"mf_pack_transposed_f32x4", text_mf_pack_transposed_f32x4},
     {"mf_pack_transposed_f32x8", text_mf_pack_transposed_f32x8},

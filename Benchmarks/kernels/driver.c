@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checks every emitted kernel against three plain loops, then times it: best of many calls, next
-// to the machine's multiply-add peak measured just before and, where built with -DUSE_BLAS,
-// OpenBLAS on one thread. Prints one line a kernel.
+// Checks every emitted kernel against three plain loops, then times it: best of many calls, taking
+// turns with OpenBLAS, next to the machine's multiply-add peak. Prints one line a kernel.
+//
+//     bench THREADS [OPENBLAS-LIBRARY]
+//
+// Short calls and those on two threads are timed by the clock on the wall, where other programs
+// count: the fastest of many samples misses them. A thread's CPU time would leave them out, but on
+// a virtual machine it is now and then some 10 microseconds short, and the fastest of many samples
+// finds just those: kernels came out at 1.8 times the peak. So it serves only calls that take
+// milliseconds on one thread, too long to be undisturbed.
 
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,15 +24,31 @@
 #include <time.h>
 typedef REAL real;
 #include "driver.h"
-#ifdef USE_BLAS
-#include <cblas.h>
-#endif
 
-// Time of this thread alone: other programs on the machine do not count.
+static int threads = 1;
+
+static clockid_t clock_used = CLOCK_MONOTONIC;
+
 static double seconds(void) {
   struct timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  clock_gettime(clock_used, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// Keeps this thread, and those that it will start, on one processor: on a busy machine the system
+// may put two threads on the same one, where they wait for each other.
+static void stay_on(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) {
+    fprintf(stderr, "threads are not kept on one processor\n");
+  }
+}
+
+static void rest(long milliseconds) {
+  const struct timespec time = {0, milliseconds * 1000000};
+  nanosleep(&time, NULL);
 }
 
 typedef real peak_vector __attribute__((vector_size(VECTOR_BYTES)));
@@ -93,99 +121,207 @@ static double error_of(const kernel_case *item, const real *a, const real *b, co
   return worst;
 }
 
-#ifdef USE_BLAS
-static void blas(const kernel_case *item, const real *a, const real *b, real *c) {
-  const int64_t *row = item->loops[1], *column = item->loops[2], *inner = item->loops[3];
-  const int m = (int)row[0], n = (int)column[0], k = (int)inner[0];
-  const int a_turned = strcmp(item->layout, "tn") == 0, b_turned = strcmp(item->layout, "nt") == 0;
-  for (int64_t l = 0; l < item->loops[0][0]; ++l) {
-    const real *left = a + l * item->loops[0][1], *right = b + l * item->loops[0][2];
-    real *result = c + l * item->loops[0][3];
-    if (sizeof(real) == 4) {
-      cblas_sgemm(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans,
-          b_turned ? CblasTrans : CblasNoTrans, m, n, k, 1, (const float *)left,
-          a_turned ? m : k, (const float *)right, b_turned ? k : n, 0, (float *)result, n);
-    } else {
-      cblas_dgemm(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans,
-          b_turned ? CblasTrans : CblasNoTrans, m, n, k, 1, (const double *)left,
-          a_turned ? m : k, (const double *)right, b_turned ? k : n, 0, (double *)result, n);
-    }
-  }
-}
-#endif
+// OpenBLAS, under the names of Debian's library or of the package scipy-openblas32.
+typedef void gemm(int order, int a_turned, int b_turned, int m, int n, int k, real alpha,
+    const real *a, int a_row, const real *b, int b_row, real beta, real *c, int c_row);
+static gemm *rival_gemm;
 
-static void call(const kernel_case *item, int uses_blas, const real *a, const real *b, real *c,
-    real *scratch) {
-#ifdef USE_BLAS
-  if (uses_blas) {
-    blas(item, a, b, c);
+static void *symbol(void *library, const char *name) {
+  char longer[64];
+  snprintf(longer, sizeof longer, "scipy_%s", name);
+  void *found = dlsym(library, name);
+  return found ? found : dlsym(library, longer);
+}
+
+static void open_rival(const char *path) {
+  void *library = dlopen(path, RTLD_NOW);
+  if (!library) {
+    fprintf(stderr, "OpenBLAS is not compared: %s\n", dlerror());
     return;
   }
-#endif
-  (void)uses_blas;
-  item->kernel(a, b, c, scratch, 0, item->split_count);
+  rival_gemm = (gemm *)symbol(library, sizeof(real) == 4 ? "cblas_sgemm" : "cblas_dgemm");
+  void (*set_threads)(int) = (void (*)(int))symbol(library, "openblas_set_num_threads");
+  char *(*configuration)(void) = (char *(*)(void))symbol(library, "openblas_get_config");
+  if (!rival_gemm || !set_threads || !configuration) {
+    fprintf(stderr, "no OpenBLAS: %s\n", path);
+    exit(1);
+  }
+  set_threads(threads);
+  printf("# rival %s\n", configuration());
 }
 
-// Seconds of the fastest call; at least five samples and 0.1 seconds.
-static double fastest(const kernel_case *item, int uses_blas, const real *a, const real *b,
-    real *c, real *scratch) {
-  call(item, uses_blas, a, b, c, scratch);
+// What one call works on.
+typedef struct call {
+  const kernel_case *item;
+  const real *a, *b;
+  real *c, *scratch[2];
+} call;
+
+static void call_rival(const call *call) {
+  enum { row_major = 101, straight = 111, turned = 112 };
+  const kernel_case *item = call->item;
+  const int m = (int)item->loops[1][0], n = (int)item->loops[2][0], k = (int)item->loops[3][0];
+  const int a_turned = item->layout[0] == 't', b_turned = item->layout[1] == 't';
+  for (int64_t l = 0; l < item->loops[0][0]; ++l) {
+    rival_gemm(row_major, a_turned ? turned : straight, b_turned ? turned : straight, m, n, k, 1,
+        call->a + l * item->loops[0][1], a_turned ? m : k, call->b + l * item->loops[0][2],
+        b_turned ? k : n, 0, call->c + l * item->loops[0][3], n);
+  }
+}
+
+// The second thread: it waits for the next call without sleeping while ours is timed, as the
+// runtime's workers do within a program, and sleeps otherwise.
+static const call *_Atomic shared_call;
+static _Atomic int is_parked = 1;
+
+static void run_part(const call *call, int part) {
+  const int64_t units = call->item->split_count;
+  call->item->kernel(call->a, call->b, call->c, call->scratch[part], units * part / threads,
+      units * (part + 1) / threads);
+}
+
+static void *work(void *unused) {
+  for (;;) {
+    const call *next = atomic_load_explicit(&shared_call, memory_order_acquire);
+    if (next) {
+      run_part(next, 1);
+      atomic_store_explicit(&shared_call, NULL, memory_order_release);
+    } else if (atomic_load_explicit(&is_parked, memory_order_relaxed)) {
+      rest(1);
+    }
+  }
+  return unused;
+}
+
+static void call_own(const call *call) {
+  const int is_shared = threads > 1 && call->item->split_count > 1;
+  if (!is_shared) {
+    call->item->kernel(
+        call->a, call->b, call->c, call->scratch[0], 0, call->item->split_count);
+    return;
+  }
+  atomic_store_explicit(&shared_call, call, memory_order_release);
+  run_part(call, 0);
+  while (atomic_load_explicit(&shared_call, memory_order_acquire)) {
+  }
+}
+
+// Processor time of all threads so far.
+static double processor_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// Seconds of the fastest call in `room` seconds; at least three samples. On two threads it takes
+// up to ten times as long, until there are three samples during which no other program ran: both
+// threads, or the one that was used, had a processor nearly all the time.
+static double fastest(void (*run)(const call *), const call *call, double room) {
+  run(call);
+  clock_used = CLOCK_MONOTONIC;
   double start = seconds();
-  call(item, uses_blas, a, b, c, scratch);
+  run(call);
   const double once = seconds() - start;
-  const int64_t repeats = once > 5e-5 ? 1 : (int64_t)(5e-5 / (once + 1e-8)) + 1;
+  clock_used = threads == 1 && once > 2e-3 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const int64_t repeats = once > 2e-5 ? 1 : (int64_t)(2e-5 / (once + 1e-8)) + 1;
   double best = 1e30;
   const double begin = seconds();
-  for (int sample = 0; sample < 5 || seconds() - begin < 0.1; ++sample) {
+  int clean = threads == 1 ? 3 : 0;
+  for (int sample = 0; sample < 3 || seconds() - begin < (clean < 3 ? 10 * room : room); ++sample) {
+    const double used = processor_seconds();
     start = seconds();
     for (int64_t repeat = 0; repeat < repeats; ++repeat) {
-      call(item, uses_blas, a, b, c, scratch);
+      run(call);
     }
-    const double time = (seconds() - start) / (double)repeats;
-    best = time < best ? time : best;
+    const double wall = seconds() - start, busy = (processor_seconds() - used) / wall;
+    clean += busy > 1.9 || (busy > 0.95 && busy < 1.05);
+    best = wall / (double)repeats < best ? wall / (double)repeats : best;
   }
   return best;
 }
 
-int main(void) {
-  printf("%-6s%6s%6s%6s%6s  %-22s%10s%9s%7s%9s%9s\n", "layout", "m", "n", "k", "batch", "kernel",
-      "seconds", "GFLOP/s", "peak", "OpenBLAS", "error");
-  for (int number = 0; number < case_count; ++number) {
-    const kernel_case *item = &cases[number];
-    const int64_t a_count = span(item, 0), b_count = span(item, 1), c_count = span(item, 2);
-    real *a = allocate(a_count), *b = allocate(b_count), *c = allocate(c_count);
-    real *scratch = allocate(item->scratch_bytes / (int64_t)sizeof(real) + 1);
-    uint32_t state = 1;
-    for (int64_t i = 0; i < a_count; ++i) {
-      a[i] = (real)((state = state * 1664525u + 1013904223u) >> 8) / 16777216 - (real)0.5;
+// Times both in turns; OpenBLAS' second thread spins for a while after a call.
+static void compare(const call *call, double *own, double *other) {
+  const double room = 0.03;
+  *own = *other = 1e30;
+  for (int turn = 0; turn < 4; ++turn) {
+    atomic_store(&is_parked, threads == 1);
+    rest(threads == 1 ? 0 : 40);
+    const double time = fastest(call_own, call, room);
+    *own = time < *own ? time : *own;
+    atomic_store(&is_parked, 1);
+    rest(threads == 1 ? 0 : 3);
+    if (rival_gemm && strcmp(call->item->layout, "lane") != 0) {
+      const double rival = fastest(call_rival, call, room);
+      *other = rival < *other ? rival : *other;
     }
-    for (int64_t i = 0; i < b_count; ++i) {
-      b[i] = (real)((state = state * 1664525u + 1013904223u) >> 8) / 16777216 - (real)0.5;
-    }
-    memset(c, 0xff, (size_t)c_count * sizeof(real));
-    call(item, 0, a, b, c, scratch);
-    const double error = error_of(item, a, b, c);
-    double flops = 2;
-    for (int loop = 0; loop < 4; ++loop) {
-      flops *= (double)item->loops[loop][0];
-    }
-    const double peak = peak_gflops();
-    const double time = fastest(item, 0, a, b, c, scratch);
-    double other = 0;
-#ifdef USE_BLAS
-    if (strcmp(item->layout, "lane") != 0) {
-      other = flops * 1e-9 / fastest(item, 1, a, b, c, scratch);
-    }
-#endif
-    const double rate = flops * 1e-9 / time;
-    printf("%-6s%6ld%6ld%6ld%6ld  %-22s%10.3g%9.1f%6.0f%%%9.1f%9.1g\n", item->layout,
-        (long)item->loops[1][0], (long)item->loops[2][0], (long)item->loops[3][0],
-        (long)item->loops[0][0], item->strategy, time, rate, 100 * rate / peak, other, error);
-    fflush(stdout);
-    free(a);
-    free(b);
-    free(c);
-    free(scratch);
   }
+}
+
+static void fill(real *array, int64_t count, uint32_t state) {
+  for (int64_t i = 0; i < count; ++i) {
+    array[i] = (real)((state = state * 1664525u + 1013904223u) >> 8) / 16777216 - (real)0.5;
+  }
+}
+
+// The best seen on one core so far, measured after every case.
+static double peak;
+
+static void measure(const kernel_case *item) {
+  const int64_t a_count = span(item, 0), b_count = span(item, 1), c_count = span(item, 2);
+  real *a = allocate(a_count), *b = allocate(b_count), *c = allocate(c_count);
+  call call = {item, a, b, c, {NULL, NULL}};
+  for (int part = 0; part < threads; ++part) {
+    call.scratch[part] = allocate(item->scratch_bytes / (int64_t)sizeof(real) + 1);
+  }
+  fill(a, a_count, 1);
+  fill(b, b_count, 2);
+  memset(c, 0xff, (size_t)c_count * sizeof(real));
+  call_own(&call);
+  const double error = error_of(item, a, b, c);
+  double flops = 2e-9;
+  for (int loop = 0; loop < 4; ++loop) {
+    flops *= (double)item->loops[loop][0];
+  }
+  double own, other;
+  compare(&call, &own, &other);
+  clock_used = CLOCK_MONOTONIC;
+  const double rate = peak_gflops();
+  peak = rate > peak ? rate : peak;
+  printf("%-6s%6ld%6ld%6ld%6ld  %-22s%10.3g%9.1f%9.1f%9.1g\n", item->layout,
+      (long)item->loops[1][0], (long)item->loops[2][0], (long)item->loops[3][0],
+      (long)item->loops[0][0], item->strategy, own, flops / own, other > 1 ? 0 : flops / other,
+      error);
+  fflush(stdout);
+  free(a);
+  free(b);
+  free(c);
+  free(call.scratch[0]);
+  free(call.scratch[1]);
+}
+
+int main(int count, char **arguments) {
+  threads = count > 1 ? atoi(arguments[1]) : 1;
+  pthread_t worker;
+  if (threads == 2) {
+    stay_on(1);
+  }
+  if (threads < 1 || threads > 2
+      || (threads == 2 && pthread_create(&worker, NULL, work, NULL) != 0)) {
+    fprintf(stderr, "one or two threads\n");
+    return 1;
+  }
+  if (count > 2) {
+    open_rival(arguments[2]);
+  }
+  if (threads == 2) {
+    stay_on(0);
+  }
+  printf("%-6s%6s%6s%6s%6s  %-22s%10s%9s%9s%9s\n", "layout", "m", "n", "k", "batch", "kernel",
+      "seconds", "GFLOP/s", "OpenBLAS", "error");
+  for (int number = 0; number < case_count; ++number) {
+    measure(&cases[number]);
+  }
+  printf("# peak %.1f\n", peak * threads);
   return 0;
 }

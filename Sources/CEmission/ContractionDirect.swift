@@ -28,6 +28,7 @@ struct DirectContraction {
 
   /// Writes the kernel.
   func write(to writer: inout ContractionWriter) -> ContractionPlan {
+    writer.vectorTypes(tiling.columns.widths)
     strip("main", tiling.columns.main).write(to: &writer)
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count

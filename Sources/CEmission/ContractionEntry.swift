@@ -152,6 +152,34 @@ extension RowSplit {
   }
 }
 
+extension RowSplit {
+  /// Writes `body` once per height for the tiles of that height among `first ..< last`; it gets the
+  /// height, where the first of them begins and the expression for their number.
+  func writeRanges(
+    from first: String, below last: String, as name: String, to writer: inout ContractionWriter,
+    _ body: (Int, TileStart, String, inout ContractionWriter) -> Void
+  ) {
+    if tallCount == count {
+      let start = TileStart(index: first, step: height, constant: 0)
+      return body(height, start, "\(last) - \(first)", &writer)
+    }
+    writer.integer("\(name)_low", limited(first, last))
+    writer.when("\(first) < \(name)_low") { writer in
+      let start = TileStart(index: first, step: height, constant: 0)
+      body(height, start, "\(name)_low - \(first)", &writer)
+    }
+    writer.when("\(name)_low < \(last)") { writer in
+      let start = TileStart(index: "\(name)_low", step: height - 1, constant: tallCount)
+      body(height - 1, start, "\(last) - \(name)_low", &writer)
+    }
+  }
+
+  /// The first low tile among `first ..< last`, or `last`.
+  private func limited(_ first: String, _ last: String) -> String {
+    "\(last) < \(tallCount) ? \(last) : \(first) > \(tallCount) ? \(first) : \(tallCount)"
+  }
+}
+
 extension CanonicalContraction {
   /// The three pointers of the tile at `row` and `column`, as arguments of its function.
   func tileArguments(

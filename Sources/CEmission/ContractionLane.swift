@@ -28,7 +28,7 @@ struct LaneTiling: Hashable {
       for breadth in 1...8 where height * breadth + min(height, breadth) + 2 <= model.registers {
         let rows = RowSplit(rows: contraction.rows.extent, limit: height)
         let columns = RowSplit(rows: contraction.columns.extent, limit: breadth)
-        let cycles = Self.cycles(rows, columns, contraction.depth, model.fullVector)
+        let cycles = Self.cycles(rows, columns, contraction.depth, model.laneSlot)
         if best.map({ cycles < $0.cycles * 0.99 }) ?? true { best = (rows, columns, cycles) }
       }
     }

@@ -23,17 +23,9 @@ struct PackedBlocking: Hashable {
   /// Sizes the blocks for the caches of `target`.
   init(_ contraction: CanonicalContraction, _ tiling: RegisterTiling, _ target: ContractionTarget) {
     let bytes = contraction.element.bytes
-    let extent = contraction.inner.extent
     let panelWidth = tiling.columns.main.width
-    // A panel of the right operand should stay in the first-level cache while tiles pass by.
-    let limit = min(384, max(128, target.firstCacheBytes / (panelWidth * bytes)))
-    if extent <= limit * 5 / 4 {
-      (depth, depthCount) = (extent, 1)
-    } else {
-      let count = (extent + limit - 1) / limit
-      depth = ((extent + count - 1) / count).roundedUp(to: 16)
-      depthCount = (extent + depth - 1) / depth
-    }
+    (depth, depthCount) = Self.depth(
+      of: contraction.inner.extent, panelWidth: panelWidth, contraction.element, target)
     let tileBytes = tiling.rows.height * depth * bytes
     tiles = max(1, min(tiling.rows.count, target.secondCacheBytes / 2 / tileBytes))
     let groupBytes = panelWidth * depth * bytes
@@ -43,7 +35,23 @@ struct PackedBlocking: Hashable {
     let stride = max(contraction.rows.strideA, contraction.inner.strideA) * bytes
     let isAwkward = stride % 2048 == 0 && leftBytes > target.firstCacheBytes
     packsLeft =
-      tiling.columns.count >= 4 && (isAwkward || leftBytes > target.secondCacheBytes / 4)
+      contraction.hasCollidingLeft(target)
+      || tiling.columns.count >= 4 && (isAwkward || leftBytes > target.secondCacheBytes / 4)
+  }
+}
+
+extension PackedBlocking {
+  /// Cuts a sum of `extent` terms into blocks of about one depth.
+  ///
+  /// A panel of the right operand should stay in the first-level cache while tiles pass by.
+  static func depth(
+    of extent: Int, panelWidth: Int, _ element: ContractionElement, _ target: ContractionTarget
+  ) -> (depth: Int, count: Int) {
+    let limit = min(384, max(128, target.firstCacheBytes / (panelWidth * element.bytes)))
+    if extent <= limit * 5 / 4 { return (extent, 1) }
+    let count = (extent + limit - 1) / limit
+    let depth = ((extent + count - 1) / count).roundedUp(to: 16)
+    return (depth, (extent + depth - 1) / depth)
   }
 }
 
@@ -79,6 +87,7 @@ struct PackedContraction {
 
   /// Writes the kernel.
   func write(to writer: inout ContractionWriter) -> ContractionPlan {
+    writer.vectorTypes(tiling.columns.widths)
     strip("main", tiling.columns.main).write(to: &writer)
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
@@ -238,10 +247,15 @@ struct PackedContraction {
 
   private var suffix: String { contraction.element.rawValue }
   private var transposer: String {
-    let lanes = max(tiling.columns.main.pieces.map(\.width).max() ?? 1, 1)
-    return "mf_pack_transposed_\(suffix)x\(max(lanes, 16 / contraction.element.bytes))"
+    // The widest square of registers that fits into a panel: smaller ones go element by element.
+    let widest = tiling.columns.main.pieces.map(\.width).max() ?? 1
+    let room = min(widest, contraction.inner.extent)
+    var lanes = 16 / contraction.element.bytes
+    while lanes * 2 <= room { lanes *= 2 }
+    return "mf_pack_transposed_\(suffix)x\(lanes)"
   }
   private var rowCopier: String { "mf_pack_rows_\(suffix)" }
+  private var tilePacker: String { "mf_pack_tiles_\(suffix)" }
   private var gatherer: String { "mf_pack_gathered_\(suffix)" }
 
   private var helpers: [String] {
@@ -252,8 +266,8 @@ struct PackedContraction {
       result.append(contraction.inner.strideB == 1 ? transposer : gatherer)
     }
     if blocking.packsLeft {
-      let copies = keepsLeftRows || contraction.rows.strideA == 1
-      result.append(copies ? rowCopier : gatherer)
+      let isAlong = contraction.rows.strideA == 1
+      result.append(keepsLeftRows ? rowCopier : isAlong ? tilePacker : gatherer)
     }
     return Array(Set(result)).sorted()
   }
@@ -273,24 +287,36 @@ struct PackedContraction {
   }
 
   private func writePackLeft(to writer: inout ContractionWriter) {
-    let tall = tiling.rows.tallCount
-    let (height, count) = (tiling.rows.height, tiling.rows.count)
     let (row, inner) = (contraction.rows.strideA, contraction.inner.strideA)
-    writer.loop("tile", from: "tile_first", below: "tile_last") { writer in
-      let isEven = tall == count
-      writer.integer("height", isEven ? "\(height)" : "tile < \(tall) ? \(height) : \(height - 1)")
-      let firstRow = isEven ? "" : " + (tile < \(tall) ? tile : \(tall))"
-      writer.integer("row", "tile * \(isEven ? height : height - 1)\(firstRow)")
-      let source = writer.address("left_block", [("row", row)])
+    if row == 1 && !keepsLeftRows { return writePackTiles(to: &writer) }
+    tiling.rows.writeLoops(over: "tile", from: "tile_first", below: "tile_last", to: &writer) {
+      height, start, writer in
+      let offset = start.scaled(by: row)
+      let source = writer.address("left_block", [offset.term], plus: offset.constant)
       let panel = writer.address("left_panels", [("tile - tile_first", leftPanelSize)])
       if keepsLeftRows {
-        let sizes = ["\(row)", "height", "depth"]
+        let sizes = ["\(row)", "\(height)", "depth"]
         writer.call(rowCopier, [source] + sizes + [panel, "\(leftPanelRow)"])
-      } else if row == 1 {
-        writer.call(rowCopier, [source, "\(inner)", "depth", "height", panel, "height"])
       } else {
-        writer.call(gatherer, [source, "\(inner)", "\(row)", "height", "depth", panel])
+        writer.call(gatherer, [source, "\(inner)", "\(row)", "\(height)", "depth", panel])
       }
+    }
+  }
+
+  /// Rows are neighbours in the left operand: all tiles are packed in one walk along its lines, as
+  /// a line that is not used whole at once may have left the cache when the next tile wants it.
+  private func writePackTiles(to writer: inout ContractionWriter) {
+    tiling.rows.writeRanges(from: "tile_first", below: "tile_last", as: "tile", to: &writer) {
+      height, start, count, writer in
+      let offset = start.scaled(by: 1)
+      let source = writer.address("left_block", [offset.term], plus: offset.constant)
+      let panel = writer.address("left_panels", [("\(start.index) - tile_first", leftPanelSize)])
+      writer.call(
+        tilePacker,
+        [
+          source, "\(contraction.inner.strideA)", "depth", "\(height)", count, panel,
+          "\(leftPanelSize)",
+        ])
     }
   }
 }

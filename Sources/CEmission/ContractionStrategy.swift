@@ -36,7 +36,7 @@ enum ContractionStrategy {
     } else if facts.prefersDot {
       self = .dot(DotTiling(contraction, model: facts.model))
     } else if facts.prefersPacking {
-      self = .packed(PackedBlocking(contraction, facts.tiling(isVector: true), target))
+      self = .packed(PackedBlocking(contraction, facts.packedTiling, target))
     } else {
       let isVector = facts.hasColumnVectors && facts.storesVectors
       self = .direct(facts.tiling(isVector: isVector), innerBlock: facts.streamingBlock)
@@ -60,6 +60,17 @@ private struct ContractionFacts {
   func tiling(isVector: Bool) -> RegisterTiling {
     .cheapest(
       rows: rows, columns: columns, depth: contraction.depth, isVector: isVector, model: model)
+  }
+
+  /// The cheapest register tiles of a kernel that packs.
+  var packedTiling: RegisterTiling {
+    .cheapest(
+      rows: rows, columns: columns, depth: contraction.depth, isVector: true, model: model
+    ) { [contraction, target] width in
+      let (_, count) = PackedBlocking.depth(
+        of: contraction.inner.extent, panelWidth: width, contraction.element, target)
+      return count * contraction.outerInner.reduce(1) { $0 * $1.extent }
+    }
   }
 
   private var rows: Int { contraction.rows.extent }
@@ -92,6 +103,7 @@ private struct ContractionFacts {
   var prefersPacking: Bool {
     guard contraction.canPack else { return false }
     if !hasColumnVectors { return contraction.inner.strideB == 1 || rows >= 3 }
+    if contraction.hasCollidingLeft(target) && columns > 2 * model.lanes { return true }
     if rightBytes <= target.firstCacheBytes * 3 / 4 { return false }
     if hasCollidingRows { return rows >= 8 }
     return rightBytes > target.secondCacheBytes / 2 && rows >= 12
@@ -111,4 +123,12 @@ private struct ContractionFacts {
 extension CanonicalContraction {
   /// Whether a kernel that copies the right operand can write C: it stores vectors of columns.
   var canPack: Bool { columns.extent > 1 && columns.strideC == 1 }
+
+  /// Whether a tile walks down a large left operand's lines, of which it uses a part, and all of
+  /// them fall on the same few sets of the caches: the rest of a line is gone when it is wanted.
+  func hasCollidingLeft(_ target: ContractionTarget) -> Bool {
+    let isLarge = rows.extent * depth * element.bytes > target.secondCacheBytes / 2
+    return rows.strideA == 1 && inner.strideA * element.bytes % 2048 == 0 && inner.extent > 64
+      && isLarge
+  }
 }

@@ -40,6 +40,9 @@ struct RegisterTile {
   /// Whether C is too large to be in the cache when the tile ends.
   var prefetchesResult = false
 
+  /// Steps between fetching C and using it: some 500 cycles, the latency of memory.
+  private static let stepsAfterPrefetch = 40
+
   /// The tile function's parameters, in order.
   func parameters(_ writer: ContractionWriter) -> [String] {
     var result = [writer.input("left"), writer.input("right"), writer.output("c")]
@@ -68,14 +71,6 @@ struct RegisterTile {
     writer.unrolledLoop("i", count: height * copies) { writer in
       for (number, piece) in group.pieces.enumerated() {
         writer.line("sum\(number)[i] = (\(writer.vector(piece.width)))0;")
-      }
-    }
-    if prefetchesResult {
-      // The lines of C are far apart and long unused; they arrive while the tile is computed.
-      writer.unrolledLoop("i", count: height) { writer in
-        for piece in group.pieces {
-          writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
-        }
       }
     }
   }
@@ -134,6 +129,20 @@ struct RegisterTile {
 
   private func writeInner(to writer: inout ContractionWriter) {
     switch depth {
+    case .parameter where prefetchesResult:
+      // The lines of C are far apart and long unused. Fetched at the start they would be gone
+      // again, as a whole panel passes through the cache until they are used.
+      let last = Self.stepsAfterPrefetch
+      writer.integer("early", "depth > \(last) ? depth - \(last) : 0")
+      writer.rolledLoop("k", below: "early") { writeStep(from: "k", copy: 0, to: &$0) }
+      writer.unrolledLoop("i", count: height) { writer in
+        for piece in group.pieces {
+          writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
+        }
+      }
+      writer.rolledLoop("k", from: "early", below: "depth") {
+        writeStep(from: "k", copy: 0, to: &$0)
+      }
     case .parameter:
       writer.rolledLoop("k", below: "depth") { writeStep(from: "k", copy: 0, to: &$0) }
     case .fixed(1):

@@ -11,7 +11,7 @@ import Scheduling
 struct ColumnPiece: Hashable {
   /// First column, counted from the group's first.
   var offset: Int
-  /// Number of columns: a power of two.
+  /// Number of columns: a power of two, or any number where one register holds all of a group.
   var width: Int
 }
 
@@ -26,9 +26,16 @@ struct ColumnGroup: Hashable {
   var width: Int { pieces.map { $0.offset + $0.width }.max() ?? 0 }
 
   /// Cuts `count` columns into vectors of `lanes` and a remainder.
+  ///
+  /// Fewer columns than lanes are one vector that leaves the other lanes idle: the multipliers take
+  /// as many vectors a cycle whatever their width, so 8 + 2 columns would cost twice as much as 10.
+  /// But clang reads and writes a vector of 3 as one of 4, beyond the end of an array.
   init(count: Int, lanes: Int) {
-    var lanes = lanes
-    while lanes > count { lanes /= 2 }
+    if count < lanes && count != 3 {
+      pieces = [ColumnPiece(offset: 0, width: count)]
+      return
+    }
+    let lanes = count == 3 ? min(lanes, 2) : lanes
     pieces = (0..<count / lanes).map { ColumnPiece(offset: $0 * lanes, width: lanes) }
     let rest = count % lanes
     if rest.nonzeroBitCount == 1 {
@@ -49,6 +56,9 @@ struct ColumnSplit: Hashable {
   var count: Int { mainCount + (rest == nil ? 0 : 1) }
   /// Registers that one row of the widest group needs.
   var vectors: Int { max(main.pieces.count, rest?.pieces.count ?? 0) }
+
+  /// Numbers of columns that one register holds.
+  var widths: Set<Int> { Set((main.pieces + (rest?.pieces ?? [])).map(\.width)) }
 
   /// Cuts `count` columns into groups of `vectors` registers of `lanes`.
   init(count: Int, lanes: Int, vectors: Int) {
@@ -109,26 +119,29 @@ struct RegisterTiling: Hashable {
 /// What one core can do per cycle, coarsely.
 ///
 /// Right for Zen 2 to 5, Skylake to Granite Rapids and Neoverse within what choosing a tile needs.
+/// (Zen 4 takes twice as long for vectors of 64 bytes, which favours the same tiles.)
 struct IssueModel {
   var lanes: Int
   var registers: Int
-  /// Cycles that a full vector occupies the multipliers and the load ports.
-  var fullVector: Double
-  /// The same for a narrower vector or a scalar.
-  var narrowVector = 0.5
+  /// Cycles that a vector occupies the multipliers and the load ports, whatever its width: two of
+  /// each (Agner Fog's instruction tables; measured on Zen 5).
+  let slot = 0.5
+  /// The same in the lane kernel, where nothing is broadcast: a vector of 64 bytes is a whole cache
+  /// line, or parts of two, at every load, so tiles that load little are worth more there.
+  let laneSlot: Double
 
   init(_ target: ContractionTarget, _ element: ContractionElement) {
     lanes = target.lanes(element)
     registers = target.vectorRegisters
-    fullVector = target.vectorBytes == 64 ? 1 : 0.5
+    laneSlot = target.vectorBytes == 64 ? 1 : 0.5
   }
 
   /// Cycles of one tile of `height` rows and the columns of `group` over `depth` inner steps.
   func cycles(height: Int, group: ColumnGroup, depth: Int, copies: Int) -> Double {
-    let slots = group.pieces.reduce(0) { $0 + ($1.width == lanes ? fullVector : narrowVector) }
+    let slots = Double(group.pieces.count) * slot
     let rows = Double(height)
     let multiply = slots * rows
-    let load = slots + rows * 0.5
+    let load = slots + rows * slot
     let latency = 4 / Double(copies)
     let issue = (rows * Double(group.pieces.count + 1) + Double(group.pieces.count) + 2) / 5
     // Narrow tiles touch a row's cache line several times.
@@ -156,11 +169,13 @@ struct IssueModel {
 }
 
 extension RegisterTiling {
+  /// More rows than this only lengthen the code: loads are already as many as products.
+  private static let tallest = 26
+
   /// Copies of the accumulators that a tile of `registers` accumulators wants.
   private static func copies(_ accumulators: Int, _ model: IssueModel, depth: Int) -> Int {
-    let wanted = model.fullVector == 1 ? 4 : 8
     var copies = 1
-    while copies * accumulators < wanted && copies * 4 <= depth { copies *= 2 }
+    while copies * accumulators < 8 && copies * 4 <= depth { copies *= 2 }
     return copies
   }
 
@@ -168,8 +183,11 @@ extension RegisterTiling {
   ///
   /// - Parameter isVector: whether B and C have unit stride along columns; otherwise every
   ///   column is computed by itself.
+  /// - Parameter blocks: the number of blocks into which a kernel cuts the sum, given the columns
+  ///   of a tile. Every block reads and writes all of C.
   static func cheapest(
-    rows: Int, columns: Int, depth: Int, isVector: Bool, model: IssueModel
+    rows: Int, columns: Int, depth: Int, isVector: Bool, model: IssueModel,
+    blocks: (Int) -> Int = { _ in 1 }
   ) -> RegisterTiling {
     var best: (tiling: RegisterTiling, cycles: Double)?
     for vectors in 1...(isVector ? 6 : 4) {
@@ -179,10 +197,11 @@ extension RegisterTiling {
         : ColumnSplit(scalars: columns, atOnce: vectors)
       // One register per column vector of B and one for the broadcast element of A.
       let limit = max(1, (model.registers - 1 - split.vectors) / split.vectors)
-      let row = RowSplit(rows: rows, limit: min(limit, 16))
+      let row = RowSplit(rows: rows, limit: min(limit, Self.tallest))
       let copies = Self.copies(row.height * split.vectors, model, depth: depth)
       let tiling = RegisterTiling(rows: row, columns: split, innerCopies: copies)
-      let cycles = model.cycles(tiling, depth: depth)
+      let count = blocks(split.main.width)
+      let cycles = Double(count) * model.cycles(tiling, depth: depth / count)
       if best.map({ cycles < $0.cycles }) ?? true { best = (tiling, cycles) }
     }
     guard let best else { preconditionFailure("no register tiling was tried") }

@@ -91,10 +91,11 @@ struct ContractionWriter {
 
   /// Writes a loop that must stay rolled; it is the hot loop and already has enough work in it.
   mutating func rolledLoop(
-    _ variable: String, below end: String, step: Int = 1, _ body: (inout Self) -> Void
+    _ variable: String, from start: String = "0", below end: String, step: Int = 1,
+    _ body: (inout Self) -> Void
   ) {
     line("#pragma clang loop unroll(disable)")
-    loop(variable, below: end, step: step, body)
+    loop(variable, from: start, below: end, step: step, body)
   }
 
   /// Writes a conditional.
@@ -147,6 +148,15 @@ struct ContractionWriter {
 
   /// The C type of `width` neighbouring elements.
   func vector(_ width: Int) -> String { width == 1 ? scalar : "mf_\(element.rawValue)x\(width)" }
+
+  /// Declares the types of vectors whose width is no power of two; the others are in
+  /// `mf_vector_types`. The compiler keeps them in one register, loads and stores them in parts.
+  mutating func vectorTypes(_ widths: Set<Int>) {
+    for width in widths.sorted() where width.nonzeroBitCount > 1 {
+      line("typedef \(scalar) \(vector(width))")
+      line("    __attribute__((ext_vector_type(\(width)), aligned(\(element.bytes))));")
+    }
+  }
 
   /// An expression that reads `width` elements at `address`.
   func load(_ width: Int, _ address: String) -> String { "*(const \(vector(width)) *)(\(address))" }

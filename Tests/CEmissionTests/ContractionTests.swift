@@ -5,8 +5,8 @@
 // tested on every machine; the compiler splits vectors that are wider than the registers.
 
 import CEmission
-import Scheduling
 import Foundation
+import Scheduling
 import Testing
 
 @Suite("contraction kernels")
@@ -55,6 +55,7 @@ struct ContractionTests {
       ("nt", 1, 256, 256, 1, "dot products"), ("nn", 1, 1, 64, 1, "dot products"),
       ("nn", 1, 4096, 4096, 1, "direct, streaming"), ("lane", 10, 40, 40, 16, "lanes"),
       ("nn", 2048, 2048, 2048, 1, "both operands packed"), ("tn", 40, 40, 10, 25, "direct"),
+      ("tn", 2048, 64, 2048, 1, "both operands packed"), ("nn", 50, 10, 50, 1, "direct"),
     ]
     for (layout, m, n, k, batch, strategy) in expected {
       let item = ContractionCase.product(
