@@ -109,7 +109,7 @@ struct StripedCrossEntropy {
     func perRow(_ row: ValueID) -> ValueID { b.broadcast(row, to: shape, axes: [0]) }
     let powers = b.unary(.exp, b.subtract(z, perRow(b.reduce(.maximum, z, axes: [1]))))
     let sum = b.sum(powers, axes: [1])
-    let p = b.multiply(powers, perRow(b.divide(b.constant(1, like: sum), sum)))
+    let p = b.divide(powers, perRow(sum))
     let isLabel = b.isLabel(labels, words: shape[1])
     let error = b.select(isLabel, b.subtract(p, b.constant(1, like: p)), p)
     let z_adj = b.multiply(error, perRow(adjoint))

@@ -217,6 +217,7 @@ struct RegionLowering {
   private mutating func lowerStep(at position: Int) {
     switch plan.steps[position] {
     case .cluster(let cluster):
+      if cluster.entries.isEmpty { return }
       var builder = KernelBuilder(address: address)
       call(
         builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder,

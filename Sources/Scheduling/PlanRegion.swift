@@ -12,7 +12,8 @@
 // its own. Positions are execution order, so a node that joins an earlier cluster is hoisted there.
 // Movement ops cost nothing (see `View`) except pad, concatenate and awkward reshapes, which copy.
 //
-// Not done here: epilogues of contractions, recomputation of a value in two clusters.
+// A value that two clusters need is stored, or computed in both: `Recomputation.swift`. Not done
+// here: epilogues of contractions.
 
 import TensorIR
 
@@ -29,7 +30,13 @@ private enum ClusterLimit {
 
 /// Plans a region. `inputs` says how each graph input is read.
 struct RegionPlanner {
-  private var plan: RegionPlan
+  var plan: RegionPlan
+  /// What is known of the graph beforehand, for `Recomputation.swift`.
+  let facts: RecomputationFacts
+  /// By position of a cluster: values made earlier that it computes again, and what they are there.
+  var clones: [Int: [ValueID: ValueID]] = [:]
+  /// What each value that is computed again was first.
+  var originals: [ValueID: ValueID] = [:]
   private let variables: LoopVariableSource
   private let components: ElementwiseComponents
 
@@ -38,6 +45,7 @@ struct RegionPlanner {
   ) -> RegionPlan {
     var planner = RegionPlanner(graph, inputs: inputs, variables: variables)
     for index in graph.nodes.indices { planner.visit(index) }
+    planner.plan.removeUnreadElements()
     return planner.plan
   }
 
@@ -46,6 +54,7 @@ struct RegionPlanner {
       graph: graph, types: graph.types, bindings: .init(repeating: nil, count: graph.types.count))
     for (input, binding) in zip(graph.inputs, inputs) { plan.bindings[input.index] = binding }
     self.variables = variables
+    facts = RecomputationFacts(graph)
     components = ElementwiseComponents(graph)
   }
 
@@ -142,7 +151,7 @@ struct RegionPlanner {
     return view
   }
 
-  private mutating func newValue(_ type: TensorType) -> ValueID {
+  mutating func newValue(_ type: TensorType) -> ValueID {
     plan.types.append(type)
     plan.bindings.append(nil)
     return ValueID(index: plan.types.count - 1)
@@ -277,10 +286,18 @@ struct RegionPlanner {
       }
       chosen = (position, placement)
     }
-    if let chosen { join(index, chosen.position, chosen.placement) }
+    guard let chosen else { return }
+    recomputeOperands(of: index, at: chosen.position)
+    // What is computed again may belong to a later traversal than what was stored.
+    if case .cluster(let cluster) = plan.steps[chosen.position],
+      let placement = placement(
+        of: plan.graph.nodes[index], in: cluster, at: chosen.position)
+    {
+      join(index, chosen.position, placement)
+    }
   }
 
-  private mutating func join(_ index: Int, _ position: Int, _ placement: ClusterPlacement) {
+  mutating func join(_ index: Int, _ position: Int, _ placement: ClusterPlacement) {
     guard case .cluster(var cluster) = plan.steps[position] else { return }
     let node = plan.graph.nodes[index]
     if case .rowReduction = placement, case .reduce(_, let axes) = node.op {
@@ -301,7 +318,7 @@ struct RegionPlanner {
   }
 
   /// Where the node would be computed in the cluster, or `nil` if it cannot be.
-  private func placement(
+  func placement(
     of node: Node, in cluster: Cluster, at position: Int
   ) -> ClusterPlacement? {
     if case .reduce(_, let axes) = node.op {
@@ -382,7 +399,7 @@ struct RegionPlanner {
     guard loaded <= ClusterLimit.loadedArrays else { return false }
     if cluster.domain.reduce(1, *) <= ClusterLimit.unrelatedElements { return true }
     return !read.isDisjoint(with: known.union(members.map(\.result)))
-      || cluster.entries.contains { components.areConnected($0.node, index) }
+      || cluster.entries.contains { components.areConnected(originalNode($0.node), index) }
   }
 
   /// The values with storage, or in registers, behind the operands of nodes.

@@ -15,6 +15,9 @@ enum Binding: Hashable {
   case axisIndex(axis: Int, offset: Int)
   /// The index of an enclosing step loop, as an i32 scalar.
   case stepIndex(LoopVariable)
+
+  /// The value whose elements are read; `nil` for numbers.
+  var root: ValueID? { if case .view(let view) = self { view.root } else { nil } }
 }
 
 /// A group of elementwise ops and reductions that share one loop nest over `domain`.
@@ -63,6 +66,21 @@ enum PlannedStep {
   /// Writes what `source` reads into the window `destination` of a value.
   case copy(source: Binding, shape: [Int], dtype: DType, destination: View, provenance: Provenance)
   case loop(node: Int, PlannedLoop)
+}
+
+extension PlannedStep {
+  /// The values that a step other than a cluster reads from memory.
+  var rootsRead: [ValueID] {
+    switch self {
+    case .cluster: []
+    case .contraction(_, let lhs, let rhs): [lhs.root, rhs.root]
+    case .gather(_, let table, let indices): [table.root, indices.root]
+    case .scatterAdd(_, let indices, let updates): [indices.root, updates.root]
+    case .attention(_, let operands): operands.map(\.root)
+    case .copy(let source, _, _, _, _): [source].compactMap(\.root)
+    case .loop(_, let planned): planned.operands.compactMap(\.root)
+    }
+  }
 }
 
 /// A loop with the plan of its body. Operands are contiguous views, constants or step indices.

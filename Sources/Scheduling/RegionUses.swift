@@ -52,26 +52,13 @@ struct RegionUses {
         }
         write(node.result, at: position)
       }
-    case .contraction(let node, let lhs, let rhs):
-      for view in [lhs, rhs] { read(view.root, at: position, storing: true) }
-      write(plan.graph.nodes[node].result, at: position)
-    case .gather(let node, let table, let indices):
-      for view in [table, indices] { read(view.root, at: position, storing: true) }
-      write(plan.graph.nodes[node].result, at: position)
-    case .scatterAdd(let node, let indices, let updates):
-      for view in [indices, updates] { read(view.root, at: position, storing: true) }
-      write(plan.graph.nodes[node].result, at: position)
-    case .attention(let node, let operands):
-      for view in operands { read(view.root, at: position, storing: true) }
+    case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
+      .attention(let node, _), .loop(let node, _):
+      for root in step.rootsRead { read(root, at: position, storing: true) }
       for result in plan.graph.nodes[node].results { write(result, at: position) }
-    case .copy(let source, _, _, let destination, _):
-      if case .view(let view) = source { read(view.root, at: position, storing: true) }
+    case .copy(_, _, _, let destination, _):
+      for root in step.rootsRead { read(root, at: position, storing: true) }
       write(destination.root, at: position)
-    case .loop(let node, let planned):
-      for operand in planned.operands {
-        if case .view(let view) = operand { read(view.root, at: position, storing: true) }
-      }
-      for result in plan.graph.nodes[node].results { write(result, at: position) }
     }
   }
 

@@ -10,9 +10,8 @@ MF_KERNEL static void mf_attention_value_end_f64(
     const double *restrict total, double *restrict value, int64_t value_stride,
     double *restrict logarithm) {
   for (int64_t i = 0; i < rows; ++i) {
-    const double factor = 1 / total[i];
     for (int64_t j = 0; j < width; ++j) {
-      value[i * value_stride + j] = sums[i * width + j] * factor;
+      value[i * value_stride + j] = sums[i * width + j] / total[i];
     }
   }
   for (int64_t i = 0; i < rows; ++i) {

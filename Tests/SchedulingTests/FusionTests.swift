@@ -65,6 +65,24 @@ struct FusionTests {
     #expect(program.arenaBytes == 0)
   }
 
+  @Test(
+    "what a later kernel can compute again from what is in memory anyway is not stored",
+    arguments: [(64, 1), (512, 0)])
+  func recomputation(rows: Int, storedTangents: Int) {
+    // The derivative of tanh after a product of its value, from the argument: worth it for arrays
+    // that are larger than a cache.
+    let program = program(
+      graph([f64(rows, 512), f64(512, 512)]) { b, x in
+        let t = b.unary(.tanh, x[0])
+        let y = b.contract(b.multiply(t, x[0]), x[1], .matrixProduct)
+        return [b.multiply(y, b.subtract(b.constant(1, like: t), b.multiply(t, t)))]
+      })
+    #expect(program.kernelCalls == 3)
+    // The factor of the product, the product, and for small arrays the tanh.
+    let arrays = program.buffers.filter { $0.role == .value && $0.elementCount == rows * 512 }
+    #expect(arrays.count == 2 + storedTangents)
+  }
+
   @Test("views cost no kernel")
   func views() {
     let program = program(

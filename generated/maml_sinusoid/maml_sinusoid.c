@@ -560,46 +560,11 @@ MF_KERNEL static void k4(
   p3[0] = s8;
 }
 
-// %12: f32[10, 40] = multiply %10, %11
-// %14: f32[10, 40] = add %12, %13
-// %16: bool[10, 40] = lessOrEqual %14, 0.0
-// %17: f32[10, 40] = select %16, 0.0, %14
-// from maml_sinusoid.mix:19:11
-MF_KERNEL static void k5(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    uint8_t *restrict p3,
-    float *restrict p4,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s0 = p0[i0];
-      const float s1 = is_inside ? p1[i1] : 0;
-      const float s2 = s0 * s1;
-      const float s3 = is_inside ? p2[i1] : 0;
-      const float s4 = s2 + s3;
-      const float s5 = 0.0f;
-      const uint8_t s6 = s4 <= s5;
-      const float s7 = s6 ? s5 : s4;
-      if (is_inside) {
-        p3[i0 * 40 + i1] = s6;
-      }
-      if (is_inside) {
-        p4[i0 * 40 + i1] = s7;
-      }
-    }
-  }
-}
-
 // %20: f32[10, 40] = add %18, %19
 // %21: bool[10, 40] = lessOrEqual %20, 0.0
 // %22: f32[10, 40] = select %21, 0.0, %20
 // from maml_sinusoid.mix:20:10
-MF_KERNEL static void k6(
+MF_KERNEL static void k5(
     const float *restrict p0,
     const float *restrict p1,
     uint8_t *restrict p2,
@@ -633,7 +598,7 @@ MF_KERNEL static void k6(
 // %33: f32[] = multiply %31, 0.1
 // %35: f32[10, 1] = multiply %29, 0.2
 // from maml_sinusoid.mix:24:12, vjp of multiply wrt rhs
-MF_KERNEL static void k7(
+MF_KERNEL static void k6(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -662,7 +627,7 @@ MF_KERNEL static void k7(
 // %36: f32[1] = reduce_sum{axes [0]} %29
 // %38: f32[1] = multiply %36, 0.2
 // from maml_sinusoid.mix:20:39, vjp of broadcast
-MF_KERNEL static void k8(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k7(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s1 = p0[i0];
@@ -677,7 +642,7 @@ MF_KERNEL static void k8(const float *restrict p0, float *restrict p1) {
 // %45: f32[10, 40] = select %21, 0.0, %42
 // %46: f32[40] = reduce_sum{axes [0]} %45
 // from maml_sinusoid.mix:20:24, vjp of broadcast
-MF_KERNEL static void k9(
+MF_KERNEL static void k8(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -719,9 +684,9 @@ MF_KERNEL static void k9(
 
 // f32[40] = contract f32[10], f32[10, 40]
 // from maml_sinusoid.mix:20:32, vjp of contract wrt rhs
-// k10: c[1, 40] = a[1, 10] . b[10, 40], direct.
+// k9: c[1, 40] = a[1, 10] . b[10, 40], direct.
 // 1 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-MF_KERNEL static void k10_tile_1x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_1x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -789,14 +754,14 @@ MF_KERNEL static void k10_tile_1x40(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k10_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
-    k10_tile_1x40(left, right, c);
+    k9_tile_1x40(left, right, c);
   }
 }
 
-MF_KERNEL static void k10(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   (void)scratch;
   const float *left = a;
@@ -804,14 +769,14 @@ MF_KERNEL static void k10(const float *restrict a, const float *restrict b, floa
   float *result = c;
   const int64_t first = begin;
   const int64_t last = end;
-  k10_main(left, right, result, first, last);
+  k9_main(left, right, result, first, last);
 }
 
 // f32[10, 40] = contract f32[10, 40], f32[40, 40]
 // from maml_sinusoid.mix:20:17, vjp of contract wrt lhs
-// k11: c[10, 40] = a[10, 40] . b[40, 40], packed.
+// k10: c[10, 40] = a[10, 40] . b[40, 40], packed.
 // 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-MF_KERNEL static void k11_tile_2x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_tile_2x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -853,14 +818,14 @@ MF_KERNEL static void k11_tile_2x40(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k11_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
-    k11_tile_2x40(left + tile * 80, right, c + tile * 80);
+    k10_tile_2x40(left + tile * 80, right, c + tile * 80);
   }
 }
 
-MF_KERNEL static void k11(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k10(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   const float *left = a;
   const float *right = b;
@@ -880,16 +845,16 @@ MF_KERNEL static void k11(const float *restrict a, const float *restrict b, floa
   const int64_t tile_first = first;
   const int64_t tile_last = last;
   for (int64_t group = group_first; group < group_last; group += 1) {
-    k11_main(left_block, panels + (group - group_first) * 1600, result + group * 40, tile_first,
+    k10_main(left_block, panels + (group - group_first) * 1600, result + group * 40, tile_first,
         tile_last);
   }
 }
 
 // f32[40, 40] = contract f32[10, 40], f32[10, 40]
 // from maml_sinusoid.mix:20:17, vjp of contract wrt rhs
-// k12: c[40, 40] = a[40, 10] . b[10, 40], direct.
+// k11: c[40, 40] = a[40, 10] . b[10, 40], direct.
 // 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
-MF_KERNEL static void k12_tile_2x40(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_tile_2x40(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[2];
   mf_f32x8 sum1[2];
@@ -931,14 +896,14 @@ MF_KERNEL static void k12_tile_2x40(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k12_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k11_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < last; tile += 1) {
-    k12_tile_2x40(left + tile * 2, right, c + tile * 80);
+    k11_tile_2x40(left + tile * 2, right, c + tile * 80);
   }
 }
 
-MF_KERNEL static void k12(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k11(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   (void)scratch;
   const float *left = a;
@@ -946,17 +911,22 @@ MF_KERNEL static void k12(const float *restrict a, const float *restrict b, floa
   float *result = c;
   const int64_t first = begin;
   const int64_t last = end;
-  k12_main(left, right, result, first, last);
+  k11_main(left, right, result, first, last);
 }
 
-// %49: f32[10, 40] = select %16, 0.0, %47
+// %53: f32[10, 40] = multiply %10, %11
+// %54: f32[10, 40] = add %53, %13
+// %55: bool[10, 40] = lessOrEqual %54, 0.0
+// %49: f32[10, 40] = select %55, 0.0, %47
 // %50: f32[40] = reduce_sum{axes [0]} %49
 // from maml_sinusoid.mix:19:25, vjp of broadcast
-MF_KERNEL static void k13(
+MF_KERNEL static void k12(
     float *restrict p0,
-    const uint8_t *restrict p1,
+    const float *restrict p1,
     const float *restrict p2,
-    float *restrict p3) {
+    const float *restrict p3,
+    const float *restrict p4,
+    float *restrict p5) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -974,13 +944,18 @@ MF_KERNEL static void k13(
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 40;
-      const uint8_t s1 = is_inside ? p1[i0 * 40 + i1] : 0;
-      const float s2 = 0.0f;
-      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
-      const float s4 = s1 ? s2 : s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s4);
+      const float s1 = p1[i0];
+      const float s2 = is_inside ? p2[i1] : 0;
+      const float s3 = s1 * s2;
+      const float s4 = is_inside ? p3[i1] : 0;
+      const float s5 = s3 + s4;
+      const float s6 = 0.0f;
+      const uint8_t s7 = s5 <= s6;
+      const float s8 = is_inside ? p4[i0 * 40 + i1] : 0;
+      const float s9 = s7 ? s6 : s8;
+      m0[i1] = mf_sum_step_f32(m0[i1], s9);
       if (is_inside) {
-        p3[i0 * 40 + i1] = s4;
+        p5[i0 * 40 + i1] = s9;
       }
     }
   }
@@ -990,7 +965,7 @@ MF_KERNEL static void k13(
 }
 
 // f32[1, 40] = copy %51
-MF_KERNEL static void k14(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k13(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 40; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1004,7 +979,7 @@ MF_KERNEL static void k14(const float *restrict p0, float *restrict p1) {
 // %58: f32[1] = multiply %33, 0.002
 // %64: f32[1] = subtract %5, %58
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k15(
+MF_KERNEL static void k14(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1032,7 +1007,7 @@ MF_KERNEL static void k15(
 // %49: f32[1, 40] = multiply %47, 0.01
 // %59: f32[1, 40] = subtract %0, %49
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k16(
+MF_KERNEL static void k15(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1053,7 +1028,7 @@ MF_KERNEL static void k16(
 // %60: f32[40] = subtract %1, %51
 // %62: f32[40] = subtract %3, %54
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k17(
+MF_KERNEL static void k16(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1080,7 +1055,7 @@ MF_KERNEL static void k17(
 // %53: f32[40, 40] = multiply %43, 0.01
 // %61: f32[40, 40] = subtract %2, %53
 // from maml_sinusoid.mix:25:6
-MF_KERNEL static void k18(
+MF_KERNEL static void k17(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1104,15 +1079,14 @@ MF_KERNEL static void k18(
 // %28: f32[10, 40] = select %27, 0.0, %24
 // %29: f32[10, 40] = select %27, 0.0, %25
 // from maml_sinusoid.mix:19:11, jvp of select
-MF_KERNEL static void k19(
+MF_KERNEL static void k18(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
     const float *restrict p3,
     const float *restrict p4,
-    uint8_t *restrict p5,
+    float *restrict p5,
     float *restrict p6,
-    float *restrict p7,
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
@@ -1133,13 +1107,10 @@ MF_KERNEL static void k19(
       const float s11 = s10 ? s9 : s6;
       const float s12 = s10 ? s9 : s8;
       if (is_inside) {
-        p5[i0 * 40 + i1] = s10;
+        p5[i0 * 40 + i1] = s11;
       }
       if (is_inside) {
-        p6[i0 * 40 + i1] = s11;
-      }
-      if (is_inside) {
-        p7[i0 * 40 + i1] = s12;
+        p6[i0 * 40 + i1] = s12;
       }
     }
   }
@@ -1152,7 +1123,7 @@ MF_KERNEL static void k19(
 // %39: f32[10, 40] = select %38, 0.0, %36
 // %40: f32[10, 40] = select %38, 0.0, %37
 // from maml_sinusoid.mix:20:10, jvp of select
-MF_KERNEL static void k20(
+MF_KERNEL static void k19(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1201,7 +1172,7 @@ MF_KERNEL static void k20(
 // %60: f32[1] = reduce_sum{axes [0]} %55
 // %62: f32[1] = multiply %60, 0.2
 // from maml_sinusoid.mix:20:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k21(
+MF_KERNEL static void k20(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1243,7 +1214,7 @@ MF_KERNEL static void k21(
 // %79: f32[10, 40] = select %38, 0.0, %72
 // %80: f32[40] = reduce_sum{axes [0]} %79
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k22(
+MF_KERNEL static void k21(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1297,7 +1268,7 @@ MF_KERNEL static void k22(
 
 // %77: f32[40, 1] = add %74, %76
 // from maml_sinusoid.mix:20:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k23(
+MF_KERNEL static void k22(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1312,15 +1283,20 @@ MF_KERNEL static void k23(
 }
 
 // %83: f32[10, 40] = add %81, %82
-// %87: f32[10, 40] = select %27, 0.0, %83
+// %91: f32[10, 40] = multiply %16, %17
+// %92: f32[10, 40] = add %91, %22
+// %93: bool[10, 40] = lessOrEqual %92, 0.0
+// %87: f32[10, 40] = select %93, 0.0, %83
 // %88: f32[40] = reduce_sum{axes [0]} %87
 // from maml_sinusoid.mix:19:25, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k24(
+MF_KERNEL static void k23(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4) {
+    const float *restrict p3,
+    const float *restrict p4,
+    const float *restrict p5,
+    float *restrict p6) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -1341,12 +1317,17 @@ MF_KERNEL static void k24(
       const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
       const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
       const float s3 = s1 + s2;
-      const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
-      const float s5 = 0.0f;
-      const float s6 = s4 ? s5 : s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s6);
+      const float s4 = p3[i0];
+      const float s5 = is_inside ? p4[i1] : 0;
+      const float s6 = s4 * s5;
+      const float s7 = is_inside ? p5[i1] : 0;
+      const float s8 = s6 + s7;
+      const float s9 = 0.0f;
+      const uint8_t s10 = s8 <= s9;
+      const float s11 = s10 ? s9 : s3;
+      m0[i1] = mf_sum_step_f32(m0[i1], s11);
       if (is_inside) {
-        p4[i0 * 40 + i1] = s6;
+        p6[i0 * 40 + i1] = s11;
       }
     }
   }
@@ -1357,7 +1338,7 @@ MF_KERNEL static void k24(
 
 // %86: f32[40, 40] = add %84, %85
 // from maml_sinusoid.mix:20:17, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k25(
+MF_KERNEL static void k24(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1368,6 +1349,41 @@ MF_KERNEL static void k25(
     const float s1 = p1[i0];
     const float s2 = s0 + s1;
     p2[i0] = s2;
+  }
+}
+
+// %71: f32[10, 40] = multiply %69, %70
+// %73: f32[10, 40] = add %71, %72
+// %74: bool[10, 40] = lessOrEqual %73, 0.0
+// %75: f32[10, 40] = select %74, 0.0, %73
+// from maml_sinusoid.mix:19:11
+MF_KERNEL static void k25(
+    const float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    uint8_t *restrict p3,
+    float *restrict p4,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const float s0 = p0[i0];
+      const float s1 = is_inside ? p1[i1] : 0;
+      const float s2 = s0 * s1;
+      const float s3 = is_inside ? p2[i1] : 0;
+      const float s4 = s2 + s3;
+      const float s5 = 0.0f;
+      const uint8_t s6 = s4 <= s5;
+      const float s7 = s6 ? s5 : s4;
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s6;
+      }
+      if (is_inside) {
+        p4[i0 * 40 + i1] = s7;
+      }
+    }
   }
 }
 
@@ -1389,9 +1405,49 @@ MF_KERNEL static void k26(const float *restrict p0, float *restrict p1, float *r
   p2[0] = s5;
 }
 
+// %106: f32[10, 40] = select %74, 0.0, %104
+// %107: f32[40] = reduce_sum{axes [0]} %106
+// from maml_sinusoid.mix:19:25, vjp of broadcast
+MF_KERNEL static void k27(
+    float *restrict p0,
+    const uint8_t *restrict p1,
+    const float *restrict p2,
+    float *restrict p3) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 40;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
+  }
+  for (int64_t i0 = 0; i0 < 10; ++i0) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 40;
+      const uint8_t s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+      const float s2 = 0.0f;
+      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
+      const float s4 = s1 ? s2 : s3;
+      m0[i1] = mf_sum_step_f32(m0[i1], s4);
+      if (is_inside) {
+        p3[i0 * 40 + i1] = s4;
+      }
+    }
+  }
+  for (int64_t i1 = 0; i1 < 40; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+  }
+}
+
 // %113: f32[40, 1] = multiply %101, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k27(
+MF_KERNEL static void k28(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1407,7 +1463,7 @@ MF_KERNEL static void k27(
 // %115: f32[40] = multiply %103, -0.01
 // %118: f32[40] = multiply %107, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k28(
+MF_KERNEL static void k29(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1427,7 +1483,7 @@ MF_KERNEL static void k28(
 
 // %117: f32[40, 40] = multiply %105, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k29(
+MF_KERNEL static void k30(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1442,14 +1498,18 @@ MF_KERNEL static void k29(
 
 // %123: f32[10, 40] = multiply %13, %122
 // %125: f32[10, 40] = add %123, %124
-// %126: f32[10, 40] = select %19, 0.0, %125
+// %177: f32[10, 40] = multiply %13, %14
+// %178: f32[10, 40] = add %177, %16
+// %179: bool[10, 40] = lessOrEqual %178, 0.0
+// %126: f32[10, 40] = select %179, 0.0, %125
 // from maml_sinusoid.mix:19:11, jvp of select
-MF_KERNEL static void k30(
+MF_KERNEL static void k31(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
-    const uint8_t *restrict p3,
-    float *restrict p4,
+    const float *restrict p3,
+    const float *restrict p4,
+    float *restrict p5,
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
@@ -1461,11 +1521,15 @@ MF_KERNEL static void k30(
       const float s2 = s0 * s1;
       const float s3 = is_inside ? p2[i1] : 0;
       const float s4 = s2 + s3;
-      const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
-      const float s6 = 0.0f;
-      const float s7 = s5 ? s6 : s4;
+      const float s5 = is_inside ? p3[i1] : 0;
+      const float s6 = s0 * s5;
+      const float s7 = is_inside ? p4[i1] : 0;
+      const float s8 = s6 + s7;
+      const float s9 = 0.0f;
+      const uint8_t s10 = s8 <= s9;
+      const float s11 = s10 ? s9 : s4;
       if (is_inside) {
-        p4[i0 * 40 + i1] = s7;
+        p5[i0 * 40 + i1] = s11;
       }
     }
   }
@@ -1475,7 +1539,7 @@ MF_KERNEL static void k30(
 // %131: f32[10, 40] = add %129, %130
 // %132: f32[10, 40] = select %24, 0.0, %131
 // from maml_sinusoid.mix:20:10, jvp of select
-MF_KERNEL static void k31(
+MF_KERNEL static void k32(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1509,7 +1573,7 @@ MF_KERNEL static void k31(
 // %144: f32[1] = multiply %143, 0.2
 // %173: f32[1] = add %95, %144
 // from vjp of gradient
-MF_KERNEL static void k32(
+MF_KERNEL static void k33(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1541,7 +1605,7 @@ MF_KERNEL static void k32(
 // %156: f32[10, 40] = select %24, 0.0, %150
 // %157: f32[40] = reduce_sum{axes [0]} %156
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k33(
+MF_KERNEL static void k34(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1590,7 +1654,7 @@ MF_KERNEL static void k33(
 // %155: f32[40, 1] = add %152, %154
 // %172: f32[40, 1] = add %101, %155
 // from vjp of gradient
-MF_KERNEL static void k34(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1610,7 +1674,7 @@ MF_KERNEL static void k34(
 // %163: f32[40, 40] = add %161, %162
 // %170: f32[40, 40] = add %105, %163
 // from vjp of gradient
-MF_KERNEL static void k35(
+MF_KERNEL static void k36(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1630,7 +1694,7 @@ MF_KERNEL static void k35(
 // %169: f32[40] = add %107, %165
 // %171: f32[40] = add %103, %157
 // from vjp of gradient
-MF_KERNEL static void k36(
+MF_KERNEL static void k37(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1653,7 +1717,7 @@ MF_KERNEL static void k36(
 
 // %17: f32[] = reduce_sum{axes [0]} %10
 // %19: f32[] = multiply %17, 0.04
-MF_KERNEL static void k37(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k38(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 25; ++i0) {
     const float s1 = p0[i0];
@@ -1665,7 +1729,7 @@ MF_KERNEL static void k37(const float *restrict p0, float *restrict p1) {
 }
 
 // %20: f32[1, 40] = reduce_sum{axes [0]} %11
-MF_KERNEL static void k38(float *restrict p0, const float *restrict p1) {
+MF_KERNEL static void k39(float *restrict p0, const float *restrict p1) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -1693,7 +1757,7 @@ MF_KERNEL static void k38(float *restrict p0, const float *restrict p1) {
 }
 
 // %22: f32[1, 40] = multiply %20, 0.04
-MF_KERNEL static void k39(
+MF_KERNEL static void k40(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1708,7 +1772,7 @@ MF_KERNEL static void k39(
 
 // %23: f32[40] = reduce_sum{axes [0]} %12
 // %29: f32[40] = reduce_sum{axes [0]} %14
-MF_KERNEL static void k40(
+MF_KERNEL static void k41(
     float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1759,7 +1823,7 @@ MF_KERNEL static void k40(
 
 // %25: f32[40] = multiply %23, 0.04
 // %30: f32[40] = multiply %29, 0.04
-MF_KERNEL static void k41(
+MF_KERNEL static void k42(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1778,7 +1842,7 @@ MF_KERNEL static void k41(
 }
 
 // %26: f32[40, 40] = reduce_sum{axes [0]} %13
-MF_KERNEL static void k42(
+MF_KERNEL static void k43(
     float *restrict p0,
     const float *restrict p1,
     int64_t begin,
@@ -1796,7 +1860,7 @@ MF_KERNEL static void k42(
 }
 
 // %28: f32[40, 40] = multiply %26, 0.04
-MF_KERNEL static void k43(
+MF_KERNEL static void k44(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1876,7 +1940,7 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 11840,
+    .workers = (char *)arena + 11392,
     .parallel = parallel,
   };
   const maml_sinusoid_inner_gradient_frame *const frame = &frame_storage;
@@ -1895,34 +1959,33 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   float *const v12 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[40]
   float *const v13 = frame->outputs->grad_theta_w3;  // grad.theta.w3: f32[40, 1]
   float *const v14 = frame->outputs->grad_theta_b3;  // grad.theta.b3: f32[1]
-  uint8_t *const v15 = (uint8_t *)(frame->arena + 11200);  // bool[10, 40]
-  float *const v16 = (float *)(frame->arena + 6400);  // f32[10, 40]
-  float *const v17 = (float *)(frame->arena + 0);  // f32[10, 40]
-  uint8_t *const v18 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
-  float *const v19 = (float *)(frame->arena + 1600);  // f32[10, 40]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[10]
-  float *const v21 = (float *)(frame->arena + 64);  // f32[10, 1]
-  float *const v22 = (float *)(frame->arena + 128);  // f32[10, 1]
-  float *const v23 = (float *)(frame->arena + 11648);  // f32[40]
-  float *const v24 = (float *)(frame->arena + 8000);  // f32[10, 40]
-  float *const v25 = (float *)(frame->arena + 9600);  // f32[10, 40]
-  float *const v26 = (float *)(frame->arena + 0);  // f32[10, 40]
-  float *const v27 = (float *)(frame->arena + 1600);  // f32[40]
-  float *const v28 = (float *)(frame->arena + 0);  // f32[1600]
-  k5(v6, v0, v1, v15, v16, 0, 10);
-  k1(v16, v2, v17, v17, 0, 5);
-  k6(v17, v3, v18, v19, 0, 10);
-  k3(v4, v19, v20, v20, 0, 2);
-  k7(v20, v5, v7, v21, v22, v8);
-  k8(v21, v14);
-  k9(v12, v22, v4, v18, v24);
-  k10(v22, v19, v23, v23, 0, 1);
-  k11(v24, v2, v25, v28, 0, 5);
-  k12(v16, v24, v11, v11, 0, 20);
-  k13(v10, v15, v25, v26);
-  k10(v6, v26, v27, v27, 0, 1);
-  k14(v27, v9);
-  k14(v23, v13);
+  float *const v15 = (float *)(frame->arena + 6400);  // f32[10, 40]
+  float *const v16 = (float *)(frame->arena + 0);  // f32[10, 40]
+  uint8_t *const v17 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
+  float *const v18 = (float *)(frame->arena + 1600);  // f32[10, 40]
+  float *const v19 = (float *)(frame->arena + 0);  // f32[10]
+  float *const v20 = (float *)(frame->arena + 64);  // f32[10, 1]
+  float *const v21 = (float *)(frame->arena + 128);  // f32[10, 1]
+  float *const v22 = (float *)(frame->arena + 11200);  // f32[40]
+  float *const v23 = (float *)(frame->arena + 8000);  // f32[10, 40]
+  float *const v24 = (float *)(frame->arena + 9600);  // f32[10, 40]
+  float *const v25 = (float *)(frame->arena + 0);  // f32[10, 40]
+  float *const v26 = (float *)(frame->arena + 1600);  // f32[40]
+  float *const v27 = (float *)(frame->arena + 0);  // f32[1600]
+  k0(v6, v0, v1, v15, 0, 10);
+  k1(v15, v2, v16, v16, 0, 5);
+  k5(v16, v3, v17, v18, 0, 10);
+  k3(v4, v18, v19, v19, 0, 2);
+  k6(v19, v5, v7, v20, v21, v8);
+  k7(v20, v14);
+  k8(v12, v21, v4, v17, v23);
+  k9(v21, v18, v22, v22, 0, 1);
+  k10(v23, v2, v24, v27, 0, 5);
+  k11(v15, v23, v11, v11, 0, 20);
+  k12(v10, v6, v0, v1, v24, v25);
+  k9(v6, v25, v26, v26, 0, 1);
+  k13(v26, v9);
+  k13(v22, v13);
   return 0;
 }
 
@@ -1947,7 +2010,7 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 12032,
+    .workers = (char *)arena + 11584,
     .parallel = parallel,
   };
   const maml_sinusoid_inner_step_frame *const frame = &frame_storage;
@@ -1965,37 +2028,36 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   float *const v12 = frame->outputs->next_theta_b2;  // next.theta.b2: f32[40]
   float *const v13 = frame->outputs->next_theta_w3;  // next.theta.w3: f32[40, 1]
   float *const v14 = frame->outputs->next_theta_b3;  // next.theta.b3: f32[1]
-  uint8_t *const v15 = (uint8_t *)(frame->arena + 11200);  // bool[10, 40]
-  float *const v16 = (float *)(frame->arena + 6400);  // f32[10, 40]
-  float *const v17 = (float *)(frame->arena + 0);  // f32[10, 40]
-  uint8_t *const v18 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
-  float *const v19 = (float *)(frame->arena + 1600);  // f32[10, 40]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[10]
-  float *const v21 = (float *)(frame->arena + 64);  // f32[10, 1]
-  float *const v22 = (float *)(frame->arena + 11648);  // f32[40]
-  float *const v23 = (float *)(frame->arena + 8000);  // f32[10, 40]
-  float *const v24 = (float *)(frame->arena + 11840);  // f32[40]
-  float *const v25 = (float *)(frame->arena + 9600);  // f32[10, 40]
-  float *const v26 = (float *)(frame->arena + 0);  // f32[40, 40]
-  float *const v27 = (float *)(frame->arena + 6400);  // f32[10, 40]
-  float *const v28 = (float *)(frame->arena + 8000);  // f32[40]
-  float *const v29 = (float *)(frame->arena + 8192);  // f32[40]
-  float *const v30 = (float *)(frame->arena + 0);  // f32[1600]
-  k5(v6, v0, v1, v15, v16, 0, 10);
-  k1(v16, v2, v17, v17, 0, 5);
-  k6(v17, v3, v18, v19, 0, 10);
-  k3(v4, v19, v20, v20, 0, 2);
-  k15(v20, v5, v7, v21, v14);
-  k9(v24, v21, v4, v18, v23);
-  k10(v21, v19, v22, v22, 0, 1);
-  k11(v23, v2, v25, v30, 0, 5);
-  k12(v16, v23, v26, v26, 0, 20);
-  k13(v28, v15, v25, v27);
-  k10(v6, v27, v29, v29, 0, 1);
-  k16(v29, v0, v9, 0, 40);
-  k17(v28, v24, v1, v10, v3, v12, 0, 40);
-  k18(v26, v2, v11, 0, 1600);
-  k16(v22, v4, v13, 0, 40);
+  float *const v15 = (float *)(frame->arena + 6400);  // f32[10, 40]
+  float *const v16 = (float *)(frame->arena + 0);  // f32[10, 40]
+  uint8_t *const v17 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
+  float *const v18 = (float *)(frame->arena + 1600);  // f32[10, 40]
+  float *const v19 = (float *)(frame->arena + 0);  // f32[10]
+  float *const v20 = (float *)(frame->arena + 64);  // f32[10, 1]
+  float *const v21 = (float *)(frame->arena + 11200);  // f32[40]
+  float *const v22 = (float *)(frame->arena + 8000);  // f32[10, 40]
+  float *const v23 = (float *)(frame->arena + 11392);  // f32[40]
+  float *const v24 = (float *)(frame->arena + 9600);  // f32[10, 40]
+  float *const v25 = (float *)(frame->arena + 0);  // f32[40, 40]
+  float *const v26 = (float *)(frame->arena + 6400);  // f32[10, 40]
+  float *const v27 = (float *)(frame->arena + 8000);  // f32[40]
+  float *const v28 = (float *)(frame->arena + 8192);  // f32[40]
+  float *const v29 = (float *)(frame->arena + 0);  // f32[1600]
+  k0(v6, v0, v1, v15, 0, 10);
+  k1(v15, v2, v16, v16, 0, 5);
+  k5(v16, v3, v17, v18, 0, 10);
+  k3(v4, v18, v19, v19, 0, 2);
+  k14(v19, v5, v7, v20, v14);
+  k8(v23, v20, v4, v17, v22);
+  k9(v20, v18, v21, v21, 0, 1);
+  k10(v22, v2, v24, v29, 0, 5);
+  k11(v15, v22, v25, v25, 0, 20);
+  k12(v27, v6, v0, v1, v24, v26);
+  k9(v6, v26, v28, v28, 0, 1);
+  k15(v28, v0, v9, 0, 40);
+  k16(v27, v23, v1, v10, v3, v12, 0, 40);
+  k17(v25, v2, v11, 0, 1600);
+  k15(v21, v4, v13, 0, 40);
   return 0;
 }
 
@@ -2020,7 +2082,7 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 18048,
+    .workers = (char *)arena + 17600,
     .parallel = parallel,
   };
   const maml_sinusoid_hvp_frame *const frame = &frame_storage;
@@ -2044,53 +2106,52 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   float *const v17 = frame->outputs->hvp_theta_b2;  // hvp.theta.b2: f32[40]
   float *const v18 = frame->outputs->hvp_theta_w3;  // hvp.theta.w3: f32[40, 1]
   float *const v19 = frame->outputs->hvp_theta_b3;  // hvp.theta.b3: f32[1]
-  uint8_t *const v20 = (uint8_t *)(frame->arena + 17600);  // bool[10, 40]
-  float *const v21 = (float *)(frame->arena + 12800);  // f32[10, 40]
-  float *const v22 = (float *)(frame->arena + 6400);  // f32[10, 40]
-  float *const v23 = (float *)(frame->arena + 0);  // f32[10, 40]
-  float *const v24 = (float *)(frame->arena + 1600);  // f32[10, 40]
-  float *const v25 = (float *)(frame->arena + 3200);  // f32[10, 40]
-  uint8_t *const v26 = (uint8_t *)(frame->arena + 11200);  // bool[10, 40]
-  float *const v27 = (float *)(frame->arena + 4800);  // f32[10, 40]
-  float *const v28 = (float *)(frame->arena + 8000);  // f32[10, 40]
-  float *const v29 = (float *)(frame->arena + 0);  // f32[10]
-  float *const v30 = (float *)(frame->arena + 64);  // f32[10]
-  float *const v31 = (float *)(frame->arena + 128);  // f32[10]
-  float *const v32 = (float *)(frame->arena + 192);  // f32[10, 1]
-  float *const v33 = (float *)(frame->arena + 384);  // f32[10, 1]
-  float *const v34 = (float *)(frame->arena + 0);  // f32[40]
-  float *const v35 = (float *)(frame->arena + 192);  // f32[40]
-  float *const v36 = (float *)(frame->arena + 9600);  // f32[10, 40]
-  float *const v37 = (float *)(frame->arena + 14400);  // f32[10, 40]
-  float *const v38 = (float *)(frame->arena + 8000);  // f32[10, 40]
-  float *const v39 = (float *)(frame->arena + 11200);  // f32[10, 40]
-  float *const v40 = (float *)(frame->arena + 0);  // f32[40, 40]
-  float *const v41 = (float *)(frame->arena + 6400);  // f32[40, 40]
-  float *const v42 = (float *)(frame->arena + 16000);  // f32[10, 40]
-  float *const v43 = (float *)(frame->arena + 0);  // f32[40]
+  float *const v20 = (float *)(frame->arena + 12800);  // f32[10, 40]
+  float *const v21 = (float *)(frame->arena + 6400);  // f32[10, 40]
+  float *const v22 = (float *)(frame->arena + 0);  // f32[10, 40]
+  float *const v23 = (float *)(frame->arena + 1600);  // f32[10, 40]
+  float *const v24 = (float *)(frame->arena + 3200);  // f32[10, 40]
+  uint8_t *const v25 = (uint8_t *)(frame->arena + 11200);  // bool[10, 40]
+  float *const v26 = (float *)(frame->arena + 4800);  // f32[10, 40]
+  float *const v27 = (float *)(frame->arena + 8000);  // f32[10, 40]
+  float *const v28 = (float *)(frame->arena + 0);  // f32[10]
+  float *const v29 = (float *)(frame->arena + 64);  // f32[10]
+  float *const v30 = (float *)(frame->arena + 128);  // f32[10]
+  float *const v31 = (float *)(frame->arena + 192);  // f32[10, 1]
+  float *const v32 = (float *)(frame->arena + 384);  // f32[10, 1]
+  float *const v33 = (float *)(frame->arena + 0);  // f32[40]
+  float *const v34 = (float *)(frame->arena + 192);  // f32[40]
+  float *const v35 = (float *)(frame->arena + 9600);  // f32[10, 40]
+  float *const v36 = (float *)(frame->arena + 14400);  // f32[10, 40]
+  float *const v37 = (float *)(frame->arena + 8000);  // f32[10, 40]
+  float *const v38 = (float *)(frame->arena + 11200);  // f32[10, 40]
+  float *const v39 = (float *)(frame->arena + 0);  // f32[40, 40]
+  float *const v40 = (float *)(frame->arena + 6400);  // f32[40, 40]
+  float *const v41 = (float *)(frame->arena + 16000);  // f32[10, 40]
+  float *const v42 = (float *)(frame->arena + 0);  // f32[40]
+  float *const v43 = (float *)(frame->arena + 0);  // f32[1600]
   float *const v44 = (float *)(frame->arena + 0);  // f32[1600]
-  float *const v45 = (float *)(frame->arena + 0);  // f32[1600]
-  k19(v6, v0, v8, v1, v9, v20, v21, v22, 0, 10);
+  k18(v6, v0, v8, v1, v9, v20, v21, 0, 10);
+  k1(v20, v2, v22, v22, 0, 5);
   k1(v21, v2, v23, v23, 0, 5);
-  k1(v22, v2, v24, v24, 0, 5);
-  k1(v21, v10, v25, v25, 0, 5);
-  k20(v24, v25, v23, v3, v11, v26, v27, v28, 0, 10);
+  k1(v20, v10, v24, v24, 0, 5);
+  k19(v23, v24, v22, v3, v11, v25, v26, v27, 0, 10);
+  k3(v4, v26, v28, v28, 0, 2);
   k3(v4, v27, v29, v29, 0, 2);
-  k3(v4, v28, v30, v30, 0, 2);
-  k3(v12, v27, v31, v31, 0, 2);
-  k21(v30, v31, v29, v5, v13, v7, v32, v33, v19);
-  k22(v17, v32, v4, v33, v12, v26, v36, v37);
-  k10(v32, v28, v34, v34, 0, 1);
-  k10(v33, v27, v35, v35, 0, 1);
-  k23(v34, v35, v18, 0, 40);
-  k11(v37, v2, v38, v44, 0, 5);
-  k11(v36, v10, v39, v45, 0, 5);
-  k24(v15, v38, v39, v20, v42);
-  k12(v22, v36, v40, v40, 0, 20);
-  k12(v21, v37, v41, v41, 0, 20);
-  k25(v40, v41, v16, 0, 1600);
-  k10(v6, v42, v43, v43, 0, 1);
-  k14(v43, v14);
+  k3(v12, v26, v30, v30, 0, 2);
+  k20(v29, v30, v28, v5, v13, v7, v31, v32, v19);
+  k21(v17, v31, v4, v32, v12, v25, v35, v36);
+  k9(v31, v27, v33, v33, 0, 1);
+  k9(v32, v26, v34, v34, 0, 1);
+  k22(v33, v34, v18, 0, 40);
+  k10(v36, v2, v37, v43, 0, 5);
+  k10(v35, v10, v38, v44, 0, 5);
+  k23(v15, v37, v38, v6, v0, v1, v41);
+  k11(v21, v35, v39, v39, 0, 20);
+  k11(v20, v36, v40, v40, 0, 20);
+  k24(v39, v40, v16, 0, 1600);
+  k9(v6, v41, v42, v42, 0, 1);
+  k13(v42, v14);
   return 0;
 }
 
@@ -2115,7 +2176,7 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 11840,
+    .workers = (char *)arena + 11392,
     .parallel = parallel,
   };
   const maml_sinusoid_outer_loss_gradient_frame *const frame = &frame_storage;
@@ -2134,34 +2195,33 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   float *const v12 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[40]
   float *const v13 = frame->outputs->grad_theta_w3;  // grad.theta.w3: f32[40, 1]
   float *const v14 = frame->outputs->grad_theta_b3;  // grad.theta.b3: f32[1]
-  uint8_t *const v15 = (uint8_t *)(frame->arena + 11200);  // bool[10, 40]
-  float *const v16 = (float *)(frame->arena + 6400);  // f32[10, 40]
-  float *const v17 = (float *)(frame->arena + 0);  // f32[10, 40]
-  uint8_t *const v18 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
-  float *const v19 = (float *)(frame->arena + 1600);  // f32[10, 40]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[10]
-  float *const v21 = (float *)(frame->arena + 64);  // f32[10, 1]
-  float *const v22 = (float *)(frame->arena + 128);  // f32[10, 1]
-  float *const v23 = (float *)(frame->arena + 11648);  // f32[40]
-  float *const v24 = (float *)(frame->arena + 8000);  // f32[10, 40]
-  float *const v25 = (float *)(frame->arena + 9600);  // f32[10, 40]
-  float *const v26 = (float *)(frame->arena + 0);  // f32[10, 40]
-  float *const v27 = (float *)(frame->arena + 1600);  // f32[40]
-  float *const v28 = (float *)(frame->arena + 0);  // f32[1600]
-  k5(v6, v0, v1, v15, v16, 0, 10);
-  k1(v16, v2, v17, v17, 0, 5);
-  k6(v17, v3, v18, v19, 0, 10);
-  k3(v4, v19, v20, v20, 0, 2);
-  k7(v20, v5, v7, v21, v22, v8);
-  k8(v21, v14);
-  k9(v12, v22, v4, v18, v24);
-  k10(v22, v19, v23, v23, 0, 1);
-  k11(v24, v2, v25, v28, 0, 5);
-  k12(v16, v24, v11, v11, 0, 20);
-  k13(v10, v15, v25, v26);
-  k10(v6, v26, v27, v27, 0, 1);
-  k14(v27, v9);
-  k14(v23, v13);
+  float *const v15 = (float *)(frame->arena + 6400);  // f32[10, 40]
+  float *const v16 = (float *)(frame->arena + 0);  // f32[10, 40]
+  uint8_t *const v17 = (uint8_t *)(frame->arena + 3200);  // bool[10, 40]
+  float *const v18 = (float *)(frame->arena + 1600);  // f32[10, 40]
+  float *const v19 = (float *)(frame->arena + 0);  // f32[10]
+  float *const v20 = (float *)(frame->arena + 64);  // f32[10, 1]
+  float *const v21 = (float *)(frame->arena + 128);  // f32[10, 1]
+  float *const v22 = (float *)(frame->arena + 11200);  // f32[40]
+  float *const v23 = (float *)(frame->arena + 8000);  // f32[10, 40]
+  float *const v24 = (float *)(frame->arena + 9600);  // f32[10, 40]
+  float *const v25 = (float *)(frame->arena + 0);  // f32[10, 40]
+  float *const v26 = (float *)(frame->arena + 1600);  // f32[40]
+  float *const v27 = (float *)(frame->arena + 0);  // f32[1600]
+  k0(v6, v0, v1, v15, 0, 10);
+  k1(v15, v2, v16, v16, 0, 5);
+  k5(v16, v3, v17, v18, 0, 10);
+  k3(v4, v18, v19, v19, 0, 2);
+  k6(v19, v5, v7, v20, v21, v8);
+  k7(v20, v14);
+  k8(v12, v21, v4, v17, v23);
+  k9(v21, v18, v22, v22, 0, 1);
+  k10(v23, v2, v24, v27, 0, 5);
+  k11(v15, v23, v11, v11, 0, 20);
+  k12(v10, v6, v0, v1, v24, v25);
+  k9(v6, v25, v26, v26, 0, 1);
+  k13(v26, v9);
+  k13(v22, v13);
   return 0;
 }
 
@@ -2170,7 +2230,7 @@ typedef struct {
   const maml_sinusoid_meta_gradient_inputs *inputs;
   const maml_sinusoid_meta_gradient_outputs *outputs;
   char *arena;
-  char *workers;  // One part of 31808 bytes for each worker.
+  char *workers;  // One part of 31360 bytes for each worker.
   const mixfuse_parallel *parallel;
 } maml_sinusoid_meta_gradient_frame;
 
@@ -2195,123 +2255,122 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   float *const v21 = (float *)(frame->arena + 168064);  // f32[25, 40]
   float *const v22 = (float *)(frame->arena + 172096);  // f32[25, 40, 1]
   float *const v23 = (float *)(frame->arena + 176320);  // f32[25, 1]
-  uint8_t *const v29 = (uint8_t *)(frame->workers + worker * 31808 + 30400);  // bool[10, 40]
-  float *const v30 = (float *)(frame->workers + worker * 31808 + 19200);  // f32[10, 40]
-  float *const v31 = (float *)(frame->workers + worker * 31808 + 0);  // f32[10, 40]
-  uint8_t *const v32 = (uint8_t *)(frame->workers + worker * 31808 + 25600);  // bool[10, 40]
-  float *const v33 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[10, 40]
-  float *const v34 = (float *)(frame->workers + worker * 31808 + 0);  // f32[10]
-  float *const v35 = (float *)(frame->workers + worker * 31808 + 26432);  // f32[10, 1]
-  float *const v36 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[40]
-  float *const v37 = (float *)(frame->workers + worker * 31808 + 20800);  // f32[10, 40]
-  float *const v38 = (float *)(frame->workers + worker * 31808 + 9600);  // f32[40]
-  float *const v39 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[10, 40]
-  float *const v40 = (float *)(frame->workers + worker * 31808 + 0);  // f32[40, 40]
-  float *const v41 = (float *)(frame->workers + worker * 31808 + 8000);  // f32[10, 40]
-  float *const v42 = (float *)(frame->workers + worker * 31808 + 9792);  // f32[40]
-  float *const v43 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[40]
-  float *const v44 = (float *)(frame->workers + worker * 31808 + 16000);  // f32[1, 40]
-  float *const v45 = (float *)(frame->workers + worker * 31808 + 16192);  // f32[40]
-  float *const v46 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[40, 40]
-  float *const v47 = (float *)(frame->workers + worker * 31808 + 16384);  // f32[40]
-  float *const v48 = (float *)(frame->workers + worker * 31808 + 3648);  // f32[40, 1]
-  float *const v49 = (float *)(frame->workers + worker * 31808 + 16576);  // f32[1]
-  uint8_t *const v50 = (uint8_t *)(frame->workers + worker * 31808 + 22400);  // bool[10, 40]
-  float *const v51 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[10, 40]
-  float *const v52 = (float *)(frame->workers + worker * 31808 + 0);  // f32[10, 40]
-  uint8_t *const v53 = (uint8_t *)(frame->workers + worker * 31808 + 3200);  // bool[10, 40]
-  float *const v54 = (float *)(frame->workers + worker * 31808 + 1600);  // f32[10, 40]
-  float *const v55 = (float *)(frame->workers + worker * 31808 + 0);  // f32[10]
-  float *const v56 = (float *)(frame->workers + worker * 31808 + 64);  // f32[10, 1]
-  float *const v57 = (float *)(frame->workers + worker * 31808 + 128);  // f32[10, 1]
-  float *const v58 = (float *)(frame->workers + worker * 31808 + 24192);  // f32[1]
-  float *const v59 = (float *)(frame->workers + worker * 31808 + 26048);  // f32[40]
-  float *const v60 = (float *)(frame->workers + worker * 31808 + 16000);  // f32[10, 40]
-  float *const v61 = (float *)(frame->workers + worker * 31808 + 30848);  // f32[40]
-  float *const v62 = (float *)(frame->workers + worker * 31808 + 17600);  // f32[10, 40]
-  float *const v63 = (float *)(frame->workers + worker * 31808 + 0);  // f32[40, 40]
-  float *const v64 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[10, 40]
-  float *const v65 = (float *)(frame->workers + worker * 31808 + 31040);  // f32[40]
-  float *const v66 = (float *)(frame->workers + worker * 31808 + 31232);  // f32[40]
-  float *const v67 = (float *)(frame->workers + worker * 31808 + 24256);  // f32[1]
-  float *const v68 = (float *)(frame->workers + worker * 31808 + 26240);  // f32[40, 1]
-  float *const v69 = (float *)(frame->workers + worker * 31808 + 24000);  // f32[40]
-  float *const v70 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[40, 40]
-  float *const v71 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[40]
-  float *const v72 = (float *)(frame->workers + worker * 31808 + 14592);  // f32[1, 40]
-  float *const v73 = (float *)(frame->workers + worker * 31808 + 22400);  // f32[10, 40]
-  float *const v74 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[10, 40]
-  float *const v75 = (float *)(frame->workers + worker * 31808 + 16000);  // f32[10, 40]
-  float *const v76 = (float *)(frame->workers + worker * 31808 + 17600);  // f32[10, 40]
-  float *const v77 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[10]
-  float *const v78 = (float *)(frame->workers + worker * 31808 + 14464);  // f32[10]
-  float *const v79 = (float *)(frame->workers + worker * 31808 + 14784);  // f32[10, 1]
-  float *const v80 = (float *)(frame->workers + worker * 31808 + 14400);  // f32[40]
-  float *const v81 = (float *)(frame->workers + worker * 31808 + 14592);  // f32[40]
-  float *const v82 = (float *)(frame->workers + worker * 31808 + 24000);  // f32[10, 40]
-  float *const v83 = (float *)(frame->workers + worker * 31808 + 31424);  // f32[40]
-  float *const v84 = (float *)(frame->workers + worker * 31808 + 25600);  // f32[10, 40]
-  float *const v85 = (float *)(frame->workers + worker * 31808 + 27200);  // f32[10, 40]
-  float *const v86 = (float *)(frame->workers + worker * 31808 + 6400);  // f32[40, 40]
-  float *const v87 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[40, 40]
-  float *const v88 = (float *)(frame->workers + worker * 31808 + 28800);  // f32[10, 40]
-  float *const v89 = (float *)(frame->workers + worker * 31808 + 31616);  // f32[40]
-  float *const v90 = (float *)(frame->workers + worker * 31808 + 0);  // f32[40]
-  float *const v91 = (float *)(frame->workers + worker * 31808 + 0);  // f32[1600]
-  float *const v92 = (float *)(frame->workers + worker * 31808 + 0);  // f32[1600]
-  float *const v93 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[1600]
-  float *const v94 = (float *)(frame->workers + worker * 31808 + 12800);  // f32[1600]
-  k5(v6 + t0 * 10, v0, v1, v29, v30, 0, 10);
-  k1(v30, v2, v31, v31, 0, 5);
-  k6(v31, v3, v32, v33, 0, 10);
-  k3(v4, v33, v34, v34, 0, 2);
-  k15(v34, v5, v7 + t0 * 10, v35, v49);
-  k9(v38, v35, v4, v32, v37);
-  k10(v35, v33, v36, v36, 0, 1);
-  k11(v37, v2, v39, v91, 0, 5);
-  k12(v30, v37, v40, v40, 0, 20);
-  k13(v42, v29, v39, v41);
-  k10(v6 + t0 * 10, v41, v43, v43, 0, 1);
-  k16(v43, v0, v44, 0, 40);
-  k17(v42, v38, v1, v45, v3, v47, 0, 40);
-  k18(v40, v2, v46, 0, 1600);
-  k16(v36, v4, v48, 0, 40);
-  k5(v8 + t0 * 10, v44, v45, v50, v51, 0, 10);
-  k1(v51, v46, v52, v52, 0, 5);
-  k6(v52, v47, v53, v54, 0, 10);
-  k3(v48, v54, v55, v55, 0, 2);
-  k7(v55, v49, v9 + t0 * 10, v56, v57, v17 + t0);
-  k26(v56, v58, v67);
-  k9(v61, v57, v48, v53, v60);
-  k10(v57, v54, v59, v59, 0, 1);
-  k11(v60, v46, v62, v92, 0, 5);
-  k12(v51, v60, v63, v63, 0, 20);
-  k13(v65, v50, v62, v64);
-  k10(v8 + t0 * 10, v64, v66, v66, 0, 1);
-  k27(v59, v68, 0, 40);
-  k28(v61, v69, v65, v71, 0, 40);
-  k29(v63, v70, 0, 1600);
-  k27(v66, v72, 0, 40);
-  k30(v6 + t0 * 10, v72, v71, v29, v73, 0, 10);
-  k1(v73, v2, v74, v74, 0, 5);
-  k1(v30, v70, v75, v75, 0, 5);
-  k31(v74, v75, v69, v32, v76, 0, 10);
-  k3(v4, v76, v77, v77, 0, 2);
-  k3(v68, v33, v78, v78, 0, 2);
-  k32(v77, v78, v67, v79, v58, v23 + t0);
-  k33(v83, v79, v4, v35, v68, v32, v82);
-  k10(v35, v76, v80, v80, 0, 1);
-  k10(v79, v33, v81, v81, 0, 1);
-  k34(v80, v81, v59, v22 + t0 * 40, 0, 40);
-  k11(v82, v2, v84, v93, 0, 5);
-  k11(v37, v70, v85, v94, 0, 5);
-  k24(v89, v84, v85, v29, v88);
-  k12(v73, v37, v86, v86, 0, 20);
-  k12(v30, v82, v87, v87, 0, 20);
-  k35(v86, v87, v63, v20 + t0 * 1600, 0, 1600);
-  k10(v6 + t0 * 10, v88, v90, v90, 0, 1);
-  k23(v66, v90, v18 + t0 * 40, 0, 40);
-  k36(v65, v89, v19 + t0 * 40, v61, v83, v21 + t0 * 40, 0, 40);
+  float *const v29 = (float *)(frame->workers + worker * 31360 + 19200);  // f32[10, 40]
+  float *const v30 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
+  uint8_t *const v31 = (uint8_t *)(frame->workers + worker * 31360 + 25600);  // bool[10, 40]
+  float *const v32 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[10, 40]
+  float *const v33 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
+  float *const v34 = (float *)(frame->workers + worker * 31360 + 26432);  // f32[10, 1]
+  float *const v35 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v36 = (float *)(frame->workers + worker * 31360 + 20800);  // f32[10, 40]
+  float *const v37 = (float *)(frame->workers + worker * 31360 + 9600);  // f32[40]
+  float *const v38 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
+  float *const v39 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
+  float *const v40 = (float *)(frame->workers + worker * 31360 + 8000);  // f32[10, 40]
+  float *const v41 = (float *)(frame->workers + worker * 31360 + 9792);  // f32[40]
+  float *const v42 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40]
+  float *const v43 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[1, 40]
+  float *const v44 = (float *)(frame->workers + worker * 31360 + 16192);  // f32[40]
+  float *const v45 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v46 = (float *)(frame->workers + worker * 31360 + 16384);  // f32[40]
+  float *const v47 = (float *)(frame->workers + worker * 31360 + 3648);  // f32[40, 1]
+  float *const v48 = (float *)(frame->workers + worker * 31360 + 16576);  // f32[1]
+  uint8_t *const v49 = (uint8_t *)(frame->workers + worker * 31360 + 22400);  // bool[10, 40]
+  float *const v50 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
+  float *const v51 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
+  uint8_t *const v52 = (uint8_t *)(frame->workers + worker * 31360 + 3200);  // bool[10, 40]
+  float *const v53 = (float *)(frame->workers + worker * 31360 + 1600);  // f32[10, 40]
+  float *const v54 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
+  float *const v55 = (float *)(frame->workers + worker * 31360 + 64);  // f32[10, 1]
+  float *const v56 = (float *)(frame->workers + worker * 31360 + 128);  // f32[10, 1]
+  float *const v57 = (float *)(frame->workers + worker * 31360 + 24192);  // f32[1]
+  float *const v58 = (float *)(frame->workers + worker * 31360 + 26048);  // f32[40]
+  float *const v59 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
+  float *const v60 = (float *)(frame->workers + worker * 31360 + 30400);  // f32[40]
+  float *const v61 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
+  float *const v62 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
+  float *const v63 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
+  float *const v64 = (float *)(frame->workers + worker * 31360 + 30592);  // f32[40]
+  float *const v65 = (float *)(frame->workers + worker * 31360 + 30784);  // f32[40]
+  float *const v66 = (float *)(frame->workers + worker * 31360 + 24256);  // f32[1]
+  float *const v67 = (float *)(frame->workers + worker * 31360 + 26240);  // f32[40, 1]
+  float *const v68 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[40]
+  float *const v69 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v70 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v71 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[1, 40]
+  float *const v72 = (float *)(frame->workers + worker * 31360 + 22400);  // f32[10, 40]
+  float *const v73 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
+  float *const v74 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
+  float *const v75 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
+  float *const v76 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10]
+  float *const v77 = (float *)(frame->workers + worker * 31360 + 14464);  // f32[10]
+  float *const v78 = (float *)(frame->workers + worker * 31360 + 14784);  // f32[10, 1]
+  float *const v79 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v80 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[40]
+  float *const v81 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[10, 40]
+  float *const v82 = (float *)(frame->workers + worker * 31360 + 30976);  // f32[40]
+  float *const v83 = (float *)(frame->workers + worker * 31360 + 25600);  // f32[10, 40]
+  float *const v84 = (float *)(frame->workers + worker * 31360 + 27200);  // f32[10, 40]
+  float *const v85 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v86 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[40, 40]
+  float *const v87 = (float *)(frame->workers + worker * 31360 + 28800);  // f32[10, 40]
+  float *const v88 = (float *)(frame->workers + worker * 31360 + 31168);  // f32[40]
+  float *const v89 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40]
+  float *const v90 = (float *)(frame->workers + worker * 31360 + 0);  // f32[1600]
+  float *const v91 = (float *)(frame->workers + worker * 31360 + 0);  // f32[1600]
+  float *const v92 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[1600]
+  float *const v93 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[1600]
+  k0(v6 + t0 * 10, v0, v1, v29, 0, 10);
+  k1(v29, v2, v30, v30, 0, 5);
+  k5(v30, v3, v31, v32, 0, 10);
+  k3(v4, v32, v33, v33, 0, 2);
+  k14(v33, v5, v7 + t0 * 10, v34, v48);
+  k8(v37, v34, v4, v31, v36);
+  k9(v34, v32, v35, v35, 0, 1);
+  k10(v36, v2, v38, v90, 0, 5);
+  k11(v29, v36, v39, v39, 0, 20);
+  k12(v41, v6 + t0 * 10, v0, v1, v38, v40);
+  k9(v6 + t0 * 10, v40, v42, v42, 0, 1);
+  k15(v42, v0, v43, 0, 40);
+  k16(v41, v37, v1, v44, v3, v46, 0, 40);
+  k17(v39, v2, v45, 0, 1600);
+  k15(v35, v4, v47, 0, 40);
+  k25(v8 + t0 * 10, v43, v44, v49, v50, 0, 10);
+  k1(v50, v45, v51, v51, 0, 5);
+  k5(v51, v46, v52, v53, 0, 10);
+  k3(v47, v53, v54, v54, 0, 2);
+  k6(v54, v48, v9 + t0 * 10, v55, v56, v17 + t0);
+  k26(v55, v57, v66);
+  k8(v60, v56, v47, v52, v59);
+  k9(v56, v53, v58, v58, 0, 1);
+  k10(v59, v45, v61, v91, 0, 5);
+  k11(v50, v59, v62, v62, 0, 20);
+  k27(v64, v49, v61, v63);
+  k9(v8 + t0 * 10, v63, v65, v65, 0, 1);
+  k28(v58, v67, 0, 40);
+  k29(v60, v68, v64, v70, 0, 40);
+  k30(v62, v69, 0, 1600);
+  k28(v65, v71, 0, 40);
+  k31(v6 + t0 * 10, v71, v70, v0, v1, v72, 0, 10);
+  k1(v72, v2, v73, v73, 0, 5);
+  k1(v29, v69, v74, v74, 0, 5);
+  k32(v73, v74, v68, v31, v75, 0, 10);
+  k3(v4, v75, v76, v76, 0, 2);
+  k3(v67, v32, v77, v77, 0, 2);
+  k33(v76, v77, v66, v78, v57, v23 + t0);
+  k34(v82, v78, v4, v34, v67, v31, v81);
+  k9(v34, v75, v79, v79, 0, 1);
+  k9(v78, v32, v80, v80, 0, 1);
+  k35(v79, v80, v58, v22 + t0 * 40, 0, 40);
+  k10(v81, v2, v83, v92, 0, 5);
+  k10(v36, v69, v84, v93, 0, 5);
+  k23(v88, v83, v84, v6 + t0 * 10, v0, v1, v87);
+  k11(v72, v36, v85, v85, 0, 20);
+  k11(v29, v81, v86, v86, 0, 20);
+  k36(v85, v86, v62, v20 + t0 * 1600, 0, 1600);
+  k9(v6 + t0 * 10, v87, v89, v89, 0, 1);
+  k22(v65, v89, v18 + t0 * 40, 0, 40);
+  k37(v64, v88, v19 + t0 * 40, v60, v82, v21 + t0 * 40, 0, 40);
 }
 
 MF_EXPORT int32_t maml_sinusoid_meta_gradient(
@@ -2351,16 +2410,16 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   float *const v28 = (float *)(frame->arena + 0);  // f32[40, 1]
   // tasks
   mf_parallel_for(parallel, 25, maml_sinusoid_meta_gradient_worker_0, (void *)frame);
-  k37(v17, v10);
-  k38(v24, v18);
-  k39(v24, v11, 0, 40);
-  k40(v25, v27, v19, v21);
-  k41(v25, v12, v27, v14, 0, 40);
-  k42(v26, v20, 0, 1600);
-  k43(v26, v13, 0, 1600);
-  k38(v28, v22);
-  k39(v28, v15, 0, 40);
-  k37(v23, v16);
+  k38(v17, v10);
+  k39(v24, v18);
+  k40(v24, v11, 0, 40);
+  k41(v25, v27, v19, v21);
+  k42(v25, v12, v27, v14, 0, 40);
+  k43(v26, v20, 0, 1600);
+  k44(v26, v13, 0, 1600);
+  k39(v28, v22);
+  k40(v28, v15, 0, 40);
+  k38(v23, v16);
   return 0;
 }
 

@@ -168,35 +168,35 @@ int32_t maml_sinusoid_inner_loss(const maml_sinusoid_inner_loss_inputs *inputs,
     const maml_sinusoid_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 11840 bytes of arena, and 0
+// Needs 11392 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_inner_gradient(const maml_sinusoid_inner_gradient_inputs *inputs,
     const maml_sinusoid_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 12032 bytes of arena, and 0
+// Needs 11584 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_inner_step(const maml_sinusoid_inner_step_inputs *inputs,
     const maml_sinusoid_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 18048 bytes of arena, and 0
+// Needs 17600 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_hvp(const maml_sinusoid_hvp_inputs *inputs,
     const maml_sinusoid_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 11840 bytes of arena, and 0
+// Needs 11392 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_outer_loss_gradient(const maml_sinusoid_outer_loss_gradient_inputs *inputs,
     const maml_sinusoid_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 176448 bytes of arena, and 31808
+// Needs 176448 bytes of arena, and 31360
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_meta_gradient(const maml_sinusoid_meta_gradient_inputs *inputs,

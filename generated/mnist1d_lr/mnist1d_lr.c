@@ -269,49 +269,25 @@ static inline float mf_sum_step_f32(float sum, float value) {
   return sum + value;
 }
 
-// mf_expm1_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
-// exp(x) - 1 without cancellation: 2^n p + (2^n - 1), where p is exp - 1 of the reduced argument,
-// so that small x (n = 0) give p itself. Error below 1.4 ULP.
-
-__attribute__((always_inline)) static inline float mf_expm1_f32(float x) {
-  const float low = x < -18.0f ? -18.0f : x;
-  const float bounded = low > 89.0f ? 89.0f : low;
-  const float shifted = bounded * 0x1.715476p0f + 0x1.8p23f;
-  const float n = shifted - 0x1.8p23f;
-  const float near = bounded - n * 0x1.62e400p-1f;
-  const float r = near - n * 0x1.7f7d1cp-20f;
-  const float lost = near - r - n * 0x1.7f7d1cp-20f;
-  float p = 0.000199052141f;
-  p = p * r + 0.00139411213f;
-  p = p * r + 0.00833328813f;
-  p = p * r + 0.0416663513f;
-  p = p * r + 0.166666672f;
-  p = p * r + 0.5f;
-  p = p * (r * r) + lost + r;
-  int32_t bits;
-  __builtin_memcpy(&bits, &shifted, sizeof bits);
-  // Half of 2^n, since 2^128 is no float.
-  const int32_t scale_bits = (bits - 0x4b400000 + 126) << 23;
-  float scale;
-  __builtin_memcpy(&scale, &scale_bits, sizeof scale);
-  return (p * scale + (scale - 0.5f)) * 2.0f;
-}
-
 // mf_tanh_f32
-// requires: mf_expm1_f32
+// requires: mf_exp_f32
 // SPDX-License-Identifier: Apache-2.0
 //
-// tanh(x) = t / (t + 2) with t = exp(2 |x|) - 1, which keeps small arguments accurate. Error below
-// 2.5 ULP.
+// tanh(x): below 0.625 an odd polynomial (Moshier, Cephes 1992), above 1 - 2 / (exp(2 |x|) + 1).
+// Error below 1.6 ULP.
 
 __attribute__((always_inline)) static inline float mf_tanh_f32(float x) {
   const float size = __builtin_fabsf(x);
+  const float z = x * x;
+  float p = -5.70498872745e-03f;
+  p = p * z + 2.06390887954e-02f;
+  p = p * z - 5.37397155531e-02f;
+  p = p * z + 1.33314422036e-01f;
+  p = p * z - 3.33332819422e-01f;
+  const float near = x + x * (z * p);
   const float bounded = size > 10.0f ? 10.0f : size;
-  const float t = mf_expm1_f32(2.0f * bounded);
-  return __builtin_copysignf(t / (t + 2.0f), x);
+  const float far = 1.0f - 2.0f / (mf_exp_f32(2.0f * bounded) + 1.0f);
+  return size < 0.625f ? near : __builtin_copysignf(far, x);
 }
 
 typedef struct {
@@ -826,7 +802,6 @@ MF_KERNEL static void k6(
     float *restrict p3,
     float *restrict p4,
     float *restrict p5,
-    float *restrict p6,
     int64_t begin,
     int64_t end) {
   float r0[166];
@@ -867,9 +842,6 @@ MF_KERNEL static void k6(
         a1[i2] = mf_sum_step_f32(a1[i2], t1);
         r0[i2 + i1 * 16] = s4;
         r1[i2 + i1 * 16] = s8;
-        if (is_inside) {
-          p3[i0 * 100 + i1 * 10 + i2] = s8;
-        }
       }
       const float s0 = mf_maximum_lanes_f32x16(a0);
       const float s1 = mf_sum_lanes_f32x16(a1);
@@ -899,7 +871,7 @@ MF_KERNEL static void k6(
         a12[i2] = mf_sum_step_f32(a12[i2], t12);
         r5[i2 + i1 * 16] = s15;
         if (is_inside) {
-          p4[i0 * 100 + i1 * 10 + i2] = s16;
+          p3[i0 * 100 + i1 * 10 + i2] = s16;
         }
       }
       const float s12 = mf_sum_lanes_f32x16(a12);
@@ -915,7 +887,7 @@ MF_KERNEL static void k6(
       r7[i1] = s18;
       r8[i1] = s20;
       r9[i1] = s22;
-      p5[i0 * 10 + i1] = s22;
+      p4[i0 * 10 + i1] = s22;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
@@ -927,7 +899,7 @@ MF_KERNEL static void k6(
         const float s26 = r1[i2 + i1 * 16];
         const float s27 = s25 * s26;
         if (is_inside) {
-          p6[i0 * 100 + i1 * 10 + i2] = s27;
+          p5[i0 * 100 + i1 * 10 + i2] = s27;
         }
       }
     }
@@ -936,7 +908,9 @@ MF_KERNEL static void k6(
 
 // %27: f32[] = reduce_sum{axes [0, 1]} %26
 // %29: f32[] = multiply %27, -0.02
-// %31: f32[50, 10] = multiply %25, -0.02
+// %50: bool[50, 10] = equal %22, %23
+// %51: f32[50, 10] = convert{f32} %50
+// %31: f32[50, 10] = multiply %51, -0.02
 // %39: f32[50, 10] = multiply %38, %17
 // %40: f32[50, 10] = add %31, %39
 // %41: f32[10] = reduce_sum{axes [0]} %40
@@ -944,7 +918,7 @@ MF_KERNEL static void k6(
 MF_KERNEL static void k7(
     float *restrict p0,
     const float *restrict p1,
-    const float *restrict p2,
+    const int32_t *restrict p2,
     const float *restrict p3,
     const float *restrict p4,
     float *restrict p5,
@@ -974,23 +948,26 @@ MF_KERNEL static void k7(
       const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
       const float t1 = is_inside ? s2 : 0.0f;
       a1[i1] = mf_sum_step_f32(a1[i1], t1);
-      const float s3 = is_inside ? p2[i0 * 10 + i1] : 0;
-      const float s4 = -0.02f;
-      const float s5 = s3 * s4;
-      const float s6 = p3[i0];
-      const float s7 = is_inside ? p4[i0 * 10 + i1] : 0;
+      const int32_t s3 = (int32_t)(i1);
+      const int32_t s4 = p2[i0];
+      const uint8_t s5 = s3 == s4;
+      const float s6 = (float)s5;
+      const float s7 = -0.02f;
       const float s8 = s6 * s7;
-      const float s9 = s5 + s8;
-      m0[i1] = mf_sum_step_f32(m0[i1], s9);
+      const float s9 = p3[i0];
+      const float s10 = is_inside ? p4[i0 * 10 + i1] : 0;
+      const float s11 = s9 * s10;
+      const float s12 = s8 + s11;
+      m0[i1] = mf_sum_step_f32(m0[i1], s12);
       if (is_inside) {
-        p5[i0 * 10 + i1] = s9;
+        p5[i0 * 10 + i1] = s12;
       }
     }
   }
   const float s1 = mf_sum_lanes_f32x16(a1);
-  const float s10 = -0.02f;
-  const float s11 = s1 * s10;
-  p6[0] = s11;
+  const float s13 = -0.02f;
+  const float s14 = s1 * s13;
+  p6[0] = s14;
   for (int64_t i1 = 0; i1 < 10; ++i1) {
     p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
@@ -2045,7 +2022,6 @@ MF_KERNEL static void k31(
     float *restrict p5,
     float *restrict p6,
     float *restrict p7,
-    float *restrict p8,
     int64_t begin,
     int64_t end) {
   float r0[166];
@@ -2086,9 +2062,6 @@ MF_KERNEL static void k31(
         a1[i2] = mf_sum_step_f32(a1[i2], t1);
         r0[i2 + i1 * 16] = s4;
         r1[i2 + i1 * 16] = s8;
-        if (is_inside) {
-          p3[i0 * 100 + i1 * 10 + i2] = s8;
-        }
       }
       const float s0 = mf_maximum_lanes_f32x16(a0);
       const float s1 = mf_sum_lanes_f32x16(a1);
@@ -2100,7 +2073,7 @@ MF_KERNEL static void k31(
       const float s10 = 0.02f;
       const float s11 = s9 * s10;
       r4[i1] = s11;
-      p4[i0 * 10 + i1] = s11;
+      p3[i0 * 10 + i1] = s11;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float a12[16];
@@ -2119,12 +2092,12 @@ MF_KERNEL static void k31(
         a12[i2] = mf_sum_step_f32(a12[i2], t12);
         r5[i2 + i1 * 16] = s15;
         if (is_inside) {
-          p5[i0 * 100 + i1 * 10 + i2] = s16;
+          p4[i0 * 100 + i1 * 10 + i2] = s16;
         }
       }
       const float s12 = mf_sum_lanes_f32x16(a12);
       r6[i1] = s12;
-      p6[i0 * 10 + i1] = s12;
+      p5[i0 * 10 + i1] = s12;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       const float s17 = r6[i1];
@@ -2136,7 +2109,7 @@ MF_KERNEL static void k31(
       r7[i1] = s18;
       r8[i1] = s20;
       r9[i1] = s22;
-      p7[i0 * 10 + i1] = s22;
+      p6[i0 * 10 + i1] = s22;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
@@ -2148,7 +2121,7 @@ MF_KERNEL static void k31(
         const float s26 = r1[i2 + i1 * 16];
         const float s27 = s25 * s26;
         if (is_inside) {
-          p8[i0 * 100 + i1 * 10 + i2] = s27;
+          p7[i0 * 100 + i1 * 10 + i2] = s27;
         }
       }
     }
@@ -2231,32 +2204,6 @@ MF_KERNEL static void k35(
   }
 }
 
-// %21: bool[50, 10] = equal %19, %20
-// %22: f32[50, 10] = convert{f32} %21
-// %24: f32[50, 10] = multiply %22, -0.02
-// from mnist1d_lr.mix:22:17, vjp of multiply wrt lhs
-MF_KERNEL static void k36(
-    const int32_t *restrict p0,
-    float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-    for (int64_t i1 = 0; i1 < 16; ++i1) {
-      const _Bool is_inside = i1 < 10;
-      const int32_t s0 = (int32_t)(i1);
-      const int32_t s1 = p0[i0];
-      const uint8_t s2 = s0 == s1;
-      const float s3 = (float)s2;
-      const float s4 = -0.02f;
-      const float s5 = s3 * s4;
-      if (is_inside) {
-        p1[i0 * 10 + i1] = s5;
-      }
-    }
-  }
-}
-
 // %26: f32[50] = divide 1.0, %9
 // %27: f32[50] = multiply %10, %26
 // %47: f32[50] = multiply %2, %14
@@ -2264,9 +2211,8 @@ MF_KERNEL static void k36(
 // %49: f32[50] = negate %48
 // %50: f32[] = reduce_sum{axes [0]} %47
 // %68: f32[50] = multiply %26, %26
-// %95: f32[50] = multiply %14, 0.005
-// from vjp of gradient
-MF_KERNEL static void k37(
+// from mnist1d_lr.mix:22:17, vjp of log, jvp of divide
+MF_KERNEL static void k36(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2275,8 +2221,7 @@ MF_KERNEL static void k37(
     const float *restrict p5,
     float *restrict p6,
     float *restrict p7,
-    float *restrict p8,
-    float *restrict p9) {
+    float *restrict p8) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s1 = 1.0f;
@@ -2292,27 +2237,27 @@ MF_KERNEL static void k37(
     const float s11 = -s10;
     s0 = mf_sum_step_f32(s0, s8);
     const float s12 = s3 * s3;
-    const float s13 = 0.005f;
-    const float s14 = s7 * s13;
     p2[i0] = s5;
     p6[i0] = s11;
     p7[i0] = s12;
-    p8[i0] = s14;
   }
-  p9[0] = s0;
+  p8[0] = s0;
 }
 
 // %29: f32[50, 10] = multiply %28, %8
-// %30: f32[50, 10] = add %24, %29
+// %108: bool[50, 10] = equal %19, %20
+// %109: f32[50, 10] = convert{f32} %108
+// %110: f32[50, 10] = multiply %109, -0.02
+// %30: f32[50, 10] = add %110, %29
 // %42: f32[50, 10] = multiply %3, %13
 // %43: f32[50, 10] = multiply %3, %36
 // %44: f32[50, 10] = negate %43
 // %45: f32[] = reduce_sum{axes [0, 1]} %42
 // from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k38(
+MF_KERNEL static void k37(
     const float *restrict p0,
     const float *restrict p1,
-    const float *restrict p2,
+    const int32_t *restrict p2,
     float *restrict p3,
     const float *restrict p4,
     const float *restrict p5,
@@ -2331,43 +2276,31 @@ MF_KERNEL static void k38(
       const float s1 = p0[i0];
       const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
       const float s3 = s1 * s2;
-      const float s4 = is_inside ? p2[i0 * 10 + i1] : 0;
-      const float s5 = s4 + s3;
-      const float s6 = is_inside ? p4[i0 * 10 + i1] : 0;
-      const float s7 = is_inside ? p5[i0 * 10 + i1] : 0;
-      const float s8 = s6 * s7;
-      const float s9 = p6[0];
-      const float s10 = s6 * s9;
-      const float s11 = -s10;
-      const float t0 = is_inside ? s8 : 0.0f;
+      const int32_t s4 = (int32_t)(i1);
+      const int32_t s5 = p2[i0];
+      const uint8_t s6 = s4 == s5;
+      const float s7 = (float)s6;
+      const float s8 = -0.02f;
+      const float s9 = s7 * s8;
+      const float s10 = s9 + s3;
+      const float s11 = is_inside ? p4[i0 * 10 + i1] : 0;
+      const float s12 = is_inside ? p5[i0 * 10 + i1] : 0;
+      const float s13 = s11 * s12;
+      const float s14 = p6[0];
+      const float s15 = s11 * s14;
+      const float s16 = -s15;
+      const float t0 = is_inside ? s13 : 0.0f;
       a0[i1] = mf_sum_step_f32(a0[i1], t0);
       if (is_inside) {
-        p3[i0 * 10 + i1] = s5;
+        p3[i0 * 10 + i1] = s10;
       }
       if (is_inside) {
-        p7[i0 * 10 + i1] = s11;
+        p7[i0 * 10 + i1] = s16;
       }
     }
   }
   const float s0 = mf_sum_lanes_f32x16(a0);
   p8[0] = s0;
-}
-
-// %31: f32[50, 50] = multiply %7, %7
-// %33: f32[50, 50] = subtract 1.0, %31
-// from mnist1d_lr.mix:18:10, vjp of tanh
-MF_KERNEL static void k39(
-    const float *restrict p0,
-    float *restrict p1,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = s0 * s0;
-    const float s2 = 1.0f;
-    const float s3 = s2 - s1;
-    p1[i0] = s3;
-  }
 }
 
 // %38: f32[10] = multiply %4, %11
@@ -2376,17 +2309,15 @@ MF_KERNEL static void k39(
 // %41: f32[] = reduce_sum{axes [0]} %38
 // %46: f32[] = add %41, %45
 // %51: f32[] = add %46, %50
-// %101: f32[10] = multiply %11, 0.005
-// from vjp of gradient
-MF_KERNEL static void k40(
+// from mnist1d_lr.mix:23:6, vjp of broadcast
+MF_KERNEL static void k38(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
     float *restrict p3,
-    float *restrict p4,
+    const float *restrict p4,
     const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7) {
+    float *restrict p6) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s1 = p0[i0];
@@ -2396,16 +2327,13 @@ MF_KERNEL static void k40(
     const float s5 = s1 * s4;
     const float s6 = -s5;
     s0 = mf_sum_step_f32(s0, s3);
-    const float s7 = 0.005f;
-    const float s8 = s2 * s7;
     p3[i0] = s6;
-    p4[i0] = s8;
   }
+  const float s7 = p4[0];
+  const float s8 = s0 + s7;
   const float s9 = p5[0];
-  const float s10 = s0 + s9;
-  const float s11 = p6[0];
-  const float s12 = s10 + s11;
-  p7[0] = s12;
+  const float s10 = s8 + s9;
+  p6[0] = s10;
 }
 
 // %52: f32[40, 50] = multiply %1, %15
@@ -2413,17 +2341,15 @@ MF_KERNEL static void k40(
 // %54: f32[40, 50] = negate %53
 // %55: f32[] = reduce_sum{axes [0, 1]} %52
 // %56: f32[] = add %51, %55
-// %92: f32[40, 50] = multiply %15, 0.005
 // %107: f32[] = subtract %5, %56
-MF_KERNEL static void k41(
+MF_KERNEL static void k39(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
     float *restrict p3,
-    float *restrict p4,
+    const float *restrict p4,
     const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7) {
+    float *restrict p6) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s1 = p0[i0];
@@ -2433,22 +2359,21 @@ MF_KERNEL static void k41(
     const float s5 = s1 * s4;
     const float s6 = -s5;
     s0 = mf_sum_step_f32(s0, s3);
-    const float s7 = 0.005f;
-    const float s8 = s2 * s7;
     p3[i0] = s6;
-    p4[i0] = s8;
   }
+  const float s7 = p4[0];
+  const float s8 = s7 + s0;
   const float s9 = p5[0];
-  const float s10 = s9 + s0;
-  const float s11 = p6[0];
-  const float s12 = s11 - s10;
-  p7[0] = s12;
+  const float s10 = s9 - s8;
+  p6[0] = s10;
 }
 
 // %59: f32[50, 50] = add %57, %58
-// %60: f32[50, 50] = multiply %59, %33
+// %111: f32[50, 50] = multiply %7, %7
+// %112: f32[50, 50] = subtract 1.0, %111
+// %60: f32[50, 50] = multiply %59, %112
 // from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k42(
+MF_KERNEL static void k40(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2463,9 +2388,12 @@ MF_KERNEL static void k42(
       const float s1 = is_inside ? p1[i1] : 0;
       const float s2 = s0 + s1;
       const float s3 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s4 = s2 * s3;
+      const float s4 = s3 * s3;
+      const float s5 = 1.0f;
+      const float s6 = s5 - s4;
+      const float s7 = s2 * s6;
       if (is_inside) {
-        p3[i0 * 50 + i1] = s4;
+        p3[i0 * 50 + i1] = s7;
       }
     }
   }
@@ -2483,7 +2411,7 @@ MF_KERNEL static void k42(
 // %75: f32[50, 10] = add %73, %74
 // %76: f32[10] = reduce_sum{axes [0]} %75
 // from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k43(
+MF_KERNEL static void k41(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2569,12 +2497,73 @@ MF_KERNEL static void k43(
   }
 }
 
+// %79: f32[50, 50] = add %77, %78
+// %83: f32[50, 50] = multiply %60, %7
+// %85: f32[50, 50] = multiply %83, 2.0
+// %113: f32[50, 50] = multiply %7, %7
+// %114: f32[50, 50] = subtract 1.0, %113
+// %86: f32[50, 50] = multiply %79, %114
+// %87: f32[50, 50] = multiply %12, %85
+// %88: f32[50, 50] = subtract %86, %87
+// %89: f32[50] = reduce_sum{axes [0]} %88
+// from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
+MF_KERNEL static void k42(
+    float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    const float *restrict p3,
+    const float *restrict p4,
+    const float *restrict p5,
+    float *restrict p6) {
+  float m0[64];
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t l = 0; l < 64; ++l) {
+    m0[l] = 0.0f;
+  }
+  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  for (int64_t i1 = 0; i1 < 64; ++i1) {
+    const _Bool is_inside = i1 < 50;
+    const float s0 = 0.0f;
+    if (is_inside) {
+      p0[i1] = s0;
+    }
+  }
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
+    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    for (int64_t i1 = 0; i1 < 64; ++i1) {
+      const _Bool is_inside = i1 < 50;
+      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
+      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
+      const float s3 = s1 + s2;
+      const float s4 = is_inside ? p3[i0 * 50 + i1] : 0;
+      const float s5 = is_inside ? p4[i0 * 50 + i1] : 0;
+      const float s6 = s4 * s5;
+      const float s7 = 2.0f;
+      const float s8 = s6 * s7;
+      const float s9 = s5 * s5;
+      const float s10 = 1.0f;
+      const float s11 = s10 - s9;
+      const float s12 = s3 * s11;
+      const float s13 = is_inside ? p5[i0 * 50 + i1] : 0;
+      const float s14 = s13 * s8;
+      const float s15 = s12 - s14;
+      m0[i1] = mf_sum_step_f32(m0[i1], s15);
+      if (is_inside) {
+        p6[i0 * 50 + i1] = s15;
+      }
+    }
+  }
+  for (int64_t i1 = 0; i1 < 50; ++i1) {
+    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+  }
+}
+
 // %82: f32[50, 10] = add %80, %81
 // %98: f32[50, 10] = multiply %13, 0.005
 // %99: f32[50, 10] = add %82, %98
 // %105: f32[50, 10] = add %3, %99
 // from vjp of gradient
-MF_KERNEL static void k44(
+MF_KERNEL static void k43(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2595,8 +2584,31 @@ MF_KERNEL static void k44(
   }
 }
 
-// %93: f32[40, 50] = add %90, %92
+// %115: f32[40, 50] = multiply %15, 0.005
+// %93: f32[40, 50] = add %90, %115
 // %103: f32[40, 50] = add %1, %93
+// from vjp of gradient
+MF_KERNEL static void k44(
+    const float *restrict p0,
+    const float *restrict p1,
+    float *restrict p2,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    const float s0 = p0[i0];
+    const float s1 = 0.005f;
+    const float s2 = s0 * s1;
+    const float s3 = p1[i0];
+    const float s4 = s3 + s2;
+    const float s5 = p2[i0];
+    const float s6 = s5 + s4;
+    p2[i0] = s6;
+  }
+}
+
+// %116: f32[50] = multiply %14, 0.005
+// %96: f32[50] = add %89, %116
+// %104: f32[50] = add %2, %96
 // from vjp of gradient
 MF_KERNEL static void k45(
     const float *restrict p0,
@@ -2606,16 +2618,19 @@ MF_KERNEL static void k45(
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    const float s3 = p2[i0];
+    const float s1 = 0.005f;
+    const float s2 = s0 * s1;
+    const float s3 = p1[i0];
     const float s4 = s3 + s2;
-    p2[i0] = s4;
+    const float s5 = p2[i0];
+    const float s6 = s5 + s4;
+    p2[i0] = s6;
   }
 }
 
-// %96: f32[50] = add %89, %95
-// %104: f32[50] = add %2, %96
+// %117: f32[10] = multiply %11, 0.005
+// %102: f32[10] = add %76, %117
+// %106: f32[10] = add %4, %102
 // from vjp of gradient
 MF_KERNEL static void k46(
     const float *restrict p0,
@@ -2625,35 +2640,18 @@ MF_KERNEL static void k46(
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    const float s3 = p2[i0];
+    const float s1 = 0.005f;
+    const float s2 = s0 * s1;
+    const float s3 = p1[i0];
     const float s4 = s3 + s2;
-    p2[i0] = s4;
-  }
-}
-
-// %102: f32[10] = add %76, %101
-// %106: f32[10] = add %4, %102
-// from vjp of gradient
-MF_KERNEL static void k47(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 + s2;
-    p2[i0] = s4;
+    const float s5 = p2[i0];
+    const float s6 = s5 + s4;
+    p2[i0] = s6;
   }
 }
 
 // f32[] = copy %107
-MF_KERNEL static void k48(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k47(const float *restrict p0, float *restrict p1) {
   const float s0 = p0[0];
   p1[0] = s0;
 }
@@ -2743,22 +2741,21 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
   float *const v14 = (float *)(frame->arena + 0);  // f32[50, 10]
   float *const v15 = (float *)(frame->arena + 2048);  // f32[50, 10]
   float *const v16 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v17 = (float *)(frame->arena + 6144);  // f32[50, 10]
-  float *const v18 = (float *)(frame->arena + 8192);  // f32[50]
-  float *const v19 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v21 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v22 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
+  float *const v17 = (float *)(frame->arena + 6144);  // f32[50]
+  float *const v18 = (float *)(frame->arena + 30144);  // f32[50, 10]
+  float *const v19 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v20 = (float *)(frame->arena + 20096);  // f32[50, 50]
+  float *const v21 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v22 = (float *)(frame->arena + 32192);  // f32[512]
   k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v21, 0, 50);
+  k5(v12, v1, v13, v20, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k6(v14, v3, v6, v16, v15, v18, v17, 0, 5);
-  k7(v11, v17, v16, v18, v15, v19, v7);
-  k8(v19, v2, v20, v23, 0, 9);
-  k9(v13, v19, v10, v10, 0, 9);
-  k10(v9, v20, v21, v22);
-  k11(v5, v22, v8, v8, 0, 7);
+  k6(v14, v3, v6, v15, v17, v16, 0, 5);
+  k7(v11, v16, v6, v17, v15, v18, v7);
+  k8(v18, v2, v19, v22, 0, 9);
+  k9(v13, v18, v10, v10, 0, 9);
+  k10(v9, v19, v20, v21);
+  k11(v5, v21, v8, v8, 0, 7);
   return 0;
 }
 
@@ -2963,7 +2960,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 7001408,
+    .workers = (char *)arena + 6983040,
     .parallel = parallel,
   };
   const mnist1d_lr_meta_gradient_frame *const frame = &frame_storage;
@@ -2984,57 +2981,51 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v14 = (float *)(frame->arena + 5600000);  // f32[200, 50, 10]
   float *const v15 = (float *)(frame->arena + 0);  // f32[200, 50, 50]
   float *const v16 = (float *)(frame->arena + 6000000);  // f32[200, 50, 10]
-  float *const v17 = (float *)(frame->arena + 6863040);  // f32[200, 50]
-  float *const v18 = (float *)(frame->arena + 6903040);  // f32[200, 50]
-  float *const v19 = (float *)(frame->arena + 6983040);  // f32[200, 10]
+  float *const v17 = (float *)(frame->arena + 6844672);  // f32[200, 50]
+  float *const v18 = (float *)(frame->arena + 6884672);  // f32[200, 50]
+  float *const v19 = (float *)(frame->arena + 6964672);  // f32[200, 10]
   float *const v20 = (float *)(frame->arena + 2000000);  // f32[200, 50, 50]
   float *const v21 = (float *)(frame->arena + 6400000);  // f32[200, 50, 10]
-  float *const v22 = (float *)(frame->arena + 6943040);  // f32[200, 50]
+  float *const v22 = (float *)(frame->arena + 6924672);  // f32[200, 50]
   float *const v23 = (float *)(frame->arena + 4000000);  // f32[200, 40, 50]
-  float *const v24 = (float *)(frame->arena + 6991040);  // f32[40, 50]
-  float *const v25 = (float *)(frame->arena + 7001088);  // f32[50]
-  float *const v26 = (float *)(frame->arena + 6999040);  // f32[50, 10]
-  float *const v27 = (float *)(frame->arena + 7001344);  // f32[10]
+  float *const v24 = (float *)(frame->arena + 6972672);  // f32[40, 50]
+  float *const v25 = (float *)(frame->arena + 6982720);  // f32[50]
+  float *const v26 = (float *)(frame->arena + 6980672);  // f32[50, 10]
+  float *const v27 = (float *)(frame->arena + 6982976);  // f32[10]
   float *const v28 = (float *)(frame->arena + 6800000);  // f32[50, 50]
   float *const v29 = (float *)(frame->arena + 6800000);  // f32[50, 10]
   float *const v30 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v31 = (float *)(frame->arena + 6804096);  // f32[50, 10]
-  float *const v32 = (float *)(frame->arena + 6806144);  // f32[50]
-  float *const v33 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v34 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v35 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v36 = (float *)(frame->arena + 6802048);  // f32[512]
-  float *const v37 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v38 = (float *)(frame->arena + 6830144);  // f32[50]
-  float *const v39 = (float *)(frame->arena + 6858240);  // f32[50, 10]
-  float *const v40 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v41 = (float *)(frame->arena + 6830912);  // f32[10]
-  float *const v42 = (float *)(frame->arena + 6840192);  // f32[50, 10]
-  float *const v43 = (float *)(frame->arena + 6810048);  // f32[]
-  float *const v44 = (float *)(frame->arena + 6830400);  // f32[50]
-  float *const v45 = (float *)(frame->arena + 6810112);  // f32[]
-  float *const v46 = (float *)(frame->arena + 6810176);  // f32[]
-  float *const v47 = (float *)(frame->arena + 6820096);  // f32[40, 50]
-  float *const v48 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v49 = (float *)(frame->arena + 6820096);  // f32[50, 50]
-  float *const v50 = (float *)(frame->arena + 6810048);  // f32[50, 10]
-  float *const v51 = (float *)(frame->arena + 6812096);  // f32[50, 10]
-  float *const v52 = (float *)(frame->arena + 6830656);  // f32[50]
-  float *const v53 = (float *)(frame->arena + 6860288);  // f32[50, 10]
-  float *const v54 = (float *)(frame->arena + 6862848);  // f32[10]
-  float *const v55 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v31 = (float *)(frame->arena + 6804096);  // f32[50]
+  float *const v32 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v33 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v34 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v35 = (float *)(frame->arena + 6802048);  // f32[512]
+  float *const v36 = (float *)(frame->arena + 6820096);  // f32[50]
+  float *const v37 = (float *)(frame->arena + 6840192);  // f32[50, 10]
+  float *const v38 = (float *)(frame->arena + 6820864);  // f32[10]
+  float *const v39 = (float *)(frame->arena + 6830144);  // f32[50, 10]
+  float *const v40 = (float *)(frame->arena + 6800000);  // f32[]
+  float *const v41 = (float *)(frame->arena + 6820352);  // f32[50]
+  float *const v42 = (float *)(frame->arena + 6800064);  // f32[]
+  float *const v43 = (float *)(frame->arena + 6800128);  // f32[]
+  float *const v44 = (float *)(frame->arena + 6810048);  // f32[40, 50]
+  float *const v45 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v46 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v47 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v48 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v49 = (float *)(frame->arena + 6820608);  // f32[50]
+  float *const v50 = (float *)(frame->arena + 6842240);  // f32[50, 10]
+  float *const v51 = (float *)(frame->arena + 6844544);  // f32[10]
+  float *const v52 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v53 = (float *)(frame->arena + 6820096);  // f32[50, 50]
+  float *const v54 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v55 = (float *)(frame->arena + 6802048);  // f32[50, 10]
   float *const v56 = (float *)(frame->arena + 6830144);  // f32[50, 50]
-  float *const v57 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v58 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v59 = (float *)(frame->arena + 6840192);  // f32[50, 50]
-  float *const v60 = (float *)(frame->arena + 6862336);  // f32[50]
-  float *const v61 = (float *)(frame->arena + 6800000);  // f32[40, 50]
-  float *const v62 = (float *)(frame->arena + 6850240);  // f32[40, 50]
-  float *const v63 = (float *)(frame->arena + 6862592);  // f32[50]
-  float *const v64 = (float *)(frame->arena + 6862912);  // f32[10]
-  float *const v65 = (float *)(frame->arena + 6862976);  // f32[]
-  float *const v66 = (float *)(frame->arena + 6830144);  // f32[512]
-  float *const v67 = (float *)(frame->arena + 6842240);  // f32[512]
+  float *const v57 = (float *)(frame->arena + 6844288);  // f32[50]
+  float *const v58 = (float *)(frame->arena + 6800000);  // f32[40, 50]
+  float *const v59 = (float *)(frame->arena + 6844608);  // f32[]
+  float *const v60 = (float *)(frame->arena + 6820096);  // f32[512]
+  float *const v61 = (float *)(frame->arena + 6832192);  // f32[512]
   k27(v0, v9);
   k28(v1, v10);
   k29(v2, v11);
@@ -3043,14 +3034,14 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   for (int64_t t0 = 0; t0 < 200; ++t0) {
     k29(v11, v14 + t0 * 500);
     k0(v5 + t0 * 2000, v9, v28, v28, 0, 9);
-    k5(v28, v10, v15 + t0 * 2500, v34, 0, 50);
+    k5(v28, v10, v15 + t0 * 2500, v33, 0, 50);
     k2(v15 + t0 * 2500, v11, v29, v29, 0, 9);
-    k31(v29, v12, v6 + t0 * 50, v30, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v32, v31, 0, 5);
-    k7(v19 + t0 * 10, v31, v30, v32, v16 + t0 * 500, v33, v13 + t0);
-    k8(v33, v11, v20 + t0 * 2500, v36, 0, 9);
-    k9(v15 + t0 * 2500, v33, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
-    k10(v22 + t0 * 50, v20 + t0 * 2500, v34, v35);
-    k11(v5 + t0 * 2000, v35, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
+    k31(v29, v12, v6 + t0 * 50, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v31, v30, 0, 5);
+    k7(v19 + t0 * 10, v30, v6 + t0 * 50, v31, v16 + t0 * 500, v32, v13 + t0);
+    k8(v32, v11, v20 + t0 * 2500, v35, 0, 9);
+    k9(v15 + t0 * 2500, v32, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
+    k10(v22 + t0 * 50, v20 + t0 * 2500, v33, v34);
+    k11(v5 + t0 * 2000, v34, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
     k32(v4, v23 + t0 * 2000, v9, 0, 2000);
     k33(v4, v22 + t0 * 50, v10, 0, 50);
     k34(v4, v21 + t0 * 500, v11, 0, 500);
@@ -3064,28 +3055,26 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   k26(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k36(v6 + t1 * 50, v37, 0, 50);
-    k37(v17 + t1 * 50, v18 + t1 * 50, v38, v25, v22 + t1 * 50, v4, v44, v52, v63, v45);
-    k38(v38, v16 + t1 * 500, v37, v39, v26, v21 + t1 * 500, v4, v42, v43);
-    k39(v15 + t1 * 2500, v40, 0, 2500);
-    k40(v27, v19 + t1 * 10, v4, v41, v64, v43, v45, v46);
-    k41(v24, v23 + t1 * 2000, v4, v47, v62, v46, v8, v65);
-    k0(v5 + t1 * 2000, v47, v48, v48, 0, 9);
-    k42(v48, v44, v40, v49, 0, 50);
-    k2(v49, v14 + t1 * 500, v50, v50, 0, 9);
-    k2(v15 + t1 * 2500, v42, v51, v51, 0, 9);
-    k43(v54, v50, v51, v41, v16 + t1 * 500, v38, v52, v18 + t1 * 50, v53);
-    k8(v53, v14 + t1 * 500, v55, v66, 0, 9);
-    k8(v39, v42, v56, v67, 0, 9);
-    k19(v60, v55, v56, v49, v15 + t1 * 2500, v40, v20 + t1 * 2500, v59);
-    k9(v49, v39, v57, v57, 0, 9);
-    k9(v15 + t1 * 2500, v53, v58, v58, 0, 9);
-    k44(v57, v58, v21 + t1 * 500, v26, 0, 500);
-    k11(v5 + t1 * 2000, v59, v61, v61, 0, 7);
-    k45(v61, v62, v24, 0, 2000);
-    k46(v60, v63, v25, 0, 50);
-    k47(v54, v64, v27, 0, 10);
-    k48(v65, v8);
+    k36(v17 + t1 * 50, v18 + t1 * 50, v36, v25, v22 + t1 * 50, v4, v41, v49, v42);
+    k37(v36, v16 + t1 * 500, v6 + t1 * 50, v37, v26, v21 + t1 * 500, v4, v39, v40);
+    k38(v27, v19 + t1 * 10, v4, v38, v40, v42, v43);
+    k39(v24, v23 + t1 * 2000, v4, v44, v43, v8, v59);
+    k0(v5 + t1 * 2000, v44, v45, v45, 0, 9);
+    k40(v45, v41, v15 + t1 * 2500, v46, 0, 50);
+    k2(v46, v14 + t1 * 500, v47, v47, 0, 9);
+    k2(v15 + t1 * 2500, v39, v48, v48, 0, 9);
+    k41(v51, v47, v48, v38, v16 + t1 * 500, v36, v49, v18 + t1 * 50, v50);
+    k8(v50, v14 + t1 * 500, v52, v60, 0, 9);
+    k8(v37, v39, v53, v61, 0, 9);
+    k42(v57, v52, v53, v46, v15 + t1 * 2500, v20 + t1 * 2500, v56);
+    k9(v46, v37, v54, v54, 0, 9);
+    k9(v15 + t1 * 2500, v50, v55, v55, 0, 9);
+    k43(v54, v55, v21 + t1 * 500, v26, 0, 500);
+    k11(v5 + t1 * 2000, v56, v58, v58, 0, 7);
+    k44(v23 + t1 * 2000, v58, v24, 0, 2000);
+    k45(v22 + t1 * 50, v57, v25, 0, 50);
+    k46(v19 + t1 * 10, v51, v27, 0, 10);
+    k47(v59, v8);
   }
   return 0;
 }
