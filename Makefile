@@ -58,8 +58,8 @@ deps:
 build: deps
 	swift build $(SWIFT_FLAGS)
 
-## Builds everything and runs every test, as CI does; ends with the test runner's own summary.
-test: deps
+## Checks the style, builds everything and runs every test, as CI does; ends with the test runner's own summary.
+test: deps lint
 	swift test $(TEST_FLAGS)
 
 ## Compiles an example, verifies it, and meta-trains another on real data.

@@ -59,7 +59,8 @@ struct CWriter {
   ) {
     // Not unrolled before it is vectorised, that is.
     line(
-      "#pragma clang loop vectorize_width(\(width)) interleave_count(\(end / width)) unroll(disable)")
+      "#pragma clang loop vectorize_width(\(width)) interleave_count(\(end / width)) unroll(disable)"
+    )
     loop(variable, below: "\(end)", body)
   }
 

@@ -244,7 +244,8 @@ private struct Declarations {
     writer.verbatim(structures())
     for entry in entryPoints {
       writer.comment("Needs \(entry.arenaBytes) bytes of arena, and \(entry.workerArenaBytes)")
-      writer.comment("more for each worker, aligned to \(arenaAlignment). Returns 0, or 1 for a null")
+      writer.comment(
+        "more for each worker, aligned to \(arenaAlignment). Returns 0, or 1 for a null")
       writer.comment("argument, or 2 for a row index out of range (nothing is written then).")
       let symbol = "\(library)_\(entry.name)"
       writer.line("int32_t \(symbol)(const \(symbol)_inputs *inputs,")

@@ -43,7 +43,8 @@ private struct SwiftBindingWriter {
       writer.line("private let session: Session")
       writer.line()
       writer.line("/// Prepares calls; without a pool they run on the caller's thread.")
-      writer.block("public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError)") {
+      writer.block("public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError)")
+      {
         $0.line("session = try Session(library, entryPoint: \"\(entry.name)\", pool: pool)")
       }
       writer.line()

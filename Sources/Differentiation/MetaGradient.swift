@@ -130,7 +130,8 @@ private struct TaskProgram {
     let fixed = problem.innerData.indices.filter { !problem.innerData[$0].isStreamed }
     let loop = Loop(
       label: "inner steps", tripCount: problem.steps, carryCount: carries.count,
-      stackedInputCount: streamed.count, savePolicy: options.stepSavePolicy(for: problem), body: body)
+      stackedInputCount: streamed.count, savePolicy: options.stepSavePolicy(for: problem),
+      body: body)
     let operands = carries + streamed.map { data[$0] } + meta + fixed.map { data[$0] }
     let results = builder.append(.loop(loop), operands)
     if problem.usesInnerLosses { return (Array(results.dropLast()), results[carries.count]) }

@@ -22,6 +22,7 @@ public struct BuildOptions: Sendable {
   /// The CPU to compile for, by LLVM's name; `nil` for the machine at hand.
   public var targetCPU: String?
 
+  /// The usual choices.
   public init() {}
 
   /// The choices as text, for cache keys and for the manifest.

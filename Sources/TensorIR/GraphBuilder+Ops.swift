@@ -19,7 +19,9 @@ extension GraphBuilder {
 
   // MARK: Elementwise
 
-  package func unary(_ function: UnaryFunction, _ x: ValueID) -> ValueID { add(.unary(function), x) }
+  package func unary(_ function: UnaryFunction, _ x: ValueID) -> ValueID {
+    add(.unary(function), x)
+  }
   package func negate(_ x: ValueID) -> ValueID { unary(.negate, x) }
   package func add(_ a: ValueID, _ b: ValueID) -> ValueID { add(.binary(.add), a, b) }
   package func subtract(_ a: ValueID, _ b: ValueID) -> ValueID { add(.binary(.subtract), a, b) }

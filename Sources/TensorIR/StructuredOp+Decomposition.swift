@@ -89,15 +89,15 @@ private struct AttentionFormulas {
     switch order {
     case .value: return []
     case .tangent:
-      let (scores_t, v_t) = (scoreTangent(q, k), operands.inputTangents[2])
-      let r = builder.rowSum(builder.multiply(p, scores_t))
-      let p_t = builder.multiply(p, builder.subtractRow(scores_t, r))
-      let o_t = builder.add(valueProduct(p_t, v), valueProduct(p, v_t))
-      return [merge(o_t), mergeStatistics(r)]
+      let (scores_tan, v_tan) = (scoreTangent(q, k), operands.inputTangents[2])
+      let r = builder.rowSum(builder.multiply(p, scores_tan))
+      let p_tan = builder.multiply(p, builder.subtractRow(scores_tan, r))
+      let o_tan = builder.add(valueProduct(p_tan, v), valueProduct(p, v_tan))
+      return [merge(o_tan), mergeStatistics(r)]
     case .adjoint:
-      guard let o_a = operands.adjoint.map(split) else { return [] }
-      let scores_a = builder.multiply(p, centred(scoreProduct(o_a, v), o_a, split(o)))
-      return queryKeyAdjoints(scores_a, q, k) + [keyProduct(p, o_a)]
+      guard let o_adj = operands.adjoint.map(split) else { return [] }
+      let scores_adj = builder.multiply(p, centred(scoreProduct(o_adj, v), o_adj, split(o)))
+      return queryKeyAdjoints(scores_adj, q, k) + [keyProduct(p, o_adj)]
     case .adjointTangent:
       return adjointTangent(q, k, v, p, split(o))
     }
@@ -106,36 +106,36 @@ private struct AttentionFormulas {
   private func adjointTangent(
     _ q: ValueID, _ k: ValueID, _ v: ValueID, _ p: ValueID, _ o: ValueID
   ) -> [ValueID] {
-    guard let o_a = operands.adjoint.map(split), let o_t = operands.resultTangent.map(split),
+    guard let o_adj = operands.adjoint.map(split), let o_tan = operands.resultTangent.map(split),
       let r = operands.statisticsTangent.map(splitStatistics),
-      let o_a_t = operands.adjointTangent.map(split)
+      let o_adj_tan = operands.adjointTangent.map(split)
     else { return [] }
     let tangents = operands.inputTangents
-    let (q_t, k_t, v_t) = (split(tangents[0]), tangents[1], tangents[2])
-    let p_t = builder.multiply(p, builder.subtractRow(scoreTangent(q, k), r))
-    let inner = centred(scoreProduct(o_a, v), o_a, o)
-    let inner_t = builder.subtract(
-      builder.add(scoreProduct(o_a_t, v), scoreProduct(o_a, v_t)),
+    let (q_tan, k_tan, v_tan) = (split(tangents[0]), tangents[1], tangents[2])
+    let p_tan = builder.multiply(p, builder.subtractRow(scoreTangent(q, k), r))
+    let inner = centred(scoreProduct(o_adj, v), o_adj, o)
+    let inner_tan = builder.subtract(
+      builder.add(scoreProduct(o_adj_tan, v), scoreProduct(o_adj, v_tan)),
       builder.repeatRow(
-        builder.add(rowProduct(o_a_t, o), rowProduct(o_a, o_t)), like: inner))
-    let scores_a = builder.multiply(p, inner)
-    let scores_a_t = builder.add(builder.multiply(p_t, inner), builder.multiply(p, inner_t))
-    let first = queryKeyAdjoints(scores_a_t, q, k)
-    let second = queryKeyAdjoints(scores_a, q_t, k_t)
-    let v_a_t = builder.add(keyProduct(p_t, o_a), keyProduct(p, o_a_t))
-    return zip(first, second).map(builder.add) + [v_a_t]
+        builder.add(rowProduct(o_adj_tan, o), rowProduct(o_adj, o_tan)), like: inner))
+    let scores_adj = builder.multiply(p, inner)
+    let scores_adj_tan = builder.add(builder.multiply(p_tan, inner), builder.multiply(p, inner_tan))
+    let first = queryKeyAdjoints(scores_adj_tan, q, k)
+    let second = queryKeyAdjoints(scores_adj, q_tan, k_tan)
+    let v_adj_tan = builder.add(keyProduct(p_tan, o_adj), keyProduct(p, o_adj_tan))
+    return zip(first, second).map(builder.add) + [v_adj_tan]
   }
 
   // MARK: Pieces
 
   private func scoreTangent(_ q: ValueID, _ k: ValueID) -> ValueID {
-    let (q_t, k_t) = (split(operands.inputTangents[0]), operands.inputTangents[1])
-    return masked(scaled(builder.add(scoreProduct(q_t, k), scoreProduct(q, k_t))), with: 0)
+    let (q_tan, k_tan) = (split(operands.inputTangents[0]), operands.inputTangents[1])
+    return masked(scaled(builder.add(scoreProduct(q_tan, k), scoreProduct(q, k_tan))), with: 0)
   }
 
-  /// `x - rowsum(o_a * o)`.
-  private func centred(_ x: ValueID, _ o_a: ValueID, _ o: ValueID) -> ValueID {
-    builder.subtract(x, builder.repeatRow(rowProduct(o_a, o), like: x))
+  /// `x - rowsum(o_adj * o)`.
+  private func centred(_ x: ValueID, _ o_adj: ValueID, _ o: ValueID) -> ValueID {
+    builder.subtract(x, builder.repeatRow(rowProduct(o_adj, o), like: x))
   }
 
   /// `[b, g, r, s]`: the inner products over `d` of two query-like arrays.
@@ -145,10 +145,10 @@ private struct AttentionFormulas {
   }
 
   private func queryKeyAdjoints(_ scores: ValueID, _ q: ValueID, _ k: ValueID) -> [ValueID] {
-    let q_a = builder.contract(
+    let q_adj = builder.contract(
       scores, k,
       ContractionLabels(lhs: Self.scoreLike, rhs: Self.keyLike, output: Self.queryLike))
-    return [merge(scaled(q_a)), scaled(keyProduct(scores, q))]
+    return [merge(scaled(q_adj)), scaled(keyProduct(scores, q))]
   }
 
   private func scoreProduct(_ q: ValueID, _ k: ValueID) -> ValueID {
@@ -225,27 +225,27 @@ private struct LinearCrossEntropyFormulas {
     switch order {
     case .value: return []
     case .tangent:
-      let z_t = logitTangent(x, w)
-      let r = builder.rowSum(builder.multiply(p, z_t))
-      return [builder.subtract(r, picked(z_t)), r]
+      let z_tan = logitTangent(x, w)
+      let r = builder.rowSum(builder.multiply(p, z_tan))
+      return [builder.subtract(r, picked(z_tan)), r]
     case .adjoint:
-      guard let y_a = operands.adjoint else { return [] }
-      let z_a = builder.multiplyRow(error(p), y_a)
-      return [builder.contract(z_a, w, Self.xLike), builder.contract(z_a, x, Self.wLike)]
+      guard let y_adj = operands.adjoint else { return [] }
+      let z_adj = builder.multiplyRow(error(p), y_adj)
+      return [builder.contract(z_adj, w, Self.xLike), builder.contract(z_adj, x, Self.wLike)]
     case .adjointTangent:
-      guard let y_a = operands.adjoint, let r = operands.statisticsTangent,
-        let y_a_t = operands.adjointTangent
+      guard let y_adj = operands.adjoint, let r = operands.statisticsTangent,
+        let y_adj_tan = operands.adjointTangent
       else { return [] }
-      let (x_t, w_t) = (operands.inputTangents[0], operands.inputTangents[1])
-      let z_a = builder.multiplyRow(error(p), y_a)
-      let p_t = builder.multiply(p, builder.subtractRow(logitTangent(x, w), r))
-      let z_a_t = builder.add(
-        builder.multiplyRow(error(p), y_a_t), builder.multiplyRow(p_t, y_a))
-      let x_a_t = builder.add(
-        builder.contract(z_a_t, w, Self.xLike), builder.contract(z_a, w_t, Self.xLike))
-      let w_a_t = builder.add(
-        builder.contract(z_a_t, x, Self.wLike), builder.contract(z_a, x_t, Self.wLike))
-      return [x_a_t, w_a_t]
+      let (x_tan, w_tan) = (operands.inputTangents[0], operands.inputTangents[1])
+      let z_adj = builder.multiplyRow(error(p), y_adj)
+      let p_tan = builder.multiply(p, builder.subtractRow(logitTangent(x, w), r))
+      let z_adj_tan = builder.add(
+        builder.multiplyRow(error(p), y_adj_tan), builder.multiplyRow(p_tan, y_adj))
+      let x_adj_tan = builder.add(
+        builder.contract(z_adj_tan, w, Self.xLike), builder.contract(z_adj, w_tan, Self.xLike))
+      let w_adj_tan = builder.add(
+        builder.contract(z_adj_tan, x, Self.wLike), builder.contract(z_adj, x_tan, Self.wLike))
+      return [x_adj_tan, w_adj_tan]
     }
   }
 

@@ -60,7 +60,8 @@ struct LowerLinearCrossEntropyTests {
   }
 
   @Test(
-    "the strips add up to the decomposition", arguments: [DerivativeOrder.adjoint, .adjointTangent],
+    "the strips add up to the decomposition",
+    arguments: [DerivativeOrder.adjoint, .adjointTangent],
     [1, 2, 7, 31, 600])
   func strips(order: DerivativeOrder, tokens: Int) throws {
     // One strip, two even ones, seven, two with a token left over, two of 300.

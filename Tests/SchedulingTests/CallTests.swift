@@ -48,7 +48,9 @@ struct CallTests {
   @Test("rows of a few elements, done in whole vectors and in blocks")
   func shortRows() throws {
     // 37 and 1 row cannot be blocked; 8 and 64 elements are whole vectors.
-    let shapes = [[50, 10], [37, 10], [1, 9], [6, 5], [12, 50], [4, 3, 7], [2, 6, 33], [9, 8], [3, 64]]
+    let shapes = [
+      [50, 10], [37, 10], [1, 9], [6, 5], [12, 50], [4, 3, 7], [2, 6, 33], [9, 8], [3, 64],
+    ]
     try check(
       shapes.map { shape in
         graph([TensorType(shape, .f64), TensorType([shape[shape.count - 1]], .f64)]) { b, x in
