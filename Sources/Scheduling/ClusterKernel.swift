@@ -95,8 +95,8 @@ private struct ClusterKernelWriter {
     return group.map { ($0, nest.groups[$0].extent) }
   }
 
-  /// The innermost loop, if it is short and no whole number of vectors. Twos and threes are left
-  /// alone: most of a vector would be idle.
+  /// The innermost loop, if it is short and no whole number of half vectors, which compilers do well.
+  /// Twos and threes are left alone: most of a vector would be idle.
   private static func lanes(_ nest: LoopNest, _ cluster: Cluster, _ plan: RegionPlan) -> LaneLoop? {
     guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
     var widest = 4
@@ -106,7 +106,7 @@ private struct ClusterKernelWriter {
       widest = max(widest, dtype.byteCount)
     }
     let width = 64 / widest
-    guard extent > 4, extent <= 64, extent % width != 0 else { return nil }
+    guard extent > 4, extent <= 64, extent % (width / 2) != 0 else { return nil }
     return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
   }
 

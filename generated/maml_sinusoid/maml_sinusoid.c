@@ -335,20 +335,16 @@ MF_KERNEL static void k0(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
       const float s0 = p0[i0];
-      const float s1 = is_inside ? p1[i1] : 0;
+      const float s1 = p1[i1];
       const float s2 = s0 * s1;
-      const float s3 = is_inside ? p2[i1] : 0;
+      const float s3 = p2[i1];
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
       const uint8_t s6 = s4 <= s5;
       const float s7 = s6 ? s5 : s4;
-      if (is_inside) {
-        p3[i0 * 40 + i1] = s7;
-      }
+      p3[i0 * 40 + i1] = s7;
     }
   }
 }
@@ -428,18 +424,14 @@ MF_KERNEL static void k2(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
+      const float s0 = p0[i0 * 40 + i1];
+      const float s1 = p1[i1];
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
       const uint8_t s4 = s2 <= s3;
       const float s5 = s4 ? s3 : s2;
-      if (is_inside) {
-        p2[i0 * 40 + i1] = s5;
-      }
+      p2[i0 * 40 + i1] = s5;
     }
   }
 }
@@ -572,21 +564,15 @@ MF_KERNEL static void k5(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
+      const float s0 = p0[i0 * 40 + i1];
+      const float s1 = p1[i1];
       const float s2 = s0 + s1;
       const float s3 = 0.0f;
       const uint8_t s4 = s2 <= s3;
       const float s5 = s4 ? s3 : s2;
-      if (is_inside) {
-        p2[i0 * 40 + i1] = s4;
-      }
-      if (is_inside) {
-        p3[i0 * 40 + i1] = s5;
-      }
+      p2[i0 * 40 + i1] = s4;
+      p3[i0 * 40 + i1] = s5;
     }
   }
 }
@@ -647,38 +633,24 @@ MF_KERNEL static void k8(
     const float *restrict p1,
     const float *restrict p2,
     const uint8_t *restrict p3,
-    float *restrict p4) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p4,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
       const float s1 = p1[i0];
-      const float s2 = is_inside ? p2[i1] : 0;
+      const float s2 = p2[i1];
       const float s3 = s1 * s2;
-      const uint8_t s4 = is_inside ? p3[i0 * 40 + i1] : 0;
+      const uint8_t s4 = p3[i0 * 40 + i1];
       const float s5 = 0.0f;
       const float s6 = s4 ? s5 : s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s6);
-      if (is_inside) {
-        p4[i0 * 40 + i1] = s6;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s6);
+      p4[i0 * 40 + i1] = s6;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -926,41 +898,27 @@ MF_KERNEL static void k12(
     const float *restrict p2,
     const float *restrict p3,
     const float *restrict p4,
-    float *restrict p5) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p5,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
       const float s1 = p1[i0];
-      const float s2 = is_inside ? p2[i1] : 0;
+      const float s2 = p2[i1];
       const float s3 = s1 * s2;
-      const float s4 = is_inside ? p3[i1] : 0;
+      const float s4 = p3[i1];
       const float s5 = s3 + s4;
       const float s6 = 0.0f;
       const uint8_t s7 = s5 <= s6;
-      const float s8 = is_inside ? p4[i0 * 40 + i1] : 0;
+      const float s8 = p4[i0 * 40 + i1];
       const float s9 = s7 ? s6 : s8;
-      m0[i1] = mf_sum_step_f32(m0[i1], s9);
-      if (is_inside) {
-        p5[i0 * 40 + i1] = s9;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s9);
+      p5[i0 * 40 + i1] = s9;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1090,28 +1048,22 @@ MF_KERNEL static void k18(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
       const float s0 = p0[i0];
-      const float s1 = is_inside ? p1[i1] : 0;
+      const float s1 = p1[i1];
       const float s2 = s0 * s1;
-      const float s3 = is_inside ? p2[i1] : 0;
+      const float s3 = p2[i1];
       const float s4 = s0 * s3;
-      const float s5 = is_inside ? p3[i1] : 0;
+      const float s5 = p3[i1];
       const float s6 = s2 + s5;
-      const float s7 = is_inside ? p4[i1] : 0;
+      const float s7 = p4[i1];
       const float s8 = s4 + s7;
       const float s9 = 0.0f;
       const uint8_t s10 = s6 <= s9;
       const float s11 = s10 ? s9 : s6;
       const float s12 = s10 ? s9 : s8;
-      if (is_inside) {
-        p5[i0 * 40 + i1] = s11;
-      }
-      if (is_inside) {
-        p6[i0 * 40 + i1] = s12;
-      }
+      p5[i0 * 40 + i1] = s11;
+      p6[i0 * 40 + i1] = s12;
     }
   }
 }
@@ -1135,30 +1087,22 @@ MF_KERNEL static void k19(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
-      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
+      const float s0 = p0[i0 * 40 + i1];
+      const float s1 = p1[i0 * 40 + i1];
       const float s2 = s0 + s1;
-      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
-      const float s4 = is_inside ? p3[i1] : 0;
+      const float s3 = p2[i0 * 40 + i1];
+      const float s4 = p3[i1];
       const float s5 = s3 + s4;
-      const float s6 = is_inside ? p4[i1] : 0;
+      const float s6 = p4[i1];
       const float s7 = s2 + s6;
       const float s8 = 0.0f;
       const uint8_t s9 = s5 <= s8;
       const float s10 = s9 ? s8 : s5;
       const float s11 = s9 ? s8 : s7;
-      if (is_inside) {
-        p5[i0 * 40 + i1] = s9;
-      }
-      if (is_inside) {
-        p6[i0 * 40 + i1] = s10;
-      }
-      if (is_inside) {
-        p7[i0 * 40 + i1] = s11;
-      }
+      p5[i0 * 40 + i1] = s9;
+      p6[i0 * 40 + i1] = s10;
+      p7[i0 * 40 + i1] = s11;
     }
   }
 }
@@ -1222,47 +1166,31 @@ MF_KERNEL static void k21(
     const float *restrict p4,
     const uint8_t *restrict p5,
     float *restrict p6,
-    float *restrict p7) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p7,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
       const float s1 = p1[i0];
-      const float s2 = is_inside ? p2[i1] : 0;
+      const float s2 = p2[i1];
       const float s3 = s1 * s2;
       const float s4 = p3[i0];
       const float s5 = s4 * s2;
-      const float s6 = is_inside ? p4[i1] : 0;
+      const float s6 = p4[i1];
       const float s7 = s1 * s6;
       const float s8 = s5 + s7;
-      const uint8_t s9 = is_inside ? p5[i0 * 40 + i1] : 0;
+      const uint8_t s9 = p5[i0 * 40 + i1];
       const float s10 = 0.0f;
       const float s11 = s9 ? s10 : s3;
       const float s12 = s9 ? s10 : s8;
-      m0[i1] = mf_sum_step_f32(m0[i1], s12);
-      if (is_inside) {
-        p6[i0 * 40 + i1] = s11;
-      }
-      if (is_inside) {
-        p7[i0 * 40 + i1] = s12;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s12);
+      p6[i0 * 40 + i1] = s11;
+      p7[i0 * 40 + i1] = s12;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1296,43 +1224,29 @@ MF_KERNEL static void k23(
     const float *restrict p3,
     const float *restrict p4,
     const float *restrict p5,
-    float *restrict p6) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p6,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
-      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
+      const float s1 = p1[i0 * 40 + i1];
+      const float s2 = p2[i0 * 40 + i1];
       const float s3 = s1 + s2;
       const float s4 = p3[i0];
-      const float s5 = is_inside ? p4[i1] : 0;
+      const float s5 = p4[i1];
       const float s6 = s4 * s5;
-      const float s7 = is_inside ? p5[i1] : 0;
+      const float s7 = p5[i1];
       const float s8 = s6 + s7;
       const float s9 = 0.0f;
       const uint8_t s10 = s8 <= s9;
       const float s11 = s10 ? s9 : s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s11);
-      if (is_inside) {
-        p6[i0 * 40 + i1] = s11;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s11);
+      p6[i0 * 40 + i1] = s11;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1366,23 +1280,17 @@ MF_KERNEL static void k25(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
       const float s0 = p0[i0];
-      const float s1 = is_inside ? p1[i1] : 0;
+      const float s1 = p1[i1];
       const float s2 = s0 * s1;
-      const float s3 = is_inside ? p2[i1] : 0;
+      const float s3 = p2[i1];
       const float s4 = s2 + s3;
       const float s5 = 0.0f;
       const uint8_t s6 = s4 <= s5;
       const float s7 = s6 ? s5 : s4;
-      if (is_inside) {
-        p3[i0 * 40 + i1] = s6;
-      }
-      if (is_inside) {
-        p4[i0 * 40 + i1] = s7;
-      }
+      p3[i0 * 40 + i1] = s6;
+      p4[i0 * 40 + i1] = s7;
     }
   }
 }
@@ -1412,36 +1320,22 @@ MF_KERNEL static void k27(
     float *restrict p0,
     const uint8_t *restrict p1,
     const float *restrict p2,
-    float *restrict p3) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p3,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const uint8_t s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
+      const uint8_t s1 = p1[i0 * 40 + i1];
       const float s2 = 0.0f;
-      const float s3 = is_inside ? p2[i0 * 40 + i1] : 0;
+      const float s3 = p2[i0 * 40 + i1];
       const float s4 = s1 ? s2 : s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s4);
-      if (is_inside) {
-        p3[i0 * 40 + i1] = s4;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s4);
+      p3[i0 * 40 + i1] = s4;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1513,24 +1407,20 @@ MF_KERNEL static void k31(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
       const float s0 = p0[i0];
-      const float s1 = is_inside ? p1[i1] : 0;
+      const float s1 = p1[i1];
       const float s2 = s0 * s1;
-      const float s3 = is_inside ? p2[i1] : 0;
+      const float s3 = p2[i1];
       const float s4 = s2 + s3;
-      const float s5 = is_inside ? p3[i1] : 0;
+      const float s5 = p3[i1];
       const float s6 = s0 * s5;
-      const float s7 = is_inside ? p4[i1] : 0;
+      const float s7 = p4[i1];
       const float s8 = s6 + s7;
       const float s9 = 0.0f;
       const uint8_t s10 = s8 <= s9;
       const float s11 = s10 ? s9 : s4;
-      if (is_inside) {
-        p5[i0 * 40 + i1] = s11;
-      }
+      p5[i0 * 40 + i1] = s11;
     }
   }
 }
@@ -1548,20 +1438,16 @@ MF_KERNEL static void k32(
     int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s0 = is_inside ? p0[i0 * 40 + i1] : 0;
-      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
+    for (int64_t i1 = 0; i1 < 40; ++i1) {
+      const float s0 = p0[i0 * 40 + i1];
+      const float s1 = p1[i0 * 40 + i1];
       const float s2 = s0 + s1;
-      const float s3 = is_inside ? p2[i1] : 0;
+      const float s3 = p2[i1];
       const float s4 = s2 + s3;
-      const uint8_t s5 = is_inside ? p3[i0 * 40 + i1] : 0;
+      const uint8_t s5 = p3[i0 * 40 + i1];
       const float s6 = 0.0f;
       const float s7 = s5 ? s6 : s4;
-      if (is_inside) {
-        p4[i0 * 40 + i1] = s7;
-      }
+      p4[i0 * 40 + i1] = s7;
     }
   }
 }
@@ -1612,42 +1498,28 @@ MF_KERNEL static void k34(
     const float *restrict p3,
     const float *restrict p4,
     const uint8_t *restrict p5,
-    float *restrict p6) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    float *restrict p6,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
+    for (int64_t i1 = begin; i1 < end; ++i1) {
       const float s1 = p1[i0];
-      const float s2 = is_inside ? p2[i1] : 0;
+      const float s2 = p2[i1];
       const float s3 = s1 * s2;
       const float s4 = p3[i0];
-      const float s5 = is_inside ? p4[i1] : 0;
+      const float s5 = p4[i1];
       const float s6 = s4 * s5;
       const float s7 = s3 + s6;
-      const uint8_t s8 = is_inside ? p5[i0 * 40 + i1] : 0;
+      const uint8_t s8 = p5[i0 * 40 + i1];
       const float s9 = 0.0f;
       const float s10 = s8 ? s9 : s7;
-      m0[i1] = mf_sum_step_f32(m0[i1], s10);
-      if (is_inside) {
-        p6[i0 * 40 + i1] = s10;
-      }
+      p0[i1] = mf_sum_step_f32(p0[i1], s10);
+      p6[i0 * 40 + i1] = s10;
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1729,30 +1601,20 @@ MF_KERNEL static void k38(const float *restrict p0, float *restrict p1) {
 }
 
 // %20: f32[1, 40] = reduce_sum{axes [0]} %11
-MF_KERNEL static void k39(float *restrict p0, const float *restrict p1) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+MF_KERNEL static void k39(
+    float *restrict p0,
+    const float *restrict p1,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
   for (int64_t i0 = 0; i0 < 25; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s1 = is_inside ? p1[i0 * 40 + i1] : 0;
-      m0[i1] = mf_sum_step_f32(m0[i1], s1);
+    for (int64_t i1 = begin; i1 < end; ++i1) {
+      const float s1 = p1[i0 * 40 + i1];
+      p0[i1] = mf_sum_step_f32(p0[i1], s1);
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
 }
 
@@ -1776,48 +1638,24 @@ MF_KERNEL static void k41(
     float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
-    const float *restrict p3) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  float m1[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m1[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+    const float *restrict p3,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s0 = 0.0f;
-    if (is_inside) {
-      p0[i1] = s0;
-    }
+    p0[i1] = s0;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 40;
+  for (int64_t i1 = begin; i1 < end; ++i1) {
     const float s1 = 0.0f;
-    if (is_inside) {
-      p1[i1] = s1;
-    }
+    p1[i1] = s1;
   }
   for (int64_t i0 = 0; i0 < 25; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 40;
-      const float s2 = is_inside ? p2[i0 * 40 + i1] : 0;
-      m0[i1] = mf_sum_step_f32(m0[i1], s2);
-      const float s3 = is_inside ? p3[i0 * 40 + i1] : 0;
-      m1[i1] = mf_sum_step_f32(m1[i1], s3);
+    for (int64_t i1 = begin; i1 < end; ++i1) {
+      const float s2 = p2[i0 * 40 + i1];
+      p0[i1] = mf_sum_step_f32(p0[i1], s2);
+      const float s3 = p3[i0 * 40 + i1];
+      p1[i1] = mf_sum_step_f32(p1[i1], s3);
     }
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
-  }
-  for (int64_t i1 = 0; i1 < 40; ++i1) {
-    p1[i1] = mf_sum_step_f32(p1[i1], m1[i1]);
   }
 }
 
@@ -1978,11 +1816,11 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   k3(v4, v18, v19, v19, 0, 2);
   k6(v19, v5, v7, v20, v21, v8);
   k7(v20, v14);
-  k8(v12, v21, v4, v17, v23);
+  k8(v12, v21, v4, v17, v23, 0, 40);
   k9(v21, v18, v22, v22, 0, 1);
   k10(v23, v2, v24, v27, 0, 5);
   k11(v15, v23, v11, v11, 0, 20);
-  k12(v10, v6, v0, v1, v24, v25);
+  k12(v10, v6, v0, v1, v24, v25, 0, 40);
   k9(v6, v25, v26, v26, 0, 1);
   k13(v26, v9);
   k13(v22, v13);
@@ -2048,11 +1886,11 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   k5(v16, v3, v17, v18, 0, 10);
   k3(v4, v18, v19, v19, 0, 2);
   k14(v19, v5, v7, v20, v14);
-  k8(v23, v20, v4, v17, v22);
+  k8(v23, v20, v4, v17, v22, 0, 40);
   k9(v20, v18, v21, v21, 0, 1);
   k10(v22, v2, v24, v29, 0, 5);
   k11(v15, v22, v25, v25, 0, 20);
-  k12(v27, v6, v0, v1, v24, v26);
+  k12(v27, v6, v0, v1, v24, v26, 0, 40);
   k9(v6, v26, v28, v28, 0, 1);
   k15(v28, v0, v9, 0, 40);
   k16(v27, v23, v1, v10, v3, v12, 0, 40);
@@ -2140,13 +1978,13 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   k3(v4, v27, v29, v29, 0, 2);
   k3(v12, v26, v30, v30, 0, 2);
   k20(v29, v30, v28, v5, v13, v7, v31, v32, v19);
-  k21(v17, v31, v4, v32, v12, v25, v35, v36);
+  k21(v17, v31, v4, v32, v12, v25, v35, v36, 0, 40);
   k9(v31, v27, v33, v33, 0, 1);
   k9(v32, v26, v34, v34, 0, 1);
   k22(v33, v34, v18, 0, 40);
   k10(v36, v2, v37, v43, 0, 5);
   k10(v35, v10, v38, v44, 0, 5);
-  k23(v15, v37, v38, v6, v0, v1, v41);
+  k23(v15, v37, v38, v6, v0, v1, v41, 0, 40);
   k11(v21, v35, v39, v39, 0, 20);
   k11(v20, v36, v40, v40, 0, 20);
   k24(v39, v40, v16, 0, 1600);
@@ -2214,11 +2052,11 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   k3(v4, v18, v19, v19, 0, 2);
   k6(v19, v5, v7, v20, v21, v8);
   k7(v20, v14);
-  k8(v12, v21, v4, v17, v23);
+  k8(v12, v21, v4, v17, v23, 0, 40);
   k9(v21, v18, v22, v22, 0, 1);
   k10(v23, v2, v24, v27, 0, 5);
   k11(v15, v23, v11, v11, 0, 20);
-  k12(v10, v6, v0, v1, v24, v25);
+  k12(v10, v6, v0, v1, v24, v25, 0, 40);
   k9(v6, v25, v26, v26, 0, 1);
   k13(v26, v9);
   k13(v22, v13);
@@ -2325,11 +2163,11 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k5(v30, v3, v31, v32, 0, 10);
   k3(v4, v32, v33, v33, 0, 2);
   k14(v33, v5, v7 + t0 * 10, v34, v48);
-  k8(v37, v34, v4, v31, v36);
+  k8(v37, v34, v4, v31, v36, 0, 40);
   k9(v34, v32, v35, v35, 0, 1);
   k10(v36, v2, v38, v90, 0, 5);
   k11(v29, v36, v39, v39, 0, 20);
-  k12(v41, v6 + t0 * 10, v0, v1, v38, v40);
+  k12(v41, v6 + t0 * 10, v0, v1, v38, v40, 0, 40);
   k9(v6 + t0 * 10, v40, v42, v42, 0, 1);
   k15(v42, v0, v43, 0, 40);
   k16(v41, v37, v1, v44, v3, v46, 0, 40);
@@ -2341,11 +2179,11 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k3(v47, v53, v54, v54, 0, 2);
   k6(v54, v48, v9 + t0 * 10, v55, v56, v17 + t0);
   k26(v55, v57, v66);
-  k8(v60, v56, v47, v52, v59);
+  k8(v60, v56, v47, v52, v59, 0, 40);
   k9(v56, v53, v58, v58, 0, 1);
   k10(v59, v45, v61, v91, 0, 5);
   k11(v50, v59, v62, v62, 0, 20);
-  k27(v64, v49, v61, v63);
+  k27(v64, v49, v61, v63, 0, 40);
   k9(v8 + t0 * 10, v63, v65, v65, 0, 1);
   k28(v58, v67, 0, 40);
   k29(v60, v68, v64, v70, 0, 40);
@@ -2358,13 +2196,13 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   k3(v4, v75, v76, v76, 0, 2);
   k3(v67, v32, v77, v77, 0, 2);
   k33(v76, v77, v66, v78, v57, v23 + t0);
-  k34(v82, v78, v4, v34, v67, v31, v81);
+  k34(v82, v78, v4, v34, v67, v31, v81, 0, 40);
   k9(v34, v75, v79, v79, 0, 1);
   k9(v78, v32, v80, v80, 0, 1);
   k35(v79, v80, v58, v22 + t0 * 40, 0, 40);
   k10(v81, v2, v83, v92, 0, 5);
   k10(v36, v69, v84, v93, 0, 5);
-  k23(v88, v83, v84, v6 + t0 * 10, v0, v1, v87);
+  k23(v88, v83, v84, v6 + t0 * 10, v0, v1, v87, 0, 40);
   k11(v72, v36, v85, v85, 0, 20);
   k11(v29, v81, v86, v86, 0, 20);
   k36(v85, v86, v62, v20 + t0 * 1600, 0, 1600);
@@ -2411,13 +2249,13 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   // tasks
   mf_parallel_for(parallel, 25, maml_sinusoid_meta_gradient_worker_0, (void *)frame);
   k38(v17, v10);
-  k39(v24, v18);
+  k39(v24, v18, 0, 40);
   k40(v24, v11, 0, 40);
-  k41(v25, v27, v19, v21);
+  k41(v25, v27, v19, v21, 0, 40);
   k42(v25, v12, v27, v14, 0, 40);
   k43(v26, v20, 0, 1600);
   k44(v26, v13, 0, 1600);
-  k39(v28, v22);
+  k39(v28, v22, 0, 40);
   k40(v28, v15, 0, 40);
   k38(v23, v16);
   return 0;
