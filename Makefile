@@ -71,9 +71,10 @@ demo: build
 	echo "the learning curve is in $(DEMO_FOLDER)/mnist1d_lr:"
 	ls $(DEMO_FOLDER)/mnist1d_lr
 
-## Measures generated libraries against JAX, side by side.
+## Measures generated libraries against JAX, side by side: about ten minutes, of which one installs JAX.
 bench: build
 	python3 Benchmarks/small_models.py
+	python3 Benchmarks/chinchilla.py
 
 ## Plans the 405 configurations of the paper's sweep in three derivations, as a table and a plot.
 sweep: build

@@ -37,6 +37,9 @@ RIVAL = "mixed-remat"
 OTHER_JAX_VARIANTS = ("mixed", "standard-remat", "standard")
 TORCH_VARIANTS = ("mixed", "standard")
 DEFAULT_SIZE = "6.8M"
+# What MixFuse may use, by size: it keeps as much of the layers as fits. Block rematerialisation
+# elsewhere.
+MEMORY_LIMITS = {"6.8M": "600MiB", "long": "600MiB", "57M": "3000MiB"}
 LONG = {"seq": 4096, "batch": 1}
 
 
@@ -84,6 +87,8 @@ def build_library(case, mixfuse):
     command = [mixfuse, "build", ROOT / "Examples" / f"{case.spec}.mix", "--no-cache"]
     for name, number in case.dims._asdict().items():
         command += ["--set", f"{name}={number}"]
+    if case.size_name in MEMORY_LIMITS:
+        command += ["--memory", MEMORY_LIMITS[case.size_name]]
     start = time.perf_counter()
     subprocess.run(
         [str(part) for part in [*command, "-o", case.folder]], check=True, stdout=sys.stderr

@@ -3,7 +3,7 @@
 
     Benchmarks/.venv/bin/python Benchmarks/plots.py Benchmarks/results/chinchilla.json
 
-One picture per size, chinchilla_SIZE.svg and .png beside the results; chinchilla.py calls it.
+One picture per size, chinchilla_SIZE.svg beside the results; chinchilla.py calls it.
 """
 
 import json
@@ -67,7 +67,7 @@ def draw_panel(axes, rows, quantity):
 
 
 def draw(rows, machine, stem):
-    """Write the picture of one size's rows to STEM.svg and STEM.png."""
+    """Write the picture of one size's rows to STEM.svg."""
     height = 1.6 + BAR_INCHES * (len(rows) + len({row["task"] for row in rows}))
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, height), layout="constrained")
     draw_panel(left, rows, MEMORY)
@@ -78,7 +78,6 @@ def draw(rows, machine, stem):
     # Neither a date nor random identifiers: equal results are equal files.
     with pyplot.rc_context({"svg.hashsalt": "mixfuse", "svg.fonttype": "none"}):
         figure.savefig(f"{stem}.svg", metadata={"Date": None})
-    figure.savefig(f"{stem}.png", dpi=140)
     pyplot.close(figure)
 
 
