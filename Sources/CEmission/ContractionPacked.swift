@@ -20,12 +20,23 @@ struct PackedBlocking: Hashable {
   var groups: Int
   var packsLeft: Bool
 
+  /// Inner steps that a block has at least: fewer would read and write C too often.
+  static let shallowest = 128
+
   /// Sizes the blocks for the caches of `target`.
   init(_ contraction: CanonicalContraction, _ tiling: RegisterTiling, _ target: ContractionTarget) {
     let bytes = contraction.element.bytes
+    let extent = contraction.inner.extent
     let panelWidth = tiling.columns.main.width
-    (depth, depthCount) = Self.depth(
-      of: contraction.inner.extent, panelWidth: panelWidth, contraction.element, target)
+    // A panel of the right operand should stay in the first-level cache while tiles pass by.
+    let limit = min(384, max(Self.shallowest, target.firstCacheBytes / (panelWidth * bytes)))
+    if extent <= limit * 5 / 4 {
+      (depth, depthCount) = (extent, 1)
+    } else {
+      let count = (extent + limit - 1) / limit
+      depth = ((extent + count - 1) / count).roundedUp(to: 16)
+      depthCount = (extent + depth - 1) / depth
+    }
     let tileBytes = tiling.rows.height * depth * bytes
     tiles = max(1, min(tiling.rows.count, target.secondCacheBytes / 2 / tileBytes))
     let groupBytes = panelWidth * depth * bytes
@@ -37,21 +48,6 @@ struct PackedBlocking: Hashable {
     packsLeft =
       contraction.hasCollidingLeft(target)
       || tiling.columns.count >= 4 && (isAwkward || leftBytes > target.secondCacheBytes / 4)
-  }
-}
-
-extension PackedBlocking {
-  /// Cuts a sum of `extent` terms into blocks of about one depth.
-  ///
-  /// A panel of the right operand should stay in the first-level cache while tiles pass by.
-  static func depth(
-    of extent: Int, panelWidth: Int, _ element: ContractionElement, _ target: ContractionTarget
-  ) -> (depth: Int, count: Int) {
-    let limit = min(384, max(128, target.firstCacheBytes / (panelWidth * element.bytes)))
-    if extent <= limit * 5 / 4 { return (extent, 1) }
-    let count = (extent + limit - 1) / limit
-    let depth = ((extent + count - 1) / count).roundedUp(to: 16)
-    return (depth, (extent + depth - 1) / depth)
   }
 }
 

@@ -57,6 +57,7 @@ struct RegisterTile {
     writer.comment("\(height) rows of \(group.width) columns (\(spans)) in registers.")
     writer.function(name, parameters(writer)) { writer in
       writeAccumulators(to: &writer)
+      if prefetchesResult && !collides(writer) { writePrefetches(to: &writer) }
       writeOuterInner(0, to: &writer)
       writeResult(to: &writer)
     }
@@ -129,17 +130,11 @@ struct RegisterTile {
 
   private func writeInner(to writer: inout ContractionWriter) {
     switch depth {
-    case .parameter where prefetchesResult:
-      // The lines of C are far apart and long unused. Fetched at the start they would be gone
-      // again, as a whole panel passes through the cache until they are used.
+    case .parameter where prefetchesResult && collides(writer):
       let last = Self.stepsAfterPrefetch
       writer.integer("early", "depth > \(last) ? depth - \(last) : 0")
       writer.rolledLoop("k", below: "early") { writeStep(from: "k", copy: 0, to: &$0) }
-      writer.unrolledLoop("i", count: height) { writer in
-        for piece in group.pieces {
-          writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
-        }
-      }
+      writePrefetches(to: &writer)
       writer.rolledLoop("k", from: "early", below: "depth") {
         writeStep(from: "k", copy: 0, to: &$0)
       }
@@ -156,6 +151,21 @@ struct RegisterTile {
       }
       for copy in 0..<(count - whole) {
         writeStep(from: "0", plus: whole + copy, copy: copy, to: &writer)
+      }
+    }
+  }
+
+  /// Whether the rows of C fall on the same few sets of the first-level cache. Fetched when the tile
+  /// begins, they would be gone when it ends, as a whole panel passes through those sets.
+  private func collides(_ writer: ContractionWriter) -> Bool {
+    resultRowStride * writer.element.bytes % 4096 == 0
+  }
+
+  /// The lines of C are far apart and long unused; they arrive while the tile is computed.
+  private func writePrefetches(to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: height) { writer in
+      for piece in group.pieces {
+        writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
       }
     }
   }

@@ -183,14 +183,12 @@ extension RegisterTiling {
   ///
   /// - Parameter isVector: whether B and C have unit stride along columns; otherwise every
   ///   column is computed by itself.
-  /// - Parameter blocks: the number of blocks into which a kernel cuts the sum, given the columns
-  ///   of a tile. Every block reads and writes all of C.
+  /// - Parameter widest: the most vectors of columns in a tile.
   static func cheapest(
-    rows: Int, columns: Int, depth: Int, isVector: Bool, model: IssueModel,
-    blocks: (Int) -> Int = { _ in 1 }
+    rows: Int, columns: Int, depth: Int, isVector: Bool, model: IssueModel, widest: Int = 6
   ) -> RegisterTiling {
     var best: (tiling: RegisterTiling, cycles: Double)?
-    for vectors in 1...(isVector ? 6 : 4) {
+    for vectors in 1...(isVector ? widest : 4) {
       let split =
         isVector
         ? ColumnSplit(count: columns, lanes: model.lanes, vectors: vectors)
@@ -200,8 +198,7 @@ extension RegisterTiling {
       let row = RowSplit(rows: rows, limit: min(limit, Self.tallest))
       let copies = Self.copies(row.height * split.vectors, model, depth: depth)
       let tiling = RegisterTiling(rows: row, columns: split, innerCopies: copies)
-      let count = blocks(split.main.width)
-      let cycles = Double(count) * model.cycles(tiling, depth: depth / count)
+      let cycles = model.cycles(tiling, depth: depth)
       if best.map({ cycles < $0.cycles }) ?? true { best = (tiling, cycles) }
     }
     guard let best else { preconditionFailure("no register tiling was tried") }
