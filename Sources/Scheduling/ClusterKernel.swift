@@ -59,8 +59,8 @@ private struct ClusterKernelWriter {
     self.plan = plan
     self.uses = uses
     var nest = ClusterKernelWriter.nest(cluster, at: position, in: plan, uses)
-    var lanes = ClusterKernelWriter.lanes(nest, cluster, plan)
-    rowInBlock = lanes.flatMap { _ in ClusterKernelWriter.blockRows(of: cluster, in: &nest) }
+    var lanes = cluster.laneLoop(in: nest, plan)
+    rowInBlock = lanes.flatMap { _ in cluster.blockRows(in: &nest) }
     if rowInBlock != nil { lanes?.variable += 1 }
     self.nest = nest
     self.lanes = lanes
@@ -93,35 +93,6 @@ private struct ClusterKernelWriter {
       nest.groups[number].extent > 1 && !reduced.contains(nest.groups[number].axes[0])
     }
     return group.map { ($0, nest.groups[$0].extent) }
-  }
-
-  /// The innermost loop, if it is short and no whole number of half vectors, which compilers do well.
-  /// Twos and threes are left alone: most of a vector would be idle.
-  private static func lanes(_ nest: LoopNest, _ cluster: Cluster, _ plan: RegionPlan) -> LaneLoop? {
-    guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
-    var widest = 4
-    for node in cluster.entries.map({ plan.graph.nodes[$0.node] }) {
-      let dtype = plan.types[node.result.index].dtype
-      if node.op.family == .reduction, !dtype.isFloat { return nil }
-      widest = max(widest, dtype.byteCount)
-    }
-    let width = 64 / widest
-    guard extent > 4, extent <= 64, extent % (width / 2) != 0 else { return nil }
-    return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
-  }
-
-  /// Splits the innermost loop over rows, if there is one that can be; a full reduction has none.
-  ///
-  /// - Returns: the loop over the rows of a block.
-  private static func blockRows(of cluster: Cluster, in nest: inout LoopNest) -> Int? {
-    let kept = nest.groups(in: cluster.keptAxes)
-    guard cluster.rowAxes != nil, kept.count == nest.groups.count - 1, let group = kept.last,
-      group == nest.groups.count - 2
-    else { return nil }
-    let extent = nest.groups[group].extent
-    guard let size = (2...16).last(where: { extent % $0 == 0 }) else { return nil }
-    nest.block(group: group, by: size)
-    return group + 1
   }
 
   // MARK: The nest

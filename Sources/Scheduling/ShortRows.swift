@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which loops of a cluster's kernel are so short that they are done in whole vectors, and how many
+// rows of such a loop make a block; `ClusterKernel.swift` says what for.
+
+import TensorIR
+
+extension Cluster {
+  /// The innermost loop, if it is short and no whole number of half vectors, which compilers do well.
+  /// Twos and threes are left alone: most of a vector would be idle.
+  func laneLoop(in nest: LoopNest, _ plan: RegionPlan) -> LaneLoop? {
+    guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
+    var widest = 4
+    for node in entries.map({ plan.graph.nodes[$0.node] }) {
+      let dtype = plan.types[node.result.index].dtype
+      if node.op.family == .reduction, !dtype.isFloat { return nil }
+      widest = max(widest, dtype.byteCount)
+    }
+    let width = 64 / widest
+    guard extent > 4, extent <= 64, extent % (width / 2) != 0 else { return nil }
+    return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
+  }
+
+  /// Splits the innermost loop over rows, if there is one that can be; a full reduction has none.
+  ///
+  /// - Returns: the loop over the rows of a block.
+  func blockRows(in nest: inout LoopNest) -> Int? {
+    let kept = nest.groups(in: keptAxes)
+    guard rowAxes != nil, kept.count == nest.groups.count - 1, let group = kept.last,
+      group == nest.groups.count - 2
+    else { return nil }
+    let extent = nest.groups[group].extent
+    guard let size = (2...16).last(where: { extent % $0 == 0 }) else { return nil }
+    nest.block(group: group, by: size)
+    return group + 1
+  }
+}
