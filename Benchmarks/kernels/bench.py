@@ -161,29 +161,33 @@ def compare(program, options):
         for row in rows:
             name, kernel = " ".join(row[:4]), row[5]
             own, other = float(row[7]), float(row[8])
-            columns.setdefault(name, [kernel]).append((own, other, own / other))
+            is_disturbed = row[-1] == "disturbed"
+            columns.setdefault(name, [kernel]).append((own, other, own / other, is_disturbed))
     lines = ["# Contractions against OpenBLAS", ""]
     lines += ["Written by `Benchmarks/kernels/bench.py --compare`;"]
     lines += [f"{options.element}, {options.vector_bytes}-byte vectors, GFLOP/s, best of many calls"
-              " taking turns.", "",
+              " taking turns. A star: another program ran during every call, so the figures say"
+              " nothing.", "",
               f"- Machine: {processor()}, {os.cpu_count()} cores.",
               f"- OpenBLAS: {remarks[1]['rival']}.",
               f"- Peak, multiply-adds on registers: {remarks[1]['peak']} on one thread,"
               f" {remarks[2]['peak']} on two.", ""]
     for threads in (1, 2):
-        ratios = {name: values[threads][2] for name, values in columns.items()}
+        ratios = {
+            name: values[threads][2] for name, values in columns.items() if not values[threads][3]}
         worst = min(ratios, key=ratios.get)
         lines.append(
             f"- {threads} thread{'s' * (threads > 1)}: median ratio"
             f" {statistics.median(ratios.values()):.2f}, smallest {ratios[worst]:.2f} ({worst}),"
-            f" {sum(value < 0.8 for value in ratios.values())} of {len(ratios)} under 0.80.")
+            f" {sum(value < 0.8 for value in ratios.values())} of {len(ratios)} under 0.80;"
+            f" {len(columns) - len(ratios)} disturbed (*) and left out.")
     lines += ["", "| layout m n k | kernel | 1 thread | OpenBLAS | ratio | of peak | 2 threads |"
               " OpenBLAS | ratio | of peak |", "|" + "---|" * 10]
     for name, (kernel, *values) in columns.items():
         cells = [name, kernel]
-        for threads, (own, other, ratio) in enumerate(values, 1):
+        for threads, (own, other, ratio, is_disturbed) in enumerate(values, 1):
             share = own / float(remarks[threads]["peak"])
-            cells += [f"{own:.0f}", f"{other:.0f}", f"{ratio:.2f}", f"{share:.0%}"]
+            cells += [f"{own:.0f}", f"{other:.0f}", f"{ratio:.2f}{'*' * is_disturbed}", f"{share:.0%}"]
         lines.append("| " + " | ".join(cells) + " |")
     text = "\n".join(lines) + "\n"
     options.output.write_text(text)
