@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The adjoint of linear cross-entropy and its tangent, strip by strip over the tokens.
+// The derivative orders of linear cross-entropy, strip by strip over the tokens.
 //
 //     z = x . w^T, p = softmax z               of the strip: [s, v]
+//     y = logsumexp z - z_label                a slice of the result
 //     z_adj = (p - [v is the label]) y_adj
 //     x_adj = z_adj . w                        a slice of the result
 //     w_adj += z_adj^T . x                     carried
 //
-// Tokens that the strip does not divide leave a last, smaller strip, computed after the loop by the
-// same code.
+// and the tangents of all of them. Tokens that the strip does not divide leave a last, smaller strip,
+// computed after the loop by the same code.
 
 import TensorIR
 
@@ -18,21 +19,25 @@ private let stripElements = 1 << 21
 /// tokens there are 512 operations for the eight bytes that an element of it moves.
 private let stripLengths = 256...1024
 
-/// Writes the adjoint, or its tangent if there are tangents, as a loop over strips of tokens.
+/// Writes the wanted orders as one loop over strips of tokens.
 struct StripedCrossEntropy {
   private let builder: GraphBuilder
-  private let parts: StructuredOperands<ValueID>
+  private let operands: StripOperands<ValueID>
+  private let orders: Set<DerivativeOrder>
   private let tokens: Int
   private let width: Int
   private let tableType: TensorType
   /// Tokens in a strip: no more than half, so that there never are all logits.
   private let strip: Int
 
-  init(_ builder: GraphBuilder, _ parts: StructuredOperands<ValueID>) {
+  init(
+    _ builder: GraphBuilder, _ operands: StripOperands<ValueID>, _ orders: Set<DerivativeOrder>
+  ) {
     self.builder = builder
-    self.parts = parts
-    tokens = builder.shape(of: parts.inputs[0])[0]
-    tableType = builder.type(of: parts.inputs[1])
+    self.operands = operands
+    self.orders = orders
+    tokens = builder.shape(of: operands.x)[0]
+    tableType = builder.type(of: operands.w)
     width = tableType.shape[1]
     let wanted = max(stripElements / tableType.shape[0], stripLengths.lowerBound)
     let limit = min(wanted, stripLengths.upperBound, max(tokens / 2, 1))
@@ -42,35 +47,54 @@ struct StripedCrossEntropy {
   private static let xLike = ContractionLabels(lhs: [0, 1], rhs: [1, 2], output: [0, 2])
   private static let wLike = ContractionLabels(lhs: [0, 1], rhs: [0, 2], output: [1, 2])
 
-  /// What has one row for each token: x, labels, the adjoint of the result; then the tangents of x
-  /// and of the adjoint.
-  private var rows: [ValueID] {
-    [parts.inputs[0], parts.constants[0]] + [parts.adjoint].compactMap(\.self)
-      + parts.inputTangents.prefix(1) + [parts.adjointTangent].compactMap(\.self)
+  /// One strip's results, by order, as the ops have them.
+  private typealias Results = [DerivativeOrder: [ValueID]]
+
+  /// A result of one of the orders.
+  private struct Member: Hashable {
+    var order: DerivativeOrder
+    var position: Int
+
+    /// Whether strips add up to it; otherwise it has a row for each token.
+    var isSum: Bool { (order == .adjoint || order == .adjointTangent) && position == 1 }
   }
 
-  func results() -> [ValueID] {
+  /// The wanted results, sums first: as the loop returns them.
+  private var members: [Member] {
+    let all = DerivativeOrder.allCases.filter(orders.contains).flatMap { order in
+      [Member(order: order, position: 0), Member(order: order, position: 1)]
+    }
+    return all.filter(\.isSum) + all.filter { !$0.isSum }
+  }
+
+  func results() -> [DerivativeOrder: [ValueID]] {
     let count = tokens / strip
     let rest = tokens - count * strip
-    let tables = [parts.inputs[1]] + parts.inputTangents.dropFirst()
-    let loop = Loop(
-      label: "token strips", tripCount: count, carryCount: 1, stackedInputCount: rows.count,
-      body: loopBody(tables: tables.count))
-    let strips = rows.map { row in
-      let shape = [count, strip] + builder.shape(of: row).dropFirst()
-      return builder.reshape(window(of: row, from: 0, count: count * strip), to: shape)
+    let whole = operands.map { operand in
+      isTable(operand) ? operand : window(of: operand, from: 0, count: count * strip)
     }
-    var w_adj = builder.constant(0, tableType)
-    let looped = builder.append(.loop(loop), [w_adj] + strips + tables)
-    w_adj = looped[0]
-    var x_adj = builder.reshape(looped[1], to: [count * strip, width])
+    var results = loop(whole, count: count)
     if rest > 0 {
-      let last = rows.map { window(of: $0, from: count * strip, count: rest) }
-      let (x_adj_rest, w_adj_rest) = step(builder, last, tables)
-      x_adj = builder.concatenate([x_adj, x_adj_rest], axis: 0)
-      w_adj = builder.add(w_adj, w_adj_rest)
+      let last = operands.map { operand in
+        isTable(operand) ? operand : window(of: operand, from: count * strip, count: rest)
+      }
+      let more = step(builder, last)
+      for member in members {
+        let (first, second) = (results[member], more[member.order]?[member.position])
+        guard let first, let second else { continue }
+        results[member] =
+          member.isSum
+          ? builder.add(first, second) : builder.concatenate([first, second], axis: 0)
+      }
     }
-    return [x_adj, w_adj]
+    return Dictionary(grouping: results.keys, by: \.order).mapValues { members in
+      members.sorted { $0.position < $1.position }.compactMap { results[$0] }
+    }
+  }
+
+  /// Whether an operand is w or its tangent; the others have a row for each token.
+  private func isTable(_ operand: ValueID) -> Bool {
+    operand == operands.w || operand == operands.tangents?.w
   }
 
   /// Some of the rows of an array.
@@ -80,51 +104,89 @@ struct StripedCrossEntropy {
       rows, starts: [start] + shape.dropFirst().map { _ in 0 }, shape: [count] + shape.dropFirst())
   }
 
-  private func loopBody(tables: Int) -> Graph {
+  /// The results of `count` strips, which are all of `whole`.
+  private func loop(_ whole: StripOperands<ValueID>, count: Int) -> [Member: ValueID] {
+    let tables = Set([operands.w] + (operands.tangents.map { [$0.w] } ?? []))
+    let rows = whole.all.filter { !tables.contains($0) }
+    let sums = members.filter(\.isSum)
+    let loop = Loop(
+      label: "token strips", tripCount: count, carryCount: sums.count,
+      stackedInputCount: rows.count, body: loopBody(whole, sums: sums.count))
+    let strips = rows.map { row in
+      builder.reshape(row, to: [count, strip] + builder.shape(of: row).dropFirst())
+    }
+    let zeros = sums.map { _ in builder.constant(0, tableType) }
+    let looped = builder.append(.loop(loop), zeros + strips + whole.all.filter(tables.contains))
+    let pairs = zip(members, looped).map { member, result in
+      let shape = builder.shape(of: result)
+      return (
+        member,
+        member.isSum ? result : builder.reshape(result, to: [count * strip] + shape.dropFirst(2))
+      )
+    }
+    return Dictionary(uniqueKeysWithValues: pairs)
+  }
+
+  private func loopBody(_ whole: StripOperands<ValueID>, sums: Int) -> Graph {
     let body = GraphBuilder(name: "token strip")
     return body.withProvenance(builder.provenance) {
       _ = body.input("strip", .scalar(.i32))
-      let sum = body.input("w_adj", tableType)
-      let rows = self.rows.enumerated().map { position, row in
+      let carried = (0..<sums).map { body.input("sum\($0)", tableType) }
+      // Rows before tables: stacked inputs before invariants.
+      var inner: [ValueID: ValueID] = [:]
+      for row in whole.all where !isTable(row) {
         var type = builder.type(of: row)
         type.shape[0] = strip
-        return body.input("row\(position)", type)
+        inner[row] = body.input("row\(inner.count)", type)
       }
-      let tables = (0..<tables).map { body.input("w\($0)", tableType) }
-      let (x_adj, w_adj) = step(body, rows, tables)
-      body.output("w_adj", body.add(sum, w_adj))
-      body.output("x_adj", x_adj)
+      for table in whole.all where isTable(table) {
+        inner[table] = body.input("w\(inner.count)", tableType)
+      }
+      let results = step(body, whole.map { inner[$0] ?? $0 })
+      for (index, member) in members.enumerated() {
+        guard let result = results[member.order]?[member.position] else { continue }
+        body.output(
+          "\(member.order)\(member.position)",
+          member.isSum ? body.add(carried[index], result) : result)
+      }
       return body.graph
     }
   }
 
-  /// The results of one strip; `rows` are as in the property of that name, `tables` is w, for the
-  /// tangent also its tangent.
-  private func step(
-    _ b: GraphBuilder, _ rows: [ValueID], _ tables: [ValueID]
-  ) -> (x_adj: ValueID, w_adj: ValueID) {
-    let (x, labels, adjoint, w) = (rows[0], rows[1], rows[2], tables[0])
+  /// The results of one strip.
+  private func step(_ b: GraphBuilder, _ strip: StripOperands<ValueID>) -> Results {
+    let (x, w) = (strip.x, strip.w)
     let z = b.contract(x, w, .logits)
     let shape = b.shape(of: z)
     func perRow(_ row: ValueID) -> ValueID { b.broadcast(row, to: shape, axes: [0]) }
-    let powers = b.unary(.exp, b.subtract(z, perRow(b.reduce(.maximum, z, axes: [1]))))
+    let largest = b.reduce(.maximum, z, axes: [1])
+    let powers = b.unary(.exp, b.subtract(z, perRow(largest)))
     let sum = b.sum(powers, axes: [1])
     let p = b.divide(powers, perRow(sum))
-    let isLabel = b.isLabel(labels, words: shape[1])
+    let isLabel = b.isLabel(strip.labels, words: shape[1])
     let error = b.select(isLabel, b.subtract(p, b.constant(1, like: p)), p)
-    let z_adj = b.multiply(error, perRow(adjoint))
-    guard tables.count > 1 else {
-      return (b.contract(z_adj, w, Self.xLike), b.contract(z_adj, x, Self.wLike))
+    let z_adj = b.multiply(error, perRow(strip.y_adj))
+    var results: Results = [:]
+    if orders.contains(.value) {
+      let statistics = b.add(largest, b.unary(.log, sum))
+      results[.value] = [b.subtract(statistics, b.rowSum(of: z, where: isLabel)), statistics]
     }
-    let (x_tan, adjoint_tan, w_tan) = (rows[3], rows[4], tables[1])
-    let z_tan = b.add(b.contract(x_tan, w, .logits), b.contract(x, w_tan, .logits))
+    if orders.contains(.adjoint) {
+      results[.adjoint] = [b.contract(z_adj, w, Self.xLike), b.contract(z_adj, x, Self.wLike)]
+    }
+    guard let tangents = strip.tangents else { return results }
+    let z_tan = b.add(b.contract(tangents.x, w, .logits), b.contract(x, tangents.w, .logits))
     let mean = b.sum(b.multiply(p, z_tan), axes: [1])
+    if orders.contains(.tangent) {
+      results[.tangent] = [b.subtract(mean, b.rowSum(of: z_tan, where: isLabel)), mean]
+    }
     let p_tan = b.multiply(p, b.subtract(z_tan, perRow(mean)))
     let z_adj_tan = b.add(
-      b.multiply(error, perRow(adjoint_tan)), b.multiply(p_tan, perRow(adjoint)))
-    return (
-      b.add(b.contract(z_adj_tan, w, Self.xLike), b.contract(z_adj, w_tan, Self.xLike)),
-      b.add(b.contract(z_adj_tan, x, Self.wLike), b.contract(z_adj, x_tan, Self.wLike))
-    )
+      b.multiply(error, perRow(tangents.y_adj)), b.multiply(p_tan, perRow(strip.y_adj)))
+    results[.adjointTangent] = [
+      b.add(b.contract(z_adj_tan, w, Self.xLike), b.contract(z_adj, tangents.w, Self.xLike)),
+      b.add(b.contract(z_adj_tan, x, Self.wLike), b.contract(z_adj, tangents.x, Self.wLike)),
+    ]
+    return results
   }
 }

@@ -11,9 +11,9 @@
 // A value is a running sum over tiles, which can be as small as one likes. The adjoint of a logit
 // needs its row's log-sum-exp first: with tiles, every logit would be computed twice. A strip has
 // whole rows, and so makes each of its products once: 3 instead of 4 for the adjoint, 7 instead of
-// 10 for its tangent. It does not even read the statistics of the value, which is then dead code if
-// nobody wants the loss. No derivative may be asked for afterwards: this pass comes after
-// differentiation.
+// 10 for its tangent. Values and tangents that are wanted beside the adjoint of the same logits come
+// out of its strips for nothing (`CrossEntropyFamilies.swift`); tiles are for those alone. No
+// derivative may be asked for afterwards: this pass comes after differentiation.
 
 import TensorIR
 
@@ -25,25 +25,72 @@ extension Pass {
 }
 
 @Sendable private func lowered(_ graph: Graph) -> Graph {
-  Rewriter.rewrite(graph) { rewriter, node, operands in
+  let families = CrossEntropyFamilies(graph)
+  var ordered = graph
+  ordered.nodes = families.order.map { graph.nodes[$0] }
+  var position = -1
+  /// What the families computed so far gave, by head.
+  var computed: [ValueID: [DerivativeOrder: [ValueID]]] = [:]
+  return Rewriter.rewrite(ordered) { rewriter, node, operands in
+    position += 1
     guard case .structured(let op) = node.op, op.function == .linearCrossEntropy else {
       return rewriter.append(node.op.mapRegions(lowered), operands)
     }
+    guard let family = families.family(of: families.order[position]) else {
+      return rewriter.inlineTiles(op, operands, node.provenance)
+    }
+    // The first member has the whole family computed.
+    let key = graph.nodes[family.members[0]].results[0]
+    let provenance = graph.nodes[family.head].provenance
+    let results = computed[key] ?? rewriter.inlineStrips(family, provenance)
+    computed[key] = results
+    guard let own = results[op.order] else {
+      preconditionFailure("compiler bug: \(op.name) is not computed with its family")
+    }
+    return own
+  }
+}
+
+extension Rewriter {
+  /// Appends a value or a tangent by vocabulary tiles.
+  fileprivate func inlineTiles(
+    _ op: StructuredOp, _ operands: [ValueID], _ provenance: Provenance
+  ) -> [ValueID] {
     let builder = GraphBuilder(name: op.name)
-    return builder.withProvenance(node.provenance) {
-      let inputs = operands.enumerated().map {
-        builder.input("x\($0)", rewriter.type(of: $1))
-      }
+    return builder.withProvenance(provenance) {
+      let inputs = operands.enumerated().map { builder.input("x\($0)", type(of: $1)) }
       guard let parts = StructuredOperands(inputs, of: op) else {
         preconditionFailure("compiler bug: \(op.name) with \(operands.count) operands")
       }
-      let results =
-        switch op.order {
-        case .value, .tangent: TiledCrossEntropy(builder, parts).results()
-        case .adjoint, .adjointTangent: StripedCrossEntropy(builder, parts).results()
-        }
-      for (index, result) in results.enumerated() { builder.output("y\(index)", result) }
-      return rewriter.inline(builder.graph, operands)
+      for (index, result) in TiledCrossEntropy(builder, parts).results().enumerated() {
+        builder.output("y\(index)", result)
+      }
+      return inline(builder.graph, operands)
+    }
+  }
+
+  /// Appends all that a family computes, by strips of tokens.
+  fileprivate func inlineStrips(
+    _ family: CrossEntropyFamily, _ provenance: Provenance
+  ) -> [DerivativeOrder: [ValueID]] {
+    let builder = GraphBuilder(name: "linear cross-entropy")
+    return builder.withProvenance(provenance) {
+      var arguments: [ValueID] = []
+      let inputs = family.operands.map { operand in
+        arguments.append(new(operand))
+        return builder.input("x\(arguments.count)", type(of: new(operand)))
+      }
+      var results = StripedCrossEntropy(builder, inputs, family.orders).results()
+      let names = results.flatMap { order, values in
+        values.indices.map { (order, position: $0) }
+      }
+      for (order, position) in names {
+        builder.output("\(order.rawValue)\(position)", results[order, default: []][position])
+      }
+      for ((order, position), value) in zip(names, inline(builder.graph, arguments)) {
+        results[order, default: []][position] = value
+      }
+      return results
     }
   }
 }
@@ -60,5 +107,10 @@ extension GraphBuilder {
     var word = iota(axis: 1, shape: shape)
     if let first { word = add(word, broadcast(scalar: first, to: shape)) }
     return compare(.equal, broadcast(labels, to: shape, axes: [0]), word)
+  }
+
+  /// The sum of each row of `x` where `mask` holds.
+  func rowSum(of x: ValueID, where mask: ValueID) -> ValueID {
+    sum(select(mask, x, constant(0, like: x)), axes: [1])
   }
 }

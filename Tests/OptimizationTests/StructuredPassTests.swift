@@ -39,6 +39,85 @@ struct LowerLinearCrossEntropyTests {
     return builder.graph
   }
 
+  /// A graph with all orders at once; the adjoint of the loss is what `weights` makes of an input and
+  /// the loss. A function of the loss stands between the loss and its adjoint.
+  private func everyOrder(
+    tokens: Int, words: Int, weights: (GraphBuilder, ValueID, ValueID) -> ValueID
+  ) -> Graph {
+    let builder = GraphBuilder(name: "cross-entropy")
+    let (x, w) = (TensorType([tokens, 3], .f64), TensorType([words, 3], .f64))
+    let row = TensorType([tokens], .f64)
+    func append(_ order: DerivativeOrder, _ operands: [ValueID]) -> [ValueID] {
+      builder.append(.structured(StructuredOp(.linearCrossEntropy, order)), operands)
+    }
+    let inputs = [builder.input("x", x), builder.input("w", w)]
+    let labels = builder.input("labels", row.with(.i32))
+    let known = inputs + [labels] + append(.value, inputs + [labels])
+    builder.output("mean", builder.sum(known[3], axes: [0]))
+    let moving = [builder.input("x_tan", x), builder.input("w_tan", w)]
+    let tangents = append(.tangent, known + moving)
+    builder.output("mean_tan", builder.sum(tangents[0], axes: [0]))
+    builder.output("statistics_tan", tangents[1])
+    let adjoint = weights(builder, builder.input("weights", row), known[3])
+    let adjoints = append(.adjoint, known + [adjoint])
+    let adjointTangent = builder.input("y_adj_tan", row)
+    let adjointTangents = append(
+      .adjointTangent, known + [adjoint] + moving + tangents + [adjointTangent])
+    for (index, result) in (adjoints + adjointTangents).enumerated() {
+      builder.output("x\(index)", result)
+    }
+    return builder.graph
+  }
+
+  private func loops(_ graph: Graph) -> [String] {
+    graph.nodes.compactMap { if case .loop(let loop) = $0.op { loop.label } else { nil } }
+  }
+
+  @Test("all orders of the same logits come out of the same strips", arguments: [2, 7, 31])
+  func family(tokens: Int) throws {
+    let graph = everyOrder(tokens: tokens, words: 13) { builder, weights, _ in
+      builder.unary(.tanh, weights)
+    }
+    #expect(loops(Pass.lowerLinearCrossEntropy.run(graph)) == ["token strips"])
+    try check(graph, words: 13)
+  }
+
+  @Test("a loss that its own adjoint depends on is computed before", arguments: [2, 7])
+  func dependentAdjoint(tokens: Int) throws {
+    let graph = everyOrder(tokens: tokens, words: 13) { $0.multiply($1, $2) }
+    #expect(
+      loops(Pass.lowerLinearCrossEntropy.run(graph)) == ["vocabulary tiles", "token strips"])
+    try check(graph, words: 13)
+    let itself = everyOrder(tokens: tokens, words: 13) { $2 }
+    #expect(
+      loops(Pass.lowerLinearCrossEntropy.run(itself)) == ["vocabulary tiles", "token strips"])
+    try check(itself, words: 13)
+  }
+
+  @Test("two losses that weigh each other are not both computed with their adjoints")
+  func mutualAdjoints() throws {
+    let builder = GraphBuilder(name: "two losses")
+    let (x, w) = (TensorType([4, 3], .f64), TensorType([13, 3], .f64))
+    let labels = builder.input("labels", TensorType([4], .i32))
+    func append(_ order: DerivativeOrder, _ operands: [ValueID]) -> [ValueID] {
+      builder.append(.structured(StructuredOp(.linearCrossEntropy, order)), operands)
+    }
+    let operands = ["a", "b"].map {
+      [builder.input($0 + "x", x), builder.input($0 + "w", w), labels]
+    }
+    let losses = operands.map { append(.value, $0) }
+    for index in [0, 1] {
+      let adjoints = append(
+        .adjoint, operands[index] + losses[index] + [losses[1 - index][0]])
+      builder.output("x_adj\(index)", adjoints[0])
+      builder.output("w_adj\(index)", adjoints[1])
+    }
+    #expect(
+      loops(Pass.lowerLinearCrossEntropy.run(builder.graph)).sorted()
+        == ["token strips", "token strips", "vocabulary tiles"])
+    try check(builder.graph, words: 13)
+  }
+
   private func inputs(_ graph: Graph, words: Int) -> [NumericArray] {
     var generator = SeededGenerator(seed: UInt64(words))
     return graph.inputTypes.map { type in
