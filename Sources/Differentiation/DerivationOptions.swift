@@ -52,6 +52,27 @@ package struct DerivationOptions: Hashable, Sendable {
     case automatic
   }
 
+  /// Where the first inner step stands.
+  package enum FirstStep: String, Hashable, Sendable, CaseIterable {
+    /// In the loop with the others.
+    case inLoop
+    /// Before the loop: unless theta_0 is learned, nobody asks for its adjoint, and of the step's
+    /// second-order pass only what the meta parameters need is left; often nothing.
+    case apart
+    /// Apart where that saves a good part of the second-order passes.
+    case automatic
+  }
+
+  /// Where the last inner step stands.
+  package enum LastStep: Hashable, Sendable {
+    /// In the loop with the others.
+    case inLoop
+    /// After the loop: its second-order pass, the first to run, then finds in the same region what
+    /// the step computed on the way to its gradient, and takes it from there (`ShareLoopValues`).
+    /// What is kept for that saves at least `intensity` floating-point operations a byte.
+    case apart(intensity: Int)
+  }
+
   package var derivation: Derivation
   package var rematerialization: Rematerialization
   /// What loops inside the losses keep where only the gradient is taken, whose peak is lower than
@@ -60,18 +81,23 @@ package struct DerivationOptions: Hashable, Sendable {
   package var innerGradients: InnerGradients
   package var trajectory: Trajectory
   package var stepActivations: StepActivations
+  package var firstStep: FirstStep
+  package var lastStep: LastStep
 
   package init(
     derivation: Derivation = .mixed, rematerialization: Rematerialization = .block,
     innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic,
     stepActivations: StepActivations = .automatic,
-    gradientRematerialization: Rematerialization? = nil
+    gradientRematerialization: Rematerialization? = nil, firstStep: FirstStep = .automatic,
+    lastStep: LastStep = .inLoop
   ) {
     self.derivation = derivation
     self.rematerialization = rematerialization
     self.innerGradients = innerGradients
     self.trajectory = trajectory
     self.stepActivations = stepActivations
+    self.firstStep = firstStep
+    self.lastStep = lastStep
     self.gradientRematerialization = gradientRematerialization
   }
 
@@ -122,6 +148,23 @@ package struct DerivationOptions: Hashable, Sendable {
       case .automatic: problem.isWorthReplaying
       }
     return isReplayed ? .gradients : .carriesAndGradients
+  }
+}
+
+extension DerivationOptions {
+  /// The inner steps of a problem that run in a loop; those before and after are apart.
+  ///
+  /// An only step counts as the last one.
+  func loopedSteps(of problem: MetaProblem) -> Range<Int> {
+    let isFirstApart =
+      switch firstStep {
+      case .inLoop: false
+      case .apart: true
+      case .automatic: problem.initialParameters == .input && problem.steps <= 16
+      }
+    let last = lastStep == .inLoop ? problem.steps : problem.steps - 1
+    let first = isFirstApart && problem.steps > 1 ? 1 : 0
+    return first..<max(first, last)
   }
 }
 

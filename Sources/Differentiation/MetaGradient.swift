@@ -119,24 +119,22 @@ private struct TaskProgram {
     return builder.graph
   }
 
-  /// Appends the loop over the inner steps.
+  /// Appends the inner steps: a loop, and around it those that stand apart.
   ///
   /// - Returns: the last theta and state, and the inner losses: `[steps]`.
   private func appendSteps(
     _ carries: [ValueID], _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
   ) -> (carries: [ValueID], losses: ValueID) {
-    let body = stepBody()
-    let streamed = problem.innerData.indices.filter { problem.innerData[$0].isStreamed }
-    let fixed = problem.innerData.indices.filter { !problem.innerData[$0].isStreamed }
-    let loop = Loop(
-      label: "inner steps", tripCount: problem.steps, carryCount: carries.count,
-      stackedInputCount: streamed.count, savePolicy: options.stepSavePolicy(for: problem),
-      body: body)
-    let operands = carries + streamed.map { data[$0] } + meta + fixed.map { data[$0] }
-    let results = builder.append(.loop(loop), operands)
-    if problem.usesInnerLosses { return (Array(results.dropLast()), results[carries.count]) }
-    let unread = builder.constant(0, TensorType([problem.steps], problem.dtype))
-    return (results, unread)
+    let looped = options.loopedSteps(of: problem)
+    var steps = InnerSteps(problem, body: stepBody(), carries, meta, data, builder)
+    steps.appendApart(0..<looped.lowerBound)
+    steps.appendLoop(looped, options.stepSavePolicy(for: problem))
+    steps.appendApart(looped.upperBound..<problem.steps)
+    if steps.losses.isEmpty {  // Nobody reads them.
+      steps.losses = [builder.constant(0, TensorType([problem.steps], problem.dtype))]
+    }
+    let losses = steps.losses
+    return (steps.carries, losses.count == 1 ? losses[0] : builder.concatenate(losses, axis: 0))
   }
 
   /// One inner step: `(step, theta..., state..., streamed data..., meta..., fixed data...)` to

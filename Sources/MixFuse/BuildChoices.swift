@@ -65,9 +65,21 @@ extension BuildOptions {
 }
 
 extension DerivationOptions {
-  /// What loops inside the losses keep, as text: "block", or "block (gradients none)".
+  /// What loops inside the losses keep, as text: "block", "block (gradients none)", or "none (last
+  /// step kept)".
   package var rematerializationText: String {
-    rematerialization.rawValue
-      + (gradientRematerialization.map { " (gradients \($0.rawValue))" } ?? "")
+    let gradients = gradientRematerialization.map { " (gradients \($0.rawValue))" } ?? ""
+    return rematerialization.rawValue + gradients
+      + (lastStepText.map { " (last step's \($0) kept)" } ?? "")
+  }
+
+  /// What is kept of the last step from its gradient to its second-order pass; `nil` if nothing is.
+  var lastStepText: String? {
+    switch lastStep {
+    case .inLoop: nil
+    case .apart(intensity: 0): "values"
+    case .apart(intensity: .max): "activations"
+    case .apart(let intensity): "values of \(intensity) operations a byte"
+    }
   }
 }

@@ -75,7 +75,7 @@ package struct Compilation {
   package func optimized(
     _ graph: Graph, observe: (Pass, Graph) throws -> Void = { _, _ in }
   ) rethrows -> Graph {
-    try runPasses(graph, Pipelines.standard, observe: observe)
+    try runPasses(graph, Pipelines.standard(for: options.derivation), observe: observe)
   }
 
   /// Graph to kernels and addresses.

@@ -45,7 +45,8 @@ extension Compilation {
 
   /// The names that `--after-pass` takes, in the order of the pipeline, each once.
   package static var passNames: [String] {
-    Pipelines.standard.map(\.flagName).reduce(into: []) { names, name in
+    let longest = DerivationOptions(lastStep: .apart(intensity: 0))
+    return Pipelines.standard(for: longest).map(\.flagName).reduce(into: []) { names, name in
       if !names.contains(name) { names.append(name) }
     }
   }

@@ -2,14 +2,24 @@
 //
 // The passes, in order. Nothing but lists: a pass is described where it is written.
 
+package import Differentiation
 package import Optimization
 
 package enum Pipelines {
-  /// From a derived graph to what is scheduled.
-  package static let standard: [Pass] = [
-    // Derivatives are taken: what only stood in their way can go.
-    .removeStopGradients,
-    // Structured ops become loops over tiles, whose bodies the passes below see into.
+  /// From a graph derived with some choices to what is scheduled.
+  package static func standard(for options: DerivationOptions) -> [Pass] {
+    guard case .apart(let intensity) = options.lastStep else {
+      return [.removeStopGradients] + afterDerivation
+    }
+    return [
+      .removeStopGradients,
+      // Equal bodies first, so that loops can be compared.
+      .eliminateCommonSubexpressions, .shareLoopValues(intensity: intensity),
+    ] + afterDerivation
+  }
+
+  private static let afterDerivation: [Pass] = [
+    // Derivatives are taken. Structured ops become loops over tiles, whose bodies the passes below see into.
     .lowerLinearCrossEntropy,
     // A step count of one leaves straight-line code, in which the passes below see across steps.
     .inlineSingleTripLoops,

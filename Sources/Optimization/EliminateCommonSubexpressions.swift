@@ -21,7 +21,7 @@ extension Pass {
 }
 
 /// What makes two nodes equal.
-private struct Expression: Hashable {
+struct Expression: Hashable {
   var op: Op
   /// The bit patterns of all constants of the op, for 0 == -0.
   var constants: [UInt64]

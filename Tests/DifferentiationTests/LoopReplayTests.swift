@@ -42,7 +42,7 @@ struct LoopReplayTests {
     let meta = adamCase(steps: 4)
     func forward(_ trajectory: DerivationOptions.Trajectory) throws -> Loop {
       let graph = try metaGradient(
-        of: meta.problem, options: DerivationOptions(trajectory: trajectory))
+        of: meta.problem, options: DerivationOptions(trajectory: trajectory, firstStep: .inLoop))
       return try #require(loops(graph).first { $0.label == "inner steps" })
     }
     // The losses that the outer loss reads, and a gradient for each leaf of theta.
@@ -53,7 +53,7 @@ struct LoopReplayTests {
 
   @Test("the replay runs as many steps as came before, without the work of their gradients")
   func replay() throws {
-    let options = DerivationOptions(trajectory: .replayed)
+    let options = DerivationOptions(trajectory: .replayed, firstStep: .inLoop)
     let graph = try metaGradient(of: adamCase(steps: 4).problem, options: options)
     let backward = try #require(loops(graph).first { $0.label == "inner steps, backward" })
     let replay = try #require(loops(backward.body).first { $0.isLimited })
@@ -66,7 +66,7 @@ struct LoopReplayTests {
 
   @Test("one step has nothing to replay")
   func oneStep() throws {
-    let options = DerivationOptions(trajectory: .replayed)
+    let options = DerivationOptions(trajectory: .replayed, firstStep: .inLoop)
     for meta in [mamlCase(steps: 1), adamCase(steps: 1)] {
       let graph = try metaGradient(of: meta.problem, options: options)
       #expect(!loops(graph).contains { $0.isLimited })

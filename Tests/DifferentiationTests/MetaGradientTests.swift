@@ -103,6 +103,37 @@ struct MetaGradientTests {
     #expect(try products(.save) < products(.recompute))
   }
 
+  @Test("steps apart from the loop change nothing but the work", arguments: [1, 2, 3, 5])
+  func stepsApart(steps: Int) throws {
+    for meta in [mamlCase(steps: steps), adamCase(steps: steps)] {
+      let looped = try metaGradient(meta, DerivationOptions(firstStep: .inLoop))
+      for var options in DerivationOptions.allCombinations {
+        for (first, last) in [
+          (DerivationOptions.FirstStep.apart, DerivationOptions.LastStep.inLoop),
+          (.inLoop, .apart(intensity: 0)), (.apart, .apart(intensity: 0)),
+        ] {
+          (options.firstStep, options.lastStep) = (first, last)
+          let apart = try metaGradient(meta, options)
+          #expect(relativeError(apart, looped) < 1e-12, "\(meta.problem.name), \(options)")
+        }
+      }
+    }
+  }
+
+  @Test("apart, the first step has no second-order pass along theta, unless theta_0 is learned")
+  func firstStepApart() throws {
+    func products(_ meta: MetaCase, _ first: DerivationOptions.FirstStep) throws -> Int {
+      let options = DerivationOptions(trajectory: .stored, firstStep: first)
+      return try Differentiation.metaGradient(of: meta.problem, options: options)
+        .dynamicCount(of: "contract")
+    }
+    #expect(try products(adamCase(), .apart) < products(adamCase(), .inLoop))
+    #expect(try products(adamCase(), .automatic) == products(adamCase(), .apart))
+    #expect(try products(mamlCase(steps: 3), .automatic) == products(mamlCase(steps: 3), .inLoop))
+    let long = adamCase(steps: 40)
+    #expect(try products(long, .automatic) == products(long, .inLoop))
+  }
+
   @Test("the graph does not grow with the number of steps")
   func sizeIsIndependentOfSteps() throws {
     for options in DerivationOptions.allCombinations {
@@ -116,6 +147,14 @@ struct MetaGradientTests {
 }
 
 extension Graph {
+  /// How often nodes with an op of this name run.
+  func dynamicCount(of name: String) -> Int {
+    nodes.reduce(0) { total, node in
+      guard case .loop(let loop) = node.op else { return total + (node.op.name == name ? 1 : 0) }
+      return total + loop.tripCount * loop.body.dynamicCount(of: name)
+    }
+  }
+
   /// How many nodes, also in regions, have an op of this name.
   func count(of name: String) -> Int {
     nodes.reduce(0) { total, node in

@@ -45,9 +45,14 @@ struct ReferenceProblem: Sendable, CustomTestStringConvertible {
   private static func transformer(_ task: String, float32Limit: Double) -> [Self] {
     let opposite = DerivationOptions(
       derivation: .standard, rematerialization: .none, innerGradients: .recompute)
+    // What `--memory` chooses where there is much or enough of it.
+    let kept = [0, 256, .max].map {
+      DerivationOptions(rematerialization: .none, lastStep: .apart(intensity: $0))
+    }
     let example = ReferenceProblem(
       name: "chinchilla_\(task)", spec: "Examples/chinchilla_\(task).mix", dims: [:],
-      float32Limit: float32Limit, float32Derivations: [DerivationOptions(), opposite])
+      float32Limit: float32Limit, float64Derivations: DerivationOptions.allCombinations + kept,
+      float32Derivations: [DerivationOptions(), opposite, kept[1]])
     let writtenOut = ReferenceProblem(
       name: example.name, spec: "Tests/Cases/chinchilla/\(task).mix", dims: [:],
       float32Limit: float32Limit, float64Derivations: [DerivationOptions(), opposite],
@@ -82,7 +87,7 @@ struct ReferenceBuild: Sendable, CustomTestStringConvertible {
 
   var testDescription: String {
     "\(problem.testDescription), \(dtype.rawValue), \(derivation.derivation), "
-      + "remat \(derivation.rematerialization), \(derivation.innerGradients) inner gradients"
+      + "remat \(derivation.rematerializationText), \(derivation.innerGradients) inner gradients"
   }
 }
 
@@ -157,7 +162,8 @@ struct EndToEndReferenceTests {
     "C size does not grow with the number of steps",
     arguments: [DerivationOptions.StepActivations.saved, .recomputed])
   func sizeOfC(_ stepActivations: DerivationOptions.StepActivations) throws {
-    let sizes = try [5, 500].map { steps in
+    // Up to 16 steps the first one has code of its own.
+    let sizes = try [5, 16, 17, 500].map { steps in
       var options = BuildOptions()
       options.dims = ["steps": steps]
       options.targetCPU = "x86-64-v3"
@@ -169,5 +175,7 @@ struct EndToEndReferenceTests {
       return text.library.source.utf8.count
     }
     #expect(abs(sizes[1] - sizes[0]) * 100 < sizes[0], "\(sizes)")
+    #expect(abs(sizes[3] - sizes[2]) * 100 < sizes[2], "\(sizes)")
+    #expect(abs(sizes[2] - sizes[1]) * 20 < sizes[1], "\(sizes)")
   }
 }

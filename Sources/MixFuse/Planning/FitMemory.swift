@@ -4,12 +4,13 @@
 // the one with the least work whose arena fits.
 //
 //   keep             recompute                 matrix products, in forward passes
-//   all layers       -                         11 T + 3
+//   all layers       -                         11 T + 3, and 11 T + 1 with the last step's values
 //   in gradients     in second-order passes    14 T + 3
 //   -                all layers                15 T + 4
 //
 // The second row is often free: the second-order pass sets the peak, and below it a gradient has
-// room for its activations.
+// room for its activations. Of the last step's values those are kept first that save the most work
+// for their size.
 
 import Diagnostics
 import Differentiation
@@ -21,7 +22,7 @@ extension Compilation {
   /// there is no limit.
   ///
   /// - Parameter workers: the number of threads that the limit is for.
-  /// - Cost: one plan of the meta-gradient for each candidate, together some 100 ms.
+  /// - Cost: one plan of the meta-gradient for each candidate, together some 200 ms.
   /// - Throws: `CompilationFailure`, also if nothing fits.
   package func fittingMemory(workers: Int = ThreadPool.availableProcessors) throws -> Compilation {
     guard let limit = options.memoryLimit else { return self }
@@ -44,14 +45,19 @@ extension Compilation {
 
   /// This compilation with each choice of what to keep.
   private var memoryCandidates: [Compilation] {
-    let choices: [(Rematerialization, ofGradients: Rematerialization?)] = [
-      (.none, nil), (.block, Rematerialization.none), (.block, nil),
+    let all = Rematerialization.none
+    // A product of two matrices gives half as many operations for each byte as its sums have terms.
+    let lastSteps: [DerivationOptions.LastStep] = [
+      .apart(intensity: 0), .apart(intensity: 256), .apart(intensity: .max), .inLoop,
     ]
-    return choices.map { second, gradients in
+    let choices: [(Rematerialization, Rematerialization?, DerivationOptions.LastStep)] =
+      lastSteps.map { (all, nil, $0) } + [(.block, all, .inLoop), (.block, nil, .inLoop)]
+    return choices.map { secondOrder, gradients, lastStep in
       var options = options
       options.memoryLimit = nil
-      options.derivation.rematerialization = second
+      options.derivation.rematerialization = secondOrder
       options.derivation.gradientRematerialization = gradients
+      options.derivation.lastStep = lastStep
       return Compilation(path: path, options: options, diagnostics: diagnostics)
     }
   }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inner steps of a problem, appended to its value program one after another: in a loop, or one
+// by one before and after it. Apart, a step costs code of its own, and lets the passes see what its
+// place in the trajectory makes superfluous.
+
+import TensorIR
+
+/// Inner steps under construction.
+struct InnerSteps {
+  /// theta and the optimiser's state after the steps so far.
+  private(set) var carries: [ValueID]
+  /// The losses of the steps so far, if the outer loss reads them: `[n]` each.
+  var losses: [ValueID] = []
+
+  private let body: Graph
+  private let builder: GraphBuilder
+  private let streams: [ValueID]
+  private let invariants: [ValueID]
+
+  /// - Parameter body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed
+  ///   data...)` to `(theta..., state...)` and perhaps its loss.
+  init(
+    _ problem: MetaProblem, body: Graph, _ carries: [ValueID], _ meta: [ValueID],
+    _ data: [ValueID], _ builder: GraphBuilder
+  ) {
+    let isStreamed = problem.innerData.map(\.isStreamed)
+    (self.body, self.carries, self.builder) = (body, carries, builder)
+    streams = zip(data, isStreamed).filter(\.1).map(\.0)
+    invariants = meta + zip(data, isStreamed).filter { !$0.1 }.map(\.0)
+  }
+
+  /// Appends steps as a loop.
+  mutating func appendLoop(_ steps: Range<Int>, _ policy: SavePolicy) {
+    if steps.isEmpty { return }
+    var body = body
+    if steps.lowerBound > 0 { body = body.withIndex(from: steps.lowerBound) }
+    let loop = Loop(
+      label: "inner steps", tripCount: steps.count, carryCount: carries.count,
+      stackedInputCount: streams.count, savePolicy: policy, body: body)
+    let windows = streams.map { window(of: $0, steps) }
+    let results = builder.append(.loop(loop), carries + windows + invariants)
+    losses += results.dropFirst(carries.count)
+    carries = Array(results.prefix(carries.count))
+  }
+
+  /// Appends steps one by one.
+  mutating func appendApart(_ steps: Range<Int>) {
+    for step in steps {
+      let index = builder.constant(Double(step), .scalar(.i32))
+      let slices = streams.map { stream in
+        builder.reshape(
+          window(of: stream, step..<(step + 1)), to: Array(builder.shape(of: stream).dropFirst()))
+      }
+      let results = builder.inline(body, [index] + carries + slices + invariants)
+      losses += results.dropFirst(carries.count).map { builder.reshape($0, to: [1]) }
+      carries = Array(results.prefix(carries.count))
+    }
+  }
+
+  /// The part of streamed data that some steps read.
+  private func window(of stream: ValueID, _ steps: Range<Int>) -> ValueID {
+    let shape = builder.shape(of: stream)
+    if steps == 0..<shape[0] { return stream }
+    return builder.slice(
+      stream, starts: [steps.lowerBound] + shape.dropFirst().map { _ in 0 },
+      shape: [steps.count] + shape.dropFirst())
+  }
+}
+
+extension Graph {
+  /// The graph for a loop whose index begins at 0 where that of this graph begins at `first`.
+  fileprivate func withIndex(from first: Int) -> Graph {
+    let builder = GraphBuilder(name: name)
+    let arguments = zip(inputNames, inputTypes).map { builder.input($0, $1) }
+    let offset = builder.constant(Double(first), .scalar(.i32))
+    let index = builder.add(arguments[0], offset)
+    for (name, output) in zip(outputNames, builder.inline(self, [index] + arguments.dropFirst())) {
+      builder.output(name, output)
+    }
+    return builder.graph
+  }
+}
