@@ -163,7 +163,10 @@ struct PackedContraction {
   private func writeDepthBlocks(to writer: inout ContractionWriter) {
     let extent = contraction.inner.extent
     if blocking.depthCount == 1 {
-      writer.integer("depth", String(extent))
+      // Who packs wants to know, and tiles of a part of a sum.
+      if packsLeft || !contraction.hasRightPanels || !isWhole {
+        writer.integer("depth", String(extent))
+      }
       writeBlock(to: &writer)
     } else {
       writer.loop("start", below: String(extent), step: blocking.depth) { writer in
