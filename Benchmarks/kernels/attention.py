@@ -31,7 +31,8 @@ let package = Package(name: "mixfuse", targets: [
 """
 SOURCES = [
     "TensorIR/*.swift", "Scheduling/AttentionShape.swift", "Scheduling/ContractionShape.swift",
-    "CEmission/Attention*.swift", "CEmission/Contraction*.swift", "CEmission/ScalarSpelling.swift",
+    "Scheduling/PanelShape.swift", "CEmission/Attention*.swift", "CEmission/Contraction*.swift",
+    "CEmission/ScalarSpelling.swift",
 ]
 ORDERS = ["value", "tangent", "adjoint", "adjointTangent"]
 SIZES = [

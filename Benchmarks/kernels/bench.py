@@ -76,15 +76,14 @@ def run(command, **options):
 
 def write_package(folder):
     """Lays out the emitter's package in `folder`; files that did not change keep their time."""
-    shape = next(ROOT.glob("Sources/*/ContractionShape.swift"))
     texts = {"Package.swift": PACKAGE, "Sources/emit/main.swift": (HERE / "emit.swift").read_text()}
-    texts["Sources/Scheduling/ContractionShape.swift"] = shape.read_text()
+    for name in ["ContractionShape.swift", "PanelShape.swift"]:
+        texts["Sources/Scheduling/" + name] = (ROOT / "Sources/Scheduling" / name).read_text()
     for source in sorted(ROOT.glob("Sources/CEmission/Contraction*.swift")):
-        if source.name != shape.name:
-            text = source.read_text()
-            imports = "" if "import Scheduling" in text else "package import Scheduling\n"
-            imports = imports if "\npackage " in text else imports.removeprefix("package ")
-            texts[f"Sources/CEmission/{source.name}"] = imports + text
+        text = source.read_text()
+        imports = "" if "import Scheduling" in text else "package import Scheduling\n"
+        imports = imports if "\npackage " in text else imports.removeprefix("package ")
+        texts[f"Sources/CEmission/{source.name}"] = imports + text
     for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,9 @@ package func emitContraction(
 ) -> ContractionKernel {
   let contraction = CanonicalContraction(shape)
   let strategy = ContractionStrategy(contraction, target)
+  let label = strategy.label(contraction)
   var writer = ContractionWriter(element: shape.element)
-  writer.comment("\(name): \(contraction.summary), \(strategy.label).")
+  writer.comment("\(name): \(contraction.summary), \(label).")
   let plan: ContractionPlan
   switch strategy {
   case .direct(let tiling, let innerBlock):
@@ -60,7 +61,7 @@ package func emitContraction(
     plan = DotContraction(contraction, tiling, name: name).write(to: &writer)
   }
   return ContractionKernel(
-    strategy: strategy.label, text: writer.text,
+    strategy: label, text: writer.text,
     requiredHelpers: ["mf_library", "mf_vector_types"] + plan.helpers, splitCount: plan.splitCount,
     scratchBytesPerWorker: plan.scratchElements * shape.element.bytes, flops: shape.flops)
 }

@@ -25,9 +25,12 @@ struct CanonicalContraction: Hashable {
   var inner: ContractionDimension
   /// Whether the left operand is the caller's B.
   var isSwapped = false
+  /// Whether an operand comes as panels, packed before.
+  var hasLeftPanels = false, hasRightPanels = false
   /// The loop that runs over vector lanes, unit-stride in all three arrays, if there is one.
   var lane: ContractionDimension?
 
+  var readsPanels: Bool { hasLeftPanels || hasRightPanels }
   /// Number of separate products.
   var outerCount: Int { outer.reduce(1) { $0 * $1.extent } }
   /// Number of terms of each sum.
@@ -85,7 +88,8 @@ extension CanonicalContraction {
     self.init(
       element: shape.element, accumulates: shape.accumulates, outer: batch + rows + columns,
       rows: row, columns: column, outerInner: inner, inner: tiledInner,
-      isSwapped: isSwapped, lane: lane)
+      isSwapped: isSwapped, hasLeftPanels: isSwapped ? shape.hasPanelsB : shape.hasPanelsA,
+      hasRightPanels: isSwapped ? shape.hasPanelsA : shape.hasPanelsB, lane: lane)
   }
 
   /// Drops loops of one step and joins loops that are one loop in every array.

@@ -61,21 +61,29 @@ struct PackedContraction {
     (self.contraction, self.blocking, self.name) = (contraction, blocking, name)
   }
 
-  private var tiling: RegisterTiling { blocking.tiling }
+  var tiling: RegisterTiling { blocking.tiling }
   /// Whether all of a sum is one block, so that the tile's trip count is a constant.
   private var isWhole: Bool { blocking.depthCount == 1 && contraction.outerInner.isEmpty }
-  /// Column groups are the better units, since only the right operand is costly to pack.
-  private var splitsColumns: Bool {
-    tiling.columns.count >= min(8, tiling.rows.count)
+  /// Column groups are the better units, since only the right operand is costly to pack. What is
+  /// packed before costs little: then the units are those that spare the other operand.
+  var splitsColumns: Bool {
+    let isFine = tiling.columns.count >= min(8, tiling.rows.count)
+    guard contraction.readsPanels else { return isFine }
+    let left = contraction.rows.extent * (packsLeft ? 3 : 1)
+    let right = contraction.columns.extent * (contraction.hasRightPanels ? 1 : 3)
+    return right >= left ? isFine : isFine && tiling.rows.count < 8
   }
-  private var keepsLeftRows: Bool { contraction.inner.strideA == 1 }
+  /// Whether the kernel itself packs the left operand.
+  private var packsLeft: Bool { blocking.packsLeft && !contraction.hasLeftPanels }
+  var keepsLeftRows: Bool { contraction.inner.strideA == 1 }
   /// Distance between rows of a packed left tile: not a power of two, to spread over cache sets.
-  private var leftPanelRow: Int { blocking.depth.roundedUp(to: 16) + 16 }
-  private var leftPanelSize: Int {
+  var leftPanelRow: Int { blocking.depth.roundedUp(to: 16) + 16 }
+  var leftPanelSize: Int {
     tiling.rows.height * (keepsLeftRows ? leftPanelRow : blocking.depth)
   }
-  private var rightPanelSize: Int { tiling.columns.main.width * blocking.depth }
+  var rightPanelSize: Int { tiling.columns.main.width * blocking.depth }
   private var rightPanelsSize: Int {
+    if contraction.hasRightPanels { return 0 }
     let rest = tiling.columns.rest.map { $0.width * blocking.depth } ?? 0
     let main = min(blocking.groups, tiling.columns.mainCount) * rightPanelSize
     return (main + rest).roundedUp(to: 16)
@@ -88,9 +96,10 @@ struct PackedContraction {
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
     let entry = ContractionEntry(
-      name: name, contraction: contraction, blocks: blocks, usesScratch: true)
+      name: name, contraction: contraction, blocks: blocks,
+      usesScratch: packsLeft || !contraction.hasRightPanels)
     entry.write(to: &writer) { writeBody(to: &$0) }
-    let leftSize = blocking.packsLeft ? blocking.tiles * leftPanelSize : 0
+    let leftSize = packsLeft ? blocking.tiles * leftPanelSize : 0
     return ContractionPlan(
       splitCount: blocks * contraction.outerCount, scratchElements: rightPanelsSize + leftSize,
       helpers: helpers)
@@ -126,12 +135,12 @@ struct PackedContraction {
   // MARK: the blocked loops
 
   private func writeBody(to writer: inout ContractionWriter) {
-    writer.writePointer("panels", "scratch")
-    if blocking.packsLeft {
-      writer.writePointer("left_panels", "scratch + \(rightPanelsSize)")
+    if !contraction.hasRightPanels { writer.writePointer("panels", "scratch") }
+    if packsLeft {
+      writer.writePointer("left_panels", writer.address("scratch", [], plus: rightPanelsSize))
     }
     let (first, last) = splitsColumns ? ("first", "last") : ("0", String(tiling.columns.count))
-    if blocking.groups >= tiling.columns.count {
+    if contraction.hasRightPanels || blocking.groups >= tiling.columns.count {
       writer.integer("group_first", first)
       writer.integer("group_last", last)
       writeOuterInner(0, to: &writer)
@@ -154,7 +163,10 @@ struct PackedContraction {
   private func writeDepthBlocks(to writer: inout ContractionWriter) {
     let extent = contraction.inner.extent
     if blocking.depthCount == 1 {
-      writer.integer("depth", String(extent))
+      // Who packs wants to know, and tiles of a part of a sum.
+      if packsLeft || !contraction.hasRightPanels || !isWhole {
+        writer.integer("depth", String(extent))
+      }
       writeBlock(to: &writer)
     } else {
       writer.loop("start", below: String(extent), step: blocking.depth) { writer in
@@ -166,17 +178,21 @@ struct PackedContraction {
   }
 
   private func writeBlock(to writer: inout ContractionWriter) {
-    writer.readPointer("left_block", writer.address("left", innerTerms { $0.strideA }))
-    writer.readPointer("right_block", writer.address("right", innerTerms { $0.strideB }))
+    writeBlockPointer(
+      "left", contraction.hasLeftPanels ? leftBlockSize : nil, { $0.strideA }, to: &writer)
+    writeBlockPointer(
+      "right", contraction.hasRightPanels ? rightBlockSize : nil, { $0.strideB }, to: &writer)
     if !isWhole && !contraction.accumulates {
       let steps = innerTerms { _ in 1 }.map(\.0)
       writer.integer("adds", "\(steps.joined(separator: " + ")) > 0")
     }
-    writeGroups(to: &writer) { group, panel, columns, writer in
-      let source = writer.address(
-        "right_block", columns.terms.map { ($0.0, $0.1 * contraction.columns.strideB) },
-        plus: columns.constant * contraction.columns.strideB)
-      writePackRight(source, group, panel, to: &writer)
+    if !contraction.hasRightPanels {
+      writeGroups(to: &writer) { group, panel, columns, writer in
+        let source = writer.address(
+          "right_block", columns.terms.map { ($0.0, $0.1 * contraction.columns.strideB) },
+          plus: columns.constant * contraction.columns.strideB)
+        writePackRight(source, group, panel, to: &writer)
+      }
     }
     let (first, last) = splitsColumns ? ("0", String(tiling.rows.count)) : ("first", "last")
     if blocking.tiles >= tiling.rows.count {
@@ -192,6 +208,18 @@ struct PackedContraction {
     }
   }
 
+  /// Declares where a block of an operand begins: in the operand, or in its panels.
+  private func writeBlockPointer(
+    _ operand: String, _ blockSize: Int?, _ stride: (ContractionDimension) -> Int,
+    to writer: inout ContractionWriter
+  ) {
+    var terms = innerTerms(stride)
+    if let blockSize {
+      terms = blocking.depthCount == 1 ? [] : [("start / \(blocking.depth)", blockSize)]
+    }
+    writer.readPointer("\(operand)_block", writer.address(operand, terms))
+  }
+
   private func innerTerms(_ stride: (ContractionDimension) -> Int) -> [(String, Int)] {
     let around = contraction.outerInner.enumerated().map {
       ("k\($0.offset)", stride($0.element))
@@ -200,8 +228,11 @@ struct PackedContraction {
   }
 
   private func writeTiles(to writer: inout ContractionWriter) {
-    if blocking.packsLeft { writePackLeft(to: &writer) }
-    let left = blocking.packsLeft ? "left_panels" : "left_block"
+    if packsLeft { writePackLeft(to: &writer) }
+    let left =
+      contraction.hasLeftPanels
+      ? writer.address("left_block", [("tile_first", leftPanelSize)])
+      : packsLeft ? "left_panels" : "left_block"
     writeGroups(to: &writer) { group, panel, columns, writer in
       let part = group == tiling.columns.main ? "main" : "rest"
       var arguments = [
@@ -228,15 +259,21 @@ struct PackedContraction {
     let below =
       columns.rest == nil ? "group_last" : "(group_last < \(limit) ? group_last : \(limit))"
     writer.loop("group", from: "group_first", below: below) { writer in
-      let panel = writer.address("panels", [("group - group_first", rightPanelSize)])
+      let panel = panelAddress("group", writer)
       body(columns.main, panel, ([("group", columns.main.width)], 0), &writer)
     }
     if let rest = columns.rest {
       writer.when("group_last > \(limit)") { writer in
-        let panel = writer.address("panels", [("\(limit) - group_first", rightPanelSize)])
+        let panel = panelAddress(limit, writer)
         body(rest, panel, ([], columns.mainCount * columns.main.width), &writer)
       }
     }
+  }
+
+  private func panelAddress(_ group: String, _ writer: ContractionWriter) -> String {
+    contraction.hasRightPanels
+      ? writer.address("right_block", [(group, rightPanelSize)])
+      : writer.address("panels", [("\(group) - group_first", rightPanelSize)])
   }
 
   // MARK: packing
@@ -246,9 +283,7 @@ struct PackedContraction {
     // The widest square of registers that fits into a panel: smaller ones go element by element.
     let widest = tiling.columns.main.pieces.map(\.width).max() ?? 1
     let room = min(widest, contraction.inner.extent)
-    var lanes = 16 / contraction.element.bytes
-    while lanes * 2 <= room { lanes *= 2 }
-    return "mf_pack_transposed_\(suffix)x\(lanes)"
+    return "mf_pack_transposed_\(suffix)x\(transposedLanes(room, contraction.element))"
   }
   private var rowCopier: String { "mf_pack_rows_\(suffix)" }
   private var tilePacker: String { "mf_pack_tiles_\(suffix)" }
@@ -256,12 +291,12 @@ struct PackedContraction {
 
   private var helpers: [String] {
     var result: [String] = []
-    if contraction.columns.strideB == 1 {
-      result.append(rowCopier)
-    } else {
-      result.append(contraction.inner.strideB == 1 ? transposer : gatherer)
+    if !contraction.hasRightPanels {
+      let isAcross = contraction.columns.strideB == 1
+      let isAlong = contraction.inner.strideB == 1
+      result.append(isAcross ? rowCopier : isAlong ? transposer : gatherer)
     }
-    if blocking.packsLeft {
+    if packsLeft {
       let isAlong = contraction.rows.strideA == 1
       result.append(keepsLeftRows ? rowCopier : isAlong ? tilePacker : gatherer)
     }

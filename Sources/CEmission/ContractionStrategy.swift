@@ -17,12 +17,19 @@ enum ContractionStrategy {
   /// Vector lanes run over the sum.
   case dot(DotTiling)
 
-  /// The kind in words.
-  var label: String {
+  /// The kind in words, for `contraction`.
+  func label(_ contraction: CanonicalContraction) -> String {
     switch self {
     case .direct(_, innerBlock: nil): "direct"
     case .direct: "direct, streaming"
-    case .packed(let blocking): blocking.packsLeft ? "both operands packed" : "packed"
+    case .packed(let blocking):
+      switch (blocking.packsLeft && !contraction.hasLeftPanels, !contraction.hasRightPanels) {
+      case (true, true): "both operands packed"
+      case (true, false): "panels, left operand packed"
+      case (false, true) where contraction.hasLeftPanels: "panels, right operand packed"
+      case (false, true): "packed"
+      case (false, false): "panels"
+      }
     case .lane: "lanes"
     case .dot: "dot products"
     }

@@ -81,6 +81,7 @@ package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -
   case .contraction(let shape):
     emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
   case .attention(let shape): emitAttention(shape, named: "k", for: target).scratchBytesPerWorker
+  case .packing: 0
   }
 }
 
@@ -150,11 +151,9 @@ private struct LibraryEmitter {
         text: attention.text, requiredHelpers: Set(attention.requiredHelpers),
         splitCount: attention.splitCount)
     case .contraction(let shape):
-      let contraction = emitContraction(shape, named: kernelName, for: target)
-      strategy = contraction.strategy
-      text = KernelText(
-        text: contraction.text, requiredHelpers: Set(contraction.requiredHelpers),
-        splitCount: contraction.splitCount)
+      (text, strategy) = emitted(emitContraction(shape, named: kernelName, for: target))
+    case .packing(let panels):
+      (text, strategy) = emitted(emitPacking(panels, named: kernelName, for: target))
     }
     var comment = CWriter()
     for equation in call.kernel.equations.prefix(24) { comment.comment(equation) }
@@ -167,6 +166,13 @@ private struct LibraryEmitter {
     helpers.formUnion(text.requiredHelpers)
     names[call.kernel] = (kernelName, text.splitCount)
     list.append((kernelName, call.kernel, strategy))
+  }
+
+  private func emitted(_ kernel: ContractionKernel) -> (KernelText, strategy: String) {
+    let text = KernelText(
+      text: kernel.text, requiredHelpers: Set(kernel.requiredHelpers),
+      splitCount: kernel.splitCount)
+    return (text, kernel.strategy)
   }
 
   /// For each kernel whose units are shared out, the function that runs one part of them.

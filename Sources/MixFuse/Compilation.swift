@@ -86,7 +86,8 @@ package struct Compilation {
       graph, named: entry.rawValue,
       options: ScheduleOptions(
         mayRunParallel: true,
-        scratchBytes: { CEmission.scratchBytes(of: $0, for: target) }))
+        scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
+        packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
   }
 
   /// All entry points of the library, scheduled.

@@ -114,6 +114,7 @@ private struct ProgramPrinter {
         "loop nest" + (fused.splitVariable == nil ? "" : ", split \(fused.splitExtent) ways")
       case .contraction(let shape): "contraction \(text(of: shape))"
       case .attention(let shape): "attention, \(shape.order.rawValue)"
+      case .packing(let panels): "packing, \(panels.blockCount) x \(panels.panelCount) panels"
       }
     let provenance = call.provenance.description
     return [

@@ -30,6 +30,9 @@ extension RegionPlan {
       case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
         .attention(let node, _):
         add(graph.nodes[node].results, graph.nodes[node].provenance)
+      case .packing(let packing):
+        origins[packing.destination] = ArrayOrigin(
+          role: .scratch, provenance: packing.provenance)
       case .copy(_, _, _, let destination, let provenance):
         // The copies that make up a pad or a concatenation write to one array.
         if origins[destination.root] == nil { add([destination.root], provenance) }

@@ -53,6 +53,9 @@ package struct ContractionShape: Sendable, Hashable {
   package var accumulates: Bool
   /// Float type of all three arrays.
   package var element: ContractionElement
+  /// Whether an operand comes as the panels that the back end asked for, packed before. The strides
+  /// remain those of the array that was packed.
+  package var hasPanelsA = false, hasPanelsB = false
 
   package init(
     batch: [ContractionDimension] = [], rows: [ContractionDimension],

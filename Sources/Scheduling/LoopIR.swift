@@ -122,6 +122,8 @@ package struct Kernel: Hashable, Sendable {
     case fused(FusedKernel)
     case contraction(ContractionShape)
     case attention(AttentionShape)
+    /// Copies an operand of contractions into panels.
+    case packing(PanelShape)
   }
 
   package var body: Body

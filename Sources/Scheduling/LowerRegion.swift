@@ -107,7 +107,7 @@ struct RegionLowering {
     return holder
   }
 
-  private func address(_ value: ValueID) -> Pointer {
+  func address(_ value: ValueID) -> Pointer {
     guard let pointer = storage[holder(value)] else {
       preconditionFailure("compiler bug: \(value) of \(plan.graph.name) has no storage")
     }
@@ -223,7 +223,7 @@ struct RegionLowering {
         builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder,
         clusterProvenance(cluster))
     case .contraction(let node, let lhs, let rhs):
-      lowerContraction(plan.graph.nodes[node], lhs, rhs, at: position)
+      lowerContraction(node, lhs, rhs, at: position)
     case .gather(let node, let table, let indices):
       let node = plan.graph.nodes[node]
       var builder = KernelBuilder(address: address)
@@ -239,6 +239,8 @@ struct RegionLowering {
         builder.scatterAdd(
           indices: indices, updates: updates, result: result, types: plan.types),
         builder, node.provenance)
+    case .packing(let packing):
+      lowerPacking(packing)
     case .attention(let node, let operands):
       lowerAttention(plan.graph.nodes[node], operands, at: position)
     case .copy(let source, let shape, let dtype, let destination, let provenance):
@@ -267,16 +269,28 @@ struct RegionLowering {
   }
 
   private mutating func lowerContraction(
-    _ node: Node, _ lhs: View, _ rhs: View, at position: Int
+    _ index: Int, _ lhs: View, _ rhs: View, at position: Int
   ) {
-    let contraction = LoweredContraction(node, lhs: lhs, rhs: rhs, types: plan.types)
+    let node = plan.graph.nodes[index]
+    var contraction = LoweredContraction(node, lhs: lhs, rhs: rhs, types: plan.types)
     var arguments = [contraction.a, contraction.b].map {
       address($0.root).advanced(by: $0.offset)
     }
+    readPanels(of: index, &contraction, &arguments)
     arguments.append(address(node.result))
     let kernel = contraction.kernel(in: plan)
     callWithScratch(
       kernel, arguments, plan.types[node.result.index].dtype, node.provenance, at: position)
+  }
+
+  private mutating func lowerPacking(_ packing: PlannedPacking) {
+    let source = address(packing.operand.root).advanced(by: packing.operand.offset)
+    let kernel = packing.kernel
+    steps.append(
+      .call(
+        KernelCall(
+          kernel: kernel, arguments: [source, address(packing.destination)], indices: [],
+          provenance: packing.provenance, isParallel: mayShareOut(kernel))))
   }
 
   private mutating func lowerAttention(_ node: Node, _ operands: [View], at position: Int) {
@@ -322,10 +336,11 @@ struct RegionLowering {
   private func mayShareOut(_ kernel: Kernel) -> Bool {
     guard entry.options.mayRunParallel, !isInWorker else { return false }
     switch kernel.body {
-    case .contraction, .attention: return kernel.flops >= 2_000_000
+    case .contraction, .attention: return kernel.flops >= leastSharedWork
+    case .packing: return kernel.bytesMoved >= leastSharedWork
     case .fused(let fused):
       guard fused.splitVariable != nil, fused.splitExtent >= 16 else { return false }
-      return kernel.flops * 8 + kernel.bytesMoved >= 2_000_000
+      return kernel.flops * 8 + kernel.bytesMoved >= leastSharedWork
     }
   }
 
@@ -349,6 +364,7 @@ struct RegionLowering {
           : pointer
       }
     }
+    for panels in planned.panels { inputs[panels.inner] = address(panels.outer) }
     var destinations: [Destination] = []
     for (index, output) in loop.body.outputs.enumerated() {
       let pointer = address(node.results[index])

@@ -7,7 +7,7 @@
 import TensorIR
 
 struct LoweredContraction {
-  let shape: ContractionShape
+  var shape: ContractionShape
   /// The operands in the kernel's order.
   let a: View
   let b: View

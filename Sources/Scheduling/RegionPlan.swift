@@ -66,6 +66,8 @@ enum PlannedStep {
   /// Writes what `source` reads into the window `destination` of a value.
   case copy(source: Binding, shape: [Int], dtype: DType, destination: View, provenance: Provenance)
   case loop(node: Int, PlannedLoop)
+  /// Copies an operand of contractions into panels: see `PackOperands.swift`.
+  case packing(PlannedPacking)
 }
 
 extension PlannedStep {
@@ -78,7 +80,8 @@ extension PlannedStep {
     case .scatterAdd(_, let indices, let updates): [indices.root, updates.root]
     case .attention(_, let operands): operands.map(\.root)
     case .copy(let source, _, _, _, _): [source].compactMap(\.root)
-    case .loop(_, let planned): planned.operands.compactMap(\.root)
+    case .loop(_, let planned): planned.operands.compactMap(\.root) + planned.panels.map(\.outer)
+    case .packing(let packing): [packing.operand.root]
     }
   }
 }
@@ -89,6 +92,8 @@ struct PlannedLoop {
   var operands: [Binding]
   var body: RegionPlan
   var variable: LoopVariable
+  /// Panels packed before the loop, and what they are in the body.
+  var panels: [(outer: ValueID, inner: ValueID)] = []
 }
 
 /// The ordered steps of a region and how each of its values is read.
@@ -102,4 +107,6 @@ struct RegionPlan {
   var producer: [ValueID: Int] = [:]
   /// Placement of cluster results within their cluster.
   var placement: [ValueID: ClusterPlacement] = [:]
+  /// For contraction nodes whose operands were packed before, the panels.
+  var panels: [Int: ContractionPanels] = [:]
 }

@@ -54,8 +54,11 @@ struct RegionUses {
       }
     case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
       .attention(let node, _), .loop(let node, _):
-      for root in step.rootsRead { read(root, at: position, storing: true) }
+      for root in plan.rootsRead(by: step) { read(root, at: position, storing: true) }
       for result in plan.graph.nodes[node].results { write(result, at: position) }
+    case .packing(let packing):
+      for root in step.rootsRead { read(root, at: position, storing: true) }
+      write(packing.destination, at: position)
     case .copy(_, _, _, let destination, _):
       for root in step.rootsRead { read(root, at: position, storing: true) }
       write(destination.root, at: position)

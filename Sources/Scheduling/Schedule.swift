@@ -8,15 +8,19 @@ package import TensorIR
 package struct ScheduleOptions: Sendable {
   /// Bytes of scratch memory that a kernel needs for each worker on the target.
   package var scratchBytes: @Sendable (Kernel.Body) -> Int
+  /// The panels that a contraction would copy its operands into on the target.
+  package var packedOperands: @Sendable (ContractionShape) -> PackedOperands
   /// Whether tasks and large kernels may run on several workers.
   package var mayRunParallel: Bool
 
   package init(
     mayRunParallel: Bool = true,
-    scratchBytes: @escaping @Sendable (Kernel.Body) -> Int
+    scratchBytes: @escaping @Sendable (Kernel.Body) -> Int,
+    packedOperands: @escaping @Sendable (ContractionShape) -> PackedOperands = { _ in .init() }
   ) {
     self.mayRunParallel = mayRunParallel
     self.scratchBytes = scratchBytes
+    self.packedOperands = packedOperands
   }
 }
 
@@ -42,7 +46,8 @@ package func schedule(
   let inputs = graph.inputs.map { input in
     Binding.view(View(dense: input, shape: graph.type(of: input).shape))
   }
-  let plan = RegionPlanner.plan(graph, inputs: inputs, variables: LoopVariableSource())
+  var plan = RegionPlanner.plan(graph, inputs: inputs, variables: LoopVariableSource())
+  OperandPacking(options).run(on: &plan)
   let (steps, block) = RegionLowering.lower(
     plan, entry: entry, inputs: pointers, destinations: destinations)
 

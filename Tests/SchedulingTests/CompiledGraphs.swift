@@ -108,7 +108,9 @@ func scheduled(_ graph: Graph, named name: String) -> Program {
   let target = ContractionTarget(vectorBytes: TargetDescription.host().vectorBytes)
   return schedule(
     graph, named: name,
-    options: ScheduleOptions(scratchBytes: { CEmission.scratchBytes(of: $0, for: target) }))
+    options: ScheduleOptions(
+      scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
+      packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
 }
 
 /// A call that went wrong.

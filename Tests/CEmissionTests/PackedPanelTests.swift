@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Contractions whose operands were packed by a kernel of its own: the same bits as from the kernel
+// that packs for itself, whichever operands are packed before and however the panels and the
+// product are split.
+
+import CEmission
+import Foundation
+import Scheduling
+import Testing
+
+@Suite("operands packed before a contraction")
+struct PackedPanelTests {
+  @Test(
+    "panels made before give the same bits, in odd sizes too", arguments: ContractionTests.machines)
+  func bits(_ element: ContractionElement, _ vectorBytes: Int) throws {
+    switch element {
+    case .f32: try check(Float.self, element, vectorBytes)
+    case .f64: try check(Double.self, element, vectorBytes)
+    }
+  }
+
+  /// Packed products: whole sums and several blocks, rests of columns, rows of two heights, all
+  /// ways in which an operand may lie.
+  private static func cases(_ element: ContractionElement) -> [ContractionCase] {
+    let sizes = [
+      ("nt", 10, 40, 40), ("nt", 31, 37, 41), ("nt", 90, 70, 500), ("nt", 9, 7, 5),
+      ("nn", 70, 300, 290), ("nn", 33, 512, 512), ("nn", 700, 256, 900), ("tn", 150, 130, 420),
+      ("tn", 307, 211, 702), ("tn", 1024, 133, 70), ("nt", 40, 2200, 130), ("nn", 513, 301, 331),
+    ]
+    let random = (0..<60).reduce(into: [ContractionCase]()) { cases, seed in
+      var source = SplitMix(seed: UInt64(seed) + 99)
+      cases.append(.random(element, using: &source))
+    }
+    return sizes.enumerated().map { number, size in
+      .product(
+        size.0, size.1, size.2, size.3, accumulates: number % 4 == 1, element: element)
+    } + random
+  }
+
+  private func check<Real: BinaryFloatingPoint & SIMDScalar>(
+    _: Real.Type, _ element: ContractionElement, _ vectorBytes: Int
+  ) throws {
+    let target = ContractionTarget(vectorBytes: vectorBytes)
+    let cases = Self.cases(element).filter {
+      let operands = packedOperands(of: $0.shape, for: target)
+      return operands.a != nil || operands.b != nil
+    }
+    #expect(cases.count >= 12)
+    let bench = try PanelBench<Real>(cases, vectorBytes: vectorBytes)
+    for number in cases.indices { try bench.check(number) }
+  }
+
+  @Test("a product reads only the panels that it was offered, and needs less scratch memory")
+  func scratch() throws {
+    let target = ContractionTarget(vectorBytes: 32)
+    var shape = ContractionCase.product(
+      "tn", 256, 256, 2048, accumulates: false, element: .f32
+    ).shape
+    let operands = packedOperands(of: shape, for: target)
+    let a = try #require(operands.a)
+    let b = try #require(operands.b)
+    #expect(a.isRepeated != b.isRepeated, "one operand is divided over the workers")
+    #expect(b.panels.elementCount >= 256 * 2048 && a.panels.elementCount >= 256 * 2048)
+    let plain = emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
+    shape.hasPanelsB = true
+    let left = emitContraction(shape, named: "k", for: target)
+    #expect(left.strategy == "panels, left operand packed")
+    #expect(left.scratchBytesPerWorker < plain)
+    shape.hasPanelsA = true
+    let both = emitContraction(shape, named: "k", for: target)
+    #expect(both.strategy == "panels" && both.scratchBytesPerWorker == 0)
+  }
+
+  @Test("products of several pieces, and operands that are read in place, have no panels")
+  func others() {
+    let target = ContractionTarget(vectorBytes: 32)
+    let cases = [
+      ContractionCase.product("nn", 10, 40, 40, accumulates: false, element: .f32),
+      ContractionCase.product("nt", 31, 37, 41, batch: 2, accumulates: false, element: .f32),
+      ContractionCase.product("lane", 10, 40, 40, batch: 16, accumulates: false, element: .f32),
+    ]
+    for item in cases {
+      let operands = packedOperands(of: item.shape, for: target)
+      #expect(operands.a == nil && operands.b == nil, "\(item)")
+    }
+  }
+}
+
+/// Compiled kernels of some cases, one for each choice of operands that are packed before, and the
+/// kernels that pack.
+private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
+  private typealias Contraction =
+    @convention(c) (
+      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
+      Int64
+    ) -> Void
+  private typealias Packing =
+    @convention(c) (UnsafeRawPointer, UnsafeMutableRawPointer, Int64, Int64) -> Void
+
+  /// A contraction kernel with the operands that it wants packed.
+  private struct Variant {
+    var name: String
+    var kernel: ContractionKernel
+    var a: PanelShape?, b: PanelShape?
+  }
+
+  private let cases: [ContractionCase]
+  private let library: CompiledLibrary
+  private let variants: [[Variant]]
+  private let packings: [PanelShape: (name: String, kernel: ContractionKernel)]
+
+  init(_ cases: [ContractionCase], vectorBytes: Int) throws {
+    self.cases = cases
+    let target = ContractionTarget(vectorBytes: vectorBytes)
+    var packings: [PanelShape: (name: String, kernel: ContractionKernel)] = [:]
+    var kernels: [(name: String, kernel: ContractionKernel)] = []
+    variants = cases.enumerated().map { number, item in
+      let operands = packedOperands(of: item.shape, for: target)
+      for panels in [operands.a?.panels, operands.b?.panels].compactMap({ $0 })
+      where packings[panels] == nil {
+        let name = "pack\(packings.count)"
+        packings[panels] = (name, emitPacking(panels, named: name, for: target))
+      }
+      let choices = [(false, false), (true, false), (false, true), (true, true)].filter {
+        ($0.0 ? operands.a != nil : true) && ($0.1 ? operands.b != nil : true)
+      }
+      return choices.enumerated().map { choice, panels in
+        var shape = item.shape
+        (shape.hasPanelsA, shape.hasPanelsB) = panels
+        let name = "k\(number)_\(choice)"
+        let kernel = emitContraction(shape, named: name, for: target)
+        kernels.append((name, kernel))
+        return Variant(
+          name: name, kernel: kernel, a: panels.0 ? operands.a?.panels : nil,
+          b: panels.1 ? operands.b?.panels : nil)
+      }
+    }
+    self.packings = packings
+    kernels += packings.values.sorted { $0.name < $1.name }
+    let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.kernel.requiredHelpers)))
+    let getters = kernels.map { "void *get_\($0.name)(void) { return (void *)\($0.name); }\n" }
+    let text =
+      "#include <stdint.h>\n" + helpers.map(RuntimeHelpers.text(of:)).joined(separator: "\n")
+      + kernels.map(\.kernel.text).joined() + getters.joined()
+    library = try CompiledLibrary(
+      text, flags: ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: vectorBytes))
+  }
+
+  private func function(_ name: String) throws -> UnsafeMutableRawPointer {
+    try library.function(
+      "get_\(name)", as: (@convention(c) () -> UnsafeMutableRawPointer).self)()
+  }
+
+  func check(_ number: Int) throws {
+    let item = cases[number]
+    var source = SplitMix(seed: UInt64(number) + 7)
+    let value = { () -> Real in Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5 }
+    let a = GuardedArray<Real>((0..<item.count(\.strideA)).map { _ in value() })
+    let b = GuardedArray<Real>((0..<item.count(\.strideB)).map { _ in value() })
+    let old = (0..<item.count(\.strideC)).map { _ in value() }
+    var expected: [Real]?
+    for variant in variants[number] {
+      let left = try variant.a.map { try pack(a, $0) } ?? a
+      let right = try variant.b.map { try pack(b, $0) } ?? b
+      let c = GuardedArray<Real>(old)
+      let bytes = variant.kernel.scratchBytesPerWorker
+      let scratch = GuardedArray<Real>(
+        [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
+      let function = unsafeBitCast(try function(variant.name), to: Contraction.self)
+      let units = variant.kernel.splitCount
+      for range in [units / 3..<units, 0..<units / 3] {
+        function(
+          left.start, right.start, c.start, scratch.start, Int64(range.lowerBound),
+          Int64(range.upperBound))
+      }
+      let isEqual = c.elements == expected ?? c.elements
+      #expect(isEqual, "\(variant.kernel.strategy): \(item)")
+      expected = c.elements
+    }
+  }
+
+  /// Panels of an operand, made in two parts; gaps between panels stay NaN.
+  private func pack(_ operand: GuardedArray<Real>, _ panels: PanelShape) throws
+    -> GuardedArray<Real>
+  {
+    let packing = try #require(packings[panels])
+    let result = GuardedArray<Real>([Real](repeating: .nan, count: panels.elementCount))
+    let function = unsafeBitCast(try function(packing.name), to: Packing.self)
+    let units = packing.kernel.splitCount
+    for range in [units / 2..<units, 0..<units / 2] {
+      function(
+        operand.start, result.start, Int64(range.lowerBound), Int64(range.upperBound))
+    }
+    return result
+  }
+}
