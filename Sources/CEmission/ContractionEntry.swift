@@ -14,14 +14,15 @@ struct ContractionEntry {
   var blocks: Int
   /// Whether `body` uses the scratch pointer.
   var usesScratch = false
+  /// Parameters after C.
+  var arrays: [String] = []
 
   /// Writes the function; `body` sees the pointers `left`, `right` and `result` and the integers
   /// `first` and `last`, the range of blocks of this product.
   func write(to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void) {
-    let parameters = [
-      writer.input("a"), writer.input("b"), writer.output("c"), writer.output("scratch"),
-      writer.count("begin"), writer.count("end"),
-    ]
+    let parameters =
+      [writer.input("a"), writer.input("b"), writer.output("c")] + arrays
+      + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
     writer.function(name, parameters, isKernel: true) { writer in
       if !usesScratch { writer.line("(void)scratch;") }
       if contraction.outer.isEmpty {

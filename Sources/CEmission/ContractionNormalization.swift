@@ -27,6 +27,8 @@ struct CanonicalContraction: Hashable {
   var isSwapped = false
   /// Whether an operand comes as panels, packed before.
   var hasLeftPanels = false, hasRightPanels = false
+  /// What is done with complete parts of C.
+  var epilogue: ContractionEpilogue?
   /// The loop that runs over vector lanes, unit-stride in all three arrays, if there is one.
   var lane: ContractionDimension?
 
@@ -89,7 +91,8 @@ extension CanonicalContraction {
       element: shape.element, accumulates: shape.accumulates, outer: batch + rows + columns,
       rows: row, columns: column, outerInner: inner, inner: tiledInner,
       isSwapped: isSwapped, hasLeftPanels: isSwapped ? shape.hasPanelsB : shape.hasPanelsA,
-      hasRightPanels: isSwapped ? shape.hasPanelsA : shape.hasPanelsB, lane: lane)
+      hasRightPanels: isSwapped ? shape.hasPanelsA : shape.hasPanelsB, epilogue: shape.epilogue,
+      lane: lane)
   }
 
   /// Drops loops of one step and joins loops that are one loop in every array.

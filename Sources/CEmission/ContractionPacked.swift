@@ -95,14 +95,15 @@ struct PackedContraction {
     strip("main", tiling.columns.main).write(to: &writer)
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
+    let epilogueHelpers = writeEpilogue(to: &writer)
     let entry = ContractionEntry(
       name: name, contraction: contraction, blocks: blocks,
-      usesScratch: packsLeft || !contraction.hasRightPanels)
+      usesScratch: packsLeft || !contraction.hasRightPanels, arrays: epilogueParameters())
     entry.write(to: &writer) { writeBody(to: &$0) }
     let leftSize = packsLeft ? blocking.tiles * leftPanelSize : 0
     return ContractionPlan(
       splitCount: blocks * contraction.outerCount, scratchElements: rightPanelsSize + leftSize,
-      helpers: helpers)
+      helpers: helpers + epilogueHelpers)
   }
 
   // MARK: tiles
@@ -233,6 +234,7 @@ struct PackedContraction {
       contraction.hasLeftPanels
       ? writer.address("left_block", [("tile_first", leftPanelSize)])
       : packsLeft ? "left_panels" : "left_block"
+    writeEpilogueRows(to: &writer)
     writeGroups(to: &writer) { group, panel, columns, writer in
       let part = group == tiling.columns.main ? "main" : "rest"
       var arguments = [
@@ -242,6 +244,8 @@ struct PackedContraction {
       if !isWhole && !contraction.accumulates { arguments.append("adds") }
       arguments += ["tile_first", "tile_last"]
       writer.call("\(name)_\(part)", arguments)
+      writeEpilogueCall(
+        group, firstColumn: writer.index(columns.terms, plus: columns.constant), to: &writer)
     }
   }
 

@@ -20,8 +20,11 @@ package func packedOperands(
   let right = PackedOperands.Operand(packed.rightPanels, isRepeated: !packed.splitsColumns)
   let left = blocking.packsLeft
     ? PackedOperands.Operand(packed.leftPanels, isRepeated: packed.splitsColumns) : nil
+  let columns =
+    PackedContraction.takesEpilogue(contraction) ? contraction.columns.extent : nil
   return contraction.isSwapped
-    ? PackedOperands(a: right, b: left) : PackedOperands(a: left, b: right)
+    ? PackedOperands(a: right, b: left, resultColumns: columns)
+    : PackedOperands(a: left, b: right, resultColumns: columns)
 }
 
 extension PackedContraction {

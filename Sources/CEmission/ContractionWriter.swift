@@ -20,6 +20,9 @@ struct ContractionWriter {
     text += content.isEmpty ? "\n" : String(repeating: "  ", count: depth) + content + "\n"
   }
 
+  /// Writes complete lines as they are.
+  mutating func lines(_ text: String) { self.text += text }
+
   /// Writes a line comment.
   mutating func comment(_ content: String) { line("// " + content) }
 

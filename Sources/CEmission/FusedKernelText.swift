@@ -26,9 +26,21 @@ extension FusedKernel {
   }
 }
 
+extension ContractionEpilogue {
+  /// Writes the function `name`: of the arrays `p0, p1, ...`, the first of which is C, for the rows
+  /// `row_first ..< row_last` and the columns `column_first ..< column_last`.
+  func text(named name: String) -> KernelText {
+    var printer = FusedKernelPrinter(kernel: kernel, parameters: parameters)
+    printer.bounds = [0: ("row_first", "row_last"), 1: ("column_first", "column_last")]
+    return printer.print(named: name)
+  }
+}
+
 private struct FusedKernelPrinter {
   let kernel: FusedKernel
   let parameters: [Parameter]
+  /// Loops over a part of their extent, the parameters first and last.
+  var bounds: KeyValuePairs<Int, (first: String, last: String)> = [:]
   private var spelling = ScalarSpelling()
   /// Whether what is being printed is inside the loop that is done in whole vectors.
   private var isInLanes = false
@@ -55,8 +67,10 @@ private struct FusedKernelPrinter {
     }
     signature += (0..<kernel.indexParameterCount).map { "int64_t n\($0)" }
     if kernel.splitVariable != nil { signature += ["int64_t begin", "int64_t end"] }
+    for (_, range) in bounds { signature += ["int64_t \(range.first)", "int64_t \(range.last)"] }
     var writer = CWriter()
-    writer.function("MF_KERNEL static void \(name)", signature) { writer in
+    let prefix = bounds.isEmpty ? "MF_KERNEL static void" : "static inline void"
+    writer.function("\(prefix) \(name)", signature) { writer in
       for (number, local) in kernel.locals.enumerated() {
         writer.line("\(local.dtype.cName) r\(number)[\(local.elementCount + padding)];")
       }
@@ -91,10 +105,10 @@ private struct FusedKernelPrinter {
       if let lanes = kernel.lanes, lanes.variable == variable {
         return writeLaneLoop(lanes, body, to: &writer)
       }
-      let isSplit = variable == kernel.splitVariable
-      writer.loop(
-        "i\(variable)", from: isSplit ? "begin" : "0", below: isSplit ? "end" : "\(extent)"
-      ) { write(body, to: &$0) }
+      var range = (first: "0", last: "\(extent)")
+      if variable == kernel.splitVariable { range = ("begin", "end") }
+      if let bound = bounds.first(where: { $0.key == variable })?.value { range = bound }
+      writer.loop("i\(variable)", from: range.first, below: range.last) { write(body, to: &$0) }
     case .define(let scalar, let expression):
       let type = kernel.scalars[scalar]
       writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")

@@ -35,6 +35,21 @@ extension KernelBuilder {
   }
 }
 
+extension KernelBuilder {
+  /// The work of a cluster as the epilogue of a contraction: one loop over the rows of C, one over
+  /// its columns.
+  mutating func epilogue(
+    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses, columns: Int
+  ) -> Kernel {
+    guard let nest = cluster.nest(columns: columns, in: plan) else {
+      preconditionFailure("compiler bug: an epilogue over other loops than its contraction")
+    }
+    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses, nest: nest)
+    let statements = writer.statements(&self)
+    return kernel(statements, equations: writer.equations)
+  }
+}
+
 /// Writes the statements of one cluster.
 private struct ClusterKernelWriter {
   let cluster: Cluster
@@ -64,6 +79,18 @@ private struct ClusterKernelWriter {
     if rowInBlock != nil { lanes?.variable += 1 }
     self.nest = nest
     self.lanes = lanes
+  }
+
+  /// - Parameter nest: loops that are given.
+  init(
+    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses, nest: LoopNest
+  ) {
+    self.cluster = cluster
+    self.position = position
+    self.plan = plan
+    self.uses = uses
+    self.nest = nest
+    (lanes, rowInBlock) = (nil, nil)
   }
 
   /// One line per result: `%7: f32[10, 40] = add %5, %6`.

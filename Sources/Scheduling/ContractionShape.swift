@@ -56,6 +56,8 @@ package struct ContractionShape: Sendable, Hashable {
   /// Whether an operand comes as the panels that the back end asked for, packed before. The strides
   /// remain those of the array that was packed.
   package var hasPanelsA = false, hasPanelsB = false
+  /// What is done with C before it leaves the cache.
+  package var epilogue: ContractionEpilogue?
 
   package init(
     batch: [ContractionDimension] = [], rows: [ContractionDimension],

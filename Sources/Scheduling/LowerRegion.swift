@@ -61,7 +61,7 @@ struct RegionLowering {
   private var shared: [ValueID: ValueID] = [:]
   private var block = MemoryBlock()
   private var steps: [Step] = []
-  private let uses: RegionUses
+  let uses: RegionUses
 
   /// - Parameters:
   ///   - inputs: addresses of the region's inputs that have storage.
@@ -92,6 +92,7 @@ struct RegionLowering {
 
   private mutating func lower(_ destinations: [Destination]) {
     shareCarryArrays(keeping: Set(destinations.map(\.value)))
+    shareAddends(keeping: Set(destinations.map(\.value)))
     let late = settle(destinations)
     allocate()
     for position in plan.steps.indices { lowerStep(at: position) }
@@ -106,6 +107,9 @@ struct RegionLowering {
     while let next = shared[holder] { holder = next }
     return holder
   }
+
+  /// Puts a value into the array of another.
+  mutating func share(_ value: ValueID, with other: ValueID) { shared[value] = other }
 
   func address(_ value: ValueID) -> Pointer {
     guard let pointer = storage[holder(value)] else {
@@ -201,7 +205,7 @@ struct RegionLowering {
     }
   }
 
-  private mutating func newBuffer(
+  mutating func newBuffer(
     _ type: TensorType, lifetime: ClosedRange<Int>, role: ArrayRole,
     provenance: Provenance = Provenance()
   ) -> Int {
@@ -264,7 +268,7 @@ struct RegionLowering {
   }
 
   /// The provenance of the cluster's last op: the result that the others lead up to.
-  private func clusterProvenance(_ cluster: Cluster) -> Provenance {
+  func clusterProvenance(_ cluster: Cluster) -> Provenance {
     cluster.entries.last.map { plan.graph.nodes[$0.node].provenance } ?? Provenance()
   }
 
@@ -277,6 +281,9 @@ struct RegionLowering {
       address($0.root).advanced(by: $0.offset)
     }
     readPanels(of: index, &contraction, &arguments)
+    if let cluster = plan.epilogues[index] {
+      return lowerEpilogue(cluster, of: node, &contraction, arguments, at: position)
+    }
     arguments.append(address(node.result))
     let kernel = contraction.kernel(in: plan)
     callWithScratch(
@@ -302,7 +309,7 @@ struct RegionLowering {
   }
 
   /// Calls a kernel whose last pointer is scratch memory, one part for each worker.
-  private mutating func callWithScratch(
+  mutating func callWithScratch(
     _ kernel: Kernel, _ pointers: [Pointer], _ dtype: DType, _ provenance: Provenance,
     at position: Int
   ) {

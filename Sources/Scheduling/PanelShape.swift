@@ -70,9 +70,13 @@ package struct PackedOperands: Sendable {
 
   /// `nil` for an operand that is read where it lies.
   package var a: Operand?, b: Operand?
+  /// The length of the rows of C, if they lie one after the other and the back end can apply an
+  /// epilogue to them; otherwise `nil`.
+  package var resultColumns: Int?
 
-  package init(a: Operand? = nil, b: Operand? = nil) {
+  package init(a: Operand? = nil, b: Operand? = nil, resultColumns: Int? = nil) {
     self.a = a
     self.b = b
+    self.resultColumns = resultColumns
   }
 }

@@ -107,6 +107,8 @@ struct RegionPlan {
   var producer: [ValueID: Int] = [:]
   /// Placement of cluster results within their cluster.
   var placement: [ValueID: ClusterPlacement] = [:]
+  /// For contraction nodes that do the work of a cluster too, the cluster.
+  var epilogues: [Int: Cluster] = [:]
   /// For contraction nodes whose operands were packed before, the panels.
   var panels: [Int: ContractionPanels] = [:]
 }

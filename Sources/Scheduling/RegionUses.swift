@@ -38,30 +38,35 @@ struct RegionUses {
   private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
     switch step {
     case .cluster(let cluster):
-      for entry in cluster.entries {
-        let node = plan.graph.nodes[entry.node]
-        for operand in node.operands {
-          guard case .view(let view) = plan.bindings[operand.index] else { continue }
-          if plan.producer[view.root] != position {
-            read(view.root, at: position, storing: true)
-          } else if crossesPhase(view.root, reader: entry.placement, plan) {
-            let fitsOnStack = cluster.rowElementCount <= Self.stackElements
-            if fitsOnStack { crossesPhases.insert(view.root) }
-            read(view.root, at: position, storing: !fitsOnStack)
-          }
-        }
-        write(node.result, at: position)
-      }
+      visit(cluster, at: position, in: plan)
     case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
       .attention(let node, _), .loop(let node, _):
       for root in plan.rootsRead(by: step) { read(root, at: position, storing: true) }
       for result in plan.graph.nodes[node].results { write(result, at: position) }
+      if let epilogue = plan.epilogues[node] { visit(epilogue, at: position, in: plan) }
     case .packing(let packing):
       for root in step.rootsRead { read(root, at: position, storing: true) }
       write(packing.destination, at: position)
     case .copy(_, _, _, let destination, _):
       for root in step.rootsRead { read(root, at: position, storing: true) }
       write(destination.root, at: position)
+    }
+  }
+
+  private mutating func visit(_ cluster: Cluster, at position: Int, in plan: RegionPlan) {
+    for entry in cluster.entries {
+      let node = plan.graph.nodes[entry.node]
+      for operand in node.operands {
+        guard case .view(let view) = plan.bindings[operand.index] else { continue }
+        if plan.producer[view.root] != position {
+          read(view.root, at: position, storing: true)
+        } else if crossesPhase(view.root, reader: entry.placement, plan) {
+          let fitsOnStack = cluster.rowElementCount <= Self.stackElements
+          if fitsOnStack { crossesPhases.insert(view.root) }
+          read(view.root, at: position, storing: !fitsOnStack)
+        }
+      }
+      write(node.result, at: position)
     }
   }
 
@@ -93,8 +98,8 @@ struct RegionUses {
     guard let first = firstWrite[new] else { return false }
     let last = readers[old]?.last ?? -1
     if last < first { return true }
-    guard last == first, case .cluster(let cluster) = plan.steps[first], cluster.rowAxes == nil,
-      case .element = plan.placement[new]
+    guard last == first, let cluster = plan.elementwiseWork(at: first), cluster.rowAxes == nil,
+      case .element = plan.placement[new], !plan.rootsRead(by: plan.steps[first]).contains(old)
     else { return false }
     let whole = View(dense: old, shape: cluster.domain)
     return cluster.entries.allSatisfy { entry in
@@ -104,6 +109,17 @@ struct RegionUses {
         }
         return view == whole
       }
+    }
+  }
+}
+
+extension RegionPlan {
+  /// The cluster that a step is, or that it does as an epilogue.
+  fileprivate func elementwiseWork(at position: Int) -> Cluster? {
+    switch steps[position] {
+    case .cluster(let cluster): cluster
+    case .contraction(let node, _, _): epilogues[node]
+    case .gather, .scatterAdd, .attention, .copy, .loop, .packing: nil
     }
   }
 }

@@ -47,6 +47,7 @@ package func schedule(
     Binding.view(View(dense: input, shape: graph.type(of: input).shape))
   }
   var plan = RegionPlanner.plan(graph, inputs: inputs, variables: LoopVariableSource())
+  EpiloguePlanning(options).run(on: &plan)
   OperandPacking(options).run(on: &plan)
   let (steps, block) = RegionLowering.lower(
     plan, entry: entry, inputs: pointers, destinations: destinations)
