@@ -18,7 +18,8 @@ package func packedOperands(
   else { return PackedOperands() }
   let packed = PackedContraction(contraction, blocking, name: "")
   let right = PackedOperands.Operand(packed.rightPanels, isRepeated: !packed.splitsColumns)
-  let left = blocking.packsLeft
+  let left =
+    blocking.packsLeft
     ? PackedOperands.Operand(packed.leftPanels, isRepeated: packed.splitsColumns) : nil
   let columns =
     PackedContraction.takesEpilogue(contraction) ? contraction.columns.extent : nil

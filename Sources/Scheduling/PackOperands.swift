@@ -284,8 +284,9 @@ extension RegionPlan {
 
 extension RegionLowering {
   /// Lets a contraction read the panels of its operands instead of the operands.
-  func readPanels(of node: Int, _ contraction: inout LoweredContraction, _ arguments: inout [Pointer])
-  {
+  func readPanels(
+    of node: Int, _ contraction: inout LoweredContraction, _ arguments: inout [Pointer]
+  ) {
     if let panels = plan.panels[node]?.a {
       contraction.shape.hasPanelsA = true
       arguments[0] = address(panels)

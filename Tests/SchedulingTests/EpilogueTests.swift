@@ -137,7 +137,8 @@ struct EpilogueTests {
           let y = b.contract(x[0], x[1], Self.transposed)
           let z = b.contract(x[2], y, .matrixProduct)
           return [b.add(y, b.broadcast(scalar: b.sum(z, axes: [0, 1]), to: [128, 96]))]
-        }).hasPrefix("c"))
+        }
+      ).hasPrefix("c"))
     #expect(
       kinds(
         graph([f64(4, 8), f64(6, 8)]) { b, x in
