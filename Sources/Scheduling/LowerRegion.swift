@@ -61,7 +61,7 @@ struct RegionLowering {
   private var shared: [ValueID: ValueID] = [:]
   private var block = MemoryBlock()
   private var steps: [Step] = []
-  private let uses: RegionUses
+  let uses: RegionUses
 
   /// - Parameters:
   ///   - inputs: addresses of the region's inputs that have storage.
@@ -107,7 +107,7 @@ struct RegionLowering {
     return holder
   }
 
-  private func address(_ value: ValueID) -> Pointer {
+  func address(_ value: ValueID) -> Pointer {
     guard let pointer = storage[holder(value)] else {
       preconditionFailure("compiler bug: \(value) of \(plan.graph.name) has no storage")
     }
@@ -201,7 +201,7 @@ struct RegionLowering {
     }
   }
 
-  private mutating func newBuffer(
+  mutating func newBuffer(
     _ type: TensorType, lifetime: ClosedRange<Int>, role: ArrayRole,
     provenance: Provenance = Provenance()
   ) -> Int {
@@ -217,11 +217,7 @@ struct RegionLowering {
   private mutating func lowerStep(at position: Int) {
     switch plan.steps[position] {
     case .cluster(let cluster):
-      if cluster.entries.isEmpty { return }
-      var builder = KernelBuilder(address: address)
-      call(
-        builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder,
-        clusterProvenance(cluster))
+      if !cluster.entries.isEmpty { lowerCluster(cluster, at: position) }
     case .contraction(let node, let lhs, let rhs):
       lowerContraction(plan.graph.nodes[node], lhs, rhs, at: position)
     case .gather(let node, let table, let indices):
@@ -251,7 +247,7 @@ struct RegionLowering {
     }
   }
 
-  private mutating func call(
+  mutating func call(
     _ kernel: Kernel, _ builder: KernelBuilder, _ provenance: Provenance
   ) {
     steps.append(
@@ -262,7 +258,7 @@ struct RegionLowering {
   }
 
   /// The provenance of the cluster's last op: the result that the others lead up to.
-  private func clusterProvenance(_ cluster: Cluster) -> Provenance {
+  func clusterProvenance(_ cluster: Cluster) -> Provenance {
     cluster.entries.last.map { plan.graph.nodes[$0.node].provenance } ?? Provenance()
   }
 
@@ -322,10 +318,11 @@ struct RegionLowering {
   private func mayShareOut(_ kernel: Kernel) -> Bool {
     guard entry.options.mayRunParallel, !isInWorker else { return false }
     switch kernel.body {
-    case .contraction, .attention: return kernel.flops >= 2_000_000
+    case .contraction, .attention: return kernel.flops >= SharingThreshold.productOperations
     case .fused(let fused):
-      guard fused.splitVariable != nil, fused.splitExtent >= 16 else { return false }
-      return kernel.flops * 8 + kernel.bytesMoved >= 2_000_000
+      guard fused.splitVariable != nil, fused.splitExtent >= SharingThreshold.iterations
+      else { return false }
+      return SharingThreshold.isReached(flops: kernel.flops, bytes: kernel.bytesMoved)
     }
   }
 
