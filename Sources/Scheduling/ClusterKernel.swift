@@ -150,7 +150,7 @@ private struct ClusterKernelWriter {
       for operand in node.operands {
         switch plan.bindings[operand.index] {
         case .view(let view):
-          strides.append(domainStrides(view.strides, entry.placement, cluster))
+          strides.append(domainStrides(plan.placed(view).strides, entry.placement, cluster))
         case .axisIndex(let axis, _):
           alone.insert(isRow(entry.placement) ? cluster.keptAxes[axis] : axis)
         case .constant, .stepIndex, nil: break
@@ -183,12 +183,12 @@ private struct ClusterKernelWriter {
     return result
   }
 
-  /// Strides along the domain of the dense result of an entry.
+  /// Strides along the domain of the result of an entry, in the array that has it.
   private static func resultStrides(
     _ entry: Cluster.Entry, _ cluster: Cluster, _ plan: RegionPlan
   ) -> [Int] {
     let node = plan.graph.nodes[entry.node]
-    let strides = plan.types[node.result.index].shape.denseStrides
+    let strides = plan.place(of: node.result).strides
     switch entry.placement {
     case .element: return strides
     case .row, .rowReduction: return spread(strides, over: cluster.keptAxes, cluster)
@@ -352,11 +352,13 @@ private struct ClusterKernelWriter {
       stores.append(.storeLocal(local, place.index, scalar: scalar))
     }
     guard uses.needsStorage.contains(result) else { return }
+    let place = plan.place(of: result)
     let parameter = builder.parameter(
-      for: result, plan.types[result.index].dtype, written: true)
+      for: place.root, plan.types[result.index].dtype, written: true)
     let strides = Self.resultStrides(entry, cluster, plan)
     stores.append(
-      .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: scalar))
+      .store(
+        parameter: parameter, nest.index(offset: place.offset, strides: strides), scalar: scalar))
   }
 
   /// The array on the stack in which a value waits for later loops of its row or block, and its
@@ -426,6 +428,7 @@ private struct ClusterKernelWriter {
         let index = isRow ? indexOfRow : indexInRow
         return builder.define(.loadLocal(local, index), dtype, in: &statements)
       }
+      view = plan.placed(view)
       view.strides = Self.domainStrides(view.strides, entry.placement, cluster)
       binding = .view(view)
     case .axisIndex(let axis, let offset) where Self.isRow(entry.placement):

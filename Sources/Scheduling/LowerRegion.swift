@@ -179,7 +179,7 @@ struct RegionLowering {
     var origins: [ValueID: ArrayOrigin] = [:]
     let known = plan.origins
     for (value, produced) in uses.firstWrite.sorted(by: { $0.key < $1.key }) {
-      guard uses.needsStorage.contains(value) else { continue }
+      guard uses.needsStorage.contains(value), plan.windows[value] == nil else { continue }
       let root = holder(value)
       // An array in which a carry begins is that carry's.
       if let origin = known[value], origins[root] == nil || origin.role != .value {
@@ -240,7 +240,8 @@ struct RegionLowering {
     case .copy(let source, let shape, let dtype, let destination, let provenance):
       var builder = KernelBuilder(address: address)
       call(
-        builder.copy(source, shape: shape, dtype: dtype, to: destination, types: plan.types),
+        builder.copy(
+          plan.placed(source), shape: shape, dtype: dtype, to: destination, types: plan.types),
         builder, provenance)
     case .loop(let node, let planned):
       lowerLoop(plan.graph.nodes[node], planned, at: position)

@@ -102,4 +102,6 @@ struct RegionPlan {
   var producer: [ValueID: Int] = [:]
   /// Placement of cluster results within their cluster.
   var placement: [ValueID: ClusterPlacement] = [:]
+  /// Values that live in a window of another value's array: see `PlaceInWindows.swift`.
+  var windows: [ValueID: PlacedWindow] = [:]
 }
