@@ -47,7 +47,7 @@ private struct FusedKernelPrinter {
   /// Reductions over memory whose place depends on the lane alone: each has an array of its own.
   private let laneSums: [LaneSum]
 
-  /// `memory[index] (+ or max)= scalar`, where `index` depends on the lane alone.
+  /// `memory[index] (+ or max)= scalar`, where `index` depends on the lane alone, and on the part.
   private struct LaneSum: Hashable {
     var parameter: Int
     var index: ElementIndex
@@ -58,7 +58,10 @@ private struct FusedKernelPrinter {
   init(kernel: FusedKernel, parameters: [Parameter]) {
     self.kernel = kernel
     self.parameters = parameters
-    laneSums = kernel.lanes.map { Self.laneSums(in: kernel.statements, $0.variable) } ?? []
+    laneSums =
+      kernel.lanes.map {
+        Self.laneSums(in: kernel.statements, lane: $0.variable, part: kernel.cut?.part)
+      } ?? []
   }
 
   mutating func print(named name: String) -> KernelText {
@@ -74,12 +77,11 @@ private struct FusedKernelPrinter {
       for (number, local) in kernel.locals.enumerated() {
         writer.line("\(local.dtype.cName) r\(number)[\(local.elementCount + padding)];")
       }
-      for (number, sum) in laneSums.enumerated() {
-        let type = kernel.scalars[sum.value]
-        declareLanes("m\(number)", type, sum.reduction.neutralElement(of: type), to: &writer)
+      if kernel.cut == nil {
+        writeAroundLaneSums(to: &writer) { $0.write($0.kernel.statements, to: &$1) }
+      } else {
+        write(kernel.statements, to: &writer)
       }
-      write(kernel.statements, to: &writer)
-      for number in laneSums.indices { writeLaneSum(number, to: &writer) }
     }
     return KernelText(
       text: writer.text, requiredHelpers: spelling.requiredHelpers,
@@ -105,10 +107,7 @@ private struct FusedKernelPrinter {
       if let lanes = kernel.lanes, lanes.variable == variable {
         return writeLaneLoop(lanes, body, to: &writer)
       }
-      var range = (first: "0", last: "\(extent)")
-      if variable == kernel.splitVariable { range = ("begin", "end") }
-      if let bound = bounds.first(where: { $0.key == variable })?.value { range = bound }
-      writer.loop("i\(variable)", from: range.first, below: range.last) { write(body, to: &$0) }
+      writeLoop(variable, extent, body, to: &writer)
     case .define(let scalar, let expression):
       let type = kernel.scalars[scalar]
       writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")
@@ -133,6 +132,25 @@ private struct FusedKernelPrinter {
       } else {
         let place = element(parameter, index)
         writeInBounds("\(place) = \(combine(reduction, place, "s\(value)", value));", to: &writer)
+      }
+    }
+  }
+
+  private mutating func writeLoop(
+    _ variable: Int, _ extent: Int, _ body: [Statement], to writer: inout CWriter
+  ) {
+    var (first, end) = ("0", "\(extent)")
+    if variable == kernel.splitVariable { (first, end) = ("begin", "end") }
+    if let bound = bounds.first(where: { $0.key == variable }) { (first, end) = bound.value }
+    if let cut = kernel.cut, variable == cut.variable {
+      first = "i\(cut.part) * \(extent) / \(cut.count)"
+      end = "(i\(cut.part) + 1) * \(extent) / \(cut.count)"
+    }
+    writer.loop("i\(variable)", from: first, below: end) { writer in
+      if variable == kernel.cut?.part {
+        writeAroundLaneSums(to: &writer) { $0.write(body, to: &$1) }
+      } else {
+        write(body, to: &writer)
       }
     }
   }
@@ -255,6 +273,18 @@ extension FusedKernelPrinter {
     writer.line("const \(type.cName) s\(scalar) = \(sum);")
   }
 
+  /// What `body` writes between the declaration of the sums in lanes and the end of them.
+  private mutating func writeAroundLaneSums(
+    to writer: inout CWriter, _ body: (inout Self, inout CWriter) -> Void
+  ) {
+    for (number, sum) in laneSums.enumerated() {
+      let type = kernel.scalars[sum.value]
+      declareLanes("m\(number)", type, sum.reduction.neutralElement(of: type), to: &writer)
+    }
+    body(&self, &writer)
+    for number in laneSums.indices { writeLaneSum(number, to: &writer) }
+  }
+
   private mutating func writeLaneSum(_ number: Int, to writer: inout CWriter) {
     guard let lanes = kernel.lanes else { return }
     let sum = laneSums[number]
@@ -265,12 +295,16 @@ extension FusedKernelPrinter {
     }
   }
 
-  private static func laneSums(in statements: [Statement], _ lane: Int) -> [LaneSum] {
+  private static func laneSums(
+    in statements: [Statement], lane: Int, part: Int?
+  ) -> [LaneSum] {
     statements.flatMap { statement -> [LaneSum] in
       switch statement {
-      case .loop(_, _, let body): return laneSums(in: body, lane)
+      case .loop(_, _, let body): return laneSums(in: body, lane: lane, part: part)
       case .accumulateInMemory(let parameter, let index, let reduction, let value):
-        guard index.lookups.isEmpty, index.terms.map(\.variable) == [lane] else { return [] }
+        guard index.lookups.isEmpty,
+          index.terms.map(\.variable).filter({ $0 != part }) == [lane]
+        else { return [] }
         return [
           LaneSum(parameter: parameter, index: index, reduction: reduction, value: value)
         ]

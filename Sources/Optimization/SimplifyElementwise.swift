@@ -115,6 +115,7 @@ extension Simplifier {
   private func simplerSum(_ x: ValueID, _ y: ValueID) -> ValueID? {
     if constant(y) == 0 { return x }
     if x == y { return makeProduct(x, makeConstant(2, type(of: x))) }
+    if let joined = joinedPaddings(x, y) { return joined }
     switch (negated(x), negated(y)) {
     case (let x?, let y?): return makeNegation(make(.binary(.add), x, y))
     case (nil, let y?): return make(.binary(.subtract), x, y)

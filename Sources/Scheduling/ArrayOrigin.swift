@@ -20,6 +20,9 @@ extension RegionPlan {
     func add(_ values: [ValueID], _ provenance: Provenance) {
       for value in values { origins[value] = ArrayOrigin(role: .value, provenance: provenance) }
     }
+    for window in windows.values.sorted(by: { $0.view.offset < $1.view.offset }) {
+      if origins[window.view.root] == nil { add([window.view.root], window.provenance) }
+    }
     for step in steps {
       switch step {
       case .cluster(let cluster):

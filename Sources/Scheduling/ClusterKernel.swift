@@ -26,12 +26,15 @@ extension KernelBuilder {
   ///
   /// - Cost: one pass over every array read or written, per phase that touches it.
   mutating func kernel(
-    for cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses
+    for cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses,
+    parts: PartialSums? = nil
   ) -> Kernel {
-    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses)
+    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses, parts: parts)
     let statements = writer.statements(&self)
-    let split = writer.split.flatMap { $0.variable == writer.lanes?.variable ? nil : $0 }
-    return kernel(statements, equations: writer.equations, lanes: writer.lanes, split: split)
+    return kernel(
+      statements, equations: writer.equations, lanes: writer.lanes,
+      split: parts.map { ($0.variable, $0.count) } ?? writer.sharedLoop(isLarge: isLarge),
+      cut: parts.map { LoopCut(variable: $0.group, part: $0.variable, count: $0.count) })
   }
 }
 
@@ -50,6 +53,14 @@ extension KernelBuilder {
   }
 }
 
+/// The reductions of a cluster to be made in parts: those of a large kernel that cannot be shared out
+/// otherwise. `nil` if there are none.
+func partialSums(
+  of cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses
+) -> PartialSums? {
+  ClusterKernelWriter(cluster, at: position, in: plan, uses: uses).partialSums
+}
+
 /// Writes the statements of one cluster.
 private struct ClusterKernelWriter {
   let cluster: Cluster
@@ -62,14 +73,19 @@ private struct ClusterKernelWriter {
   private var made: [ValueID: Int] = [:]
   /// The loop over the rows of a block, if rows are done in blocks.
   private let rowInBlock: Int?
+  private let parts: PartialSums?
   /// The array on the stack of each value that waits for a later traversal there.
   private var locals: [ValueID: Int] = [:]
   /// Stores to come at the end of the body at hand: a carry updated in place may still be read by
   /// any op of the same body, in whatever order the ops stand.
   private var stores: [Statement] = []
 
-  init(_ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses) {
+  init(
+    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses,
+    parts: PartialSums? = nil
+  ) {
     self.cluster = cluster
+    self.parts = parts
     self.position = position
     self.plan = plan
     self.uses = uses
@@ -90,7 +106,7 @@ private struct ClusterKernelWriter {
     self.plan = plan
     self.uses = uses
     self.nest = nest
-    (lanes, rowInBlock) = (nil, nil)
+    (lanes, rowInBlock, parts) = (nil, nil, nil)
   }
 
   /// One line per result: `%7: f32[10, 40] = add %5, %6`.
@@ -108,18 +124,44 @@ private struct ClusterKernelWriter {
     }
   }
 
-  /// The outermost loop over which no result is reduced.
-  var split: (variable: Int, extent: Int)? {
+  /// The loop to share out: one over which no result is reduced.
+  func sharedLoop(isLarge: Bool) -> (variable: Int, extent: Int)? {
     let reduced = cluster.entries.flatMap { entry -> [Int] in
       switch (entry.placement, plan.graph.nodes[entry.node].op) {
       case (.rowReduction, .reduce(_, let axes)), (.memoryReduction, .reduce(_, let axes)): axes
       default: []
       }
     }
-    let group = nest.groups.indices.first { number in
-      nest.groups[number].extent > 1 && !reduced.contains(nest.groups[number].axes[0])
+    let independent = nest.groups.indices.filter { number in
+      !reduced.contains(nest.groups[number].axes[0]) && number != rowInBlock
     }
-    return group.map { ($0, nest.groups[$0].extent) }
+    let loop = nest.sharedLoop(among: independent, isLarge: isLarge)
+    // Whole vectors cannot be cut, nor is there any other loop in a nest without one around them.
+    return loop?.variable == lanes?.variable ? nil : loop
+  }
+
+  /// Parts of the outermost loop that can be cut: not one that a row's traversal does.
+  var partialSums: PartialSums? {
+    var cost = KernelBuilder { _ in Pointer(buffer: 0) }
+    countCost(&cost)
+    let extent = sharedLoop(isLarge: cost.isLarge)?.extent ?? 1
+    guard cost.isLarge, extent < SharingThreshold.iterations else { return nil }
+    return nest.groups.indices.lazy.compactMap { group -> PartialSums? in
+      let axis = nest.groups[group].axes[0]
+      let isInRow = cluster.rowAxes?.contains(axis) ?? false
+      guard !isInRow, group != rowInBlock, group != lanes?.variable else { return nil }
+      let results = cluster.entries.compactMap { entry -> PartialSums.Result? in
+        let node = plan.graph.nodes[entry.node]
+        guard case .memoryReduction = entry.placement,
+          case .reduce(let reduction, let axes) = node.op, axes.contains(axis)
+        else { return nil }
+        return .init(
+          value: node.result, type: plan.types[node.result.index], reduction: reduction)
+      }
+      return PartialSums(
+        group: group, extent: nest.groups[group].extent, variable: nest.groups.count,
+        results: results)
+    }.first
   }
 
   // MARK: The nest
@@ -135,7 +177,7 @@ private struct ClusterKernelWriter {
       for operand in node.operands {
         switch plan.bindings[operand.index] {
         case .view(let view):
-          strides.append(domainStrides(view.strides, entry.placement, cluster))
+          strides.append(domainStrides(plan.placed(view).strides, entry.placement, cluster))
         case .axisIndex(let axis, _):
           alone.insert(isRow(entry.placement) ? cluster.keptAxes[axis] : axis)
         case .constant, .stepIndex, nil: break
@@ -168,12 +210,12 @@ private struct ClusterKernelWriter {
     return result
   }
 
-  /// Strides along the domain of the dense result of an entry.
+  /// Strides along the domain of the result of an entry, in the array that has it.
   private static func resultStrides(
     _ entry: Cluster.Entry, _ cluster: Cluster, _ plan: RegionPlan
   ) -> [Int] {
     let node = plan.graph.nodes[entry.node]
-    let strides = plan.types[node.result.index].shape.denseStrides
+    let strides = plan.place(of: node.result).strides
     switch entry.placement {
     case .element: return strides
     case .row, .rowReduction: return spread(strides, over: cluster.keptAxes, cluster)
@@ -190,7 +232,7 @@ private struct ClusterKernelWriter {
     let preamble = initializeMemoryReductions(&builder)
     guard cluster.rowAxes != nil else {
       let body = elementStatements(phase: 0, &builder)
-      return preamble + nest.loops(over: Array(nest.groups.indices), body)
+      return inParts(preamble + nest.loops(over: Array(nest.groups.indices), body))
     }
     let rowGroups = nest.groups(in: cluster.keptAxes).filter { $0 != rowInBlock }
     var row: [Statement] = []
@@ -203,7 +245,32 @@ private struct ClusterKernelWriter {
         writer.appendStores(to: &row, &builder)
       }
     }
-    return preamble + nest.loops(over: rowGroups, row)
+    return inParts(preamble + nest.loops(over: rowGroups, row))
+  }
+
+  /// Everything that is done for one part, for all of them.
+  private func inParts(_ statements: [Statement]) -> [Statement] {
+    guard let parts else { return statements }
+    return [.loop(variable: parts.variable, extent: parts.count, body: statements)]
+  }
+
+  /// The parameter of a memory reduction's result, or of its partial results.
+  private func memoryReductionParameter(
+    _ result: ValueID, _ builder: inout KernelBuilder
+  ) -> Int {
+    builder.parameter(
+      for: parts?.partial(of: result) ?? result, plan.types[result.index].dtype, written: true)
+  }
+
+  /// The place of an element of a memory reduction's result.
+  private func memoryReductionIndex(_ entry: Cluster.Entry) -> ElementIndex {
+    var index = nest.index(offset: 0, strides: Self.resultStrides(entry, cluster, plan))
+    let result = plan.graph.nodes[entry.node].result
+    if let parts, parts.partial(of: result) != nil {
+      let size = plan.types[result.index].elementCount
+      index.terms.insert(.init(variable: parts.variable, stride: size), at: 0)
+    }
+    return index
   }
 
   /// Adds what `body` writes for one row: as it is, or for every row of the block.
@@ -279,12 +346,10 @@ private struct ClusterKernelWriter {
       case .memoryReduction(phase):
         guard case .reduce(let reduction, _) = node.op else { continue }
         let value = read(node.operands[0], entry, &builder, &body)
-        let parameter = builder.parameter(
-          for: node.result, plan.types[node.result.index].dtype, written: true)
-        let strides = Self.resultStrides(entry, cluster, plan)
         body.append(
           .accumulateInMemory(
-            parameter: parameter, nest.index(offset: 0, strides: strides), reduction, value: value))
+            parameter: memoryReductionParameter(node.result, &builder),
+            memoryReductionIndex(entry), reduction, value: value))
       case .element, .row, .rowReduction, .memoryReduction:
         continue
       }
@@ -314,11 +379,13 @@ private struct ClusterKernelWriter {
       stores.append(.storeLocal(local, place.index, scalar: scalar))
     }
     guard uses.needsStorage.contains(result) else { return }
+    let place = plan.place(of: result)
     let parameter = builder.parameter(
-      for: result, plan.types[result.index].dtype, written: true)
+      for: place.root, plan.types[result.index].dtype, written: true)
     let strides = Self.resultStrides(entry, cluster, plan)
     stores.append(
-      .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: scalar))
+      .store(
+        parameter: parameter, nest.index(offset: place.offset, strides: strides), scalar: scalar))
   }
 
   /// The array on the stack in which a value waits for later loops of its row or block, and its
@@ -388,6 +455,7 @@ private struct ClusterKernelWriter {
         let index = isRow ? indexOfRow : indexInRow
         return builder.define(.loadLocal(local, index), dtype, in: &statements)
       }
+      view = plan.placed(view)
       view.strides = Self.domainStrides(view.strides, entry.placement, cluster)
       binding = .view(view)
     case .axisIndex(let axis, let offset) where Self.isRow(entry.placement):
@@ -404,15 +472,14 @@ private struct ClusterKernelWriter {
       guard case .memoryReduction = entry.placement, case .reduce(let reduction, let axes) = node.op
       else { continue }
       let dtype = plan.types[node.result.index].dtype
-      let parameter = builder.parameter(for: node.result, dtype, written: true)
+      let parameter = memoryReductionParameter(node.result, &builder)
+      let place = memoryReductionIndex(entry)
       let kept = nest.groups.indices.filter { !axes.contains(nest.groups[$0].axes[0]) }
-      let strides = Self.resultStrides(entry, cluster, plan)
       let body = builder.scope { builder -> [Statement] in
         var body: [Statement] = []
         let zero = builder.define(
           .constant(reduction.neutralElement(of: dtype)), dtype, in: &body)
-        body.append(
-          .store(parameter: parameter, nest.index(offset: 0, strides: strides), scalar: zero))
+        body.append(.store(parameter: parameter, place, scalar: zero))
         return body
       }
       statements += nest.loops(over: kept, body)

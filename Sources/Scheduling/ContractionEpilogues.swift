@@ -65,7 +65,7 @@ struct EpiloguePlanning {
     else { return false }
     let node = plan.graph.nodes[index]
     let shape = LoweredContraction(node, lhs: lhs, rhs: rhs, types: plan.types).shape
-    guard shape.flops >= leastSharedWork,
+    guard shape.flops >= SharingThreshold.productOperations,
       let columns = options.packedOperands(shape).resultColumns,
       cluster.nest(columns: columns, in: plan) != nil
     else { return false }
@@ -99,11 +99,14 @@ extension Cluster {
     }
     guard size == columns else { return nil }
     var strides = [domain.denseStrides]
-    for operand in entries.flatMap({ plan.graph.nodes[$0.node].operands }) {
-      switch plan.bindings[operand.index] {
-      case .view(let view): strides.append(view.strides)
-      case .constant: break
-      case .axisIndex, .stepIndex, nil: return nil
+    for node in entries.map({ plan.graph.nodes[$0.node] }) {
+      strides.append(plan.place(of: node.result).strides)
+      for operand in node.operands {
+        switch plan.bindings[operand.index] {
+        case .view(let view): strides.append(plan.placed(view).strides)
+        case .constant: break
+        case .axisIndex, .stepIndex, nil: return nil
+        }
       }
     }
     let nest = LoopNest(domain: domain, strides: strides, apart: [inner])
@@ -197,9 +200,10 @@ extension RegionLowering {
     let type = plan.types[result.index]
     let made = Set(cluster.entries.map { plan.graph.nodes[$0.node].result })
     let read = Set(
-      cluster.viewsRead(in: plan).map(\.root).filter { $0 != result && !made.contains($0) }
-        .map { address($0).buffer })
-    for value in made.sorted() where uses.needsStorage.contains(value) {
+      cluster.viewsRead(in: plan).filter { $0.root != result && !made.contains($0.root) }
+        .map { address(plan.placed($0).root).buffer })
+    for value in made.sorted()
+    where uses.needsStorage.contains(value) && plan.windows[value] == nil {
       let pointer = address(value)
       if plan.types[value.index].dtype == type.dtype, !read.contains(pointer.buffer) {
         return pointer
@@ -229,7 +233,8 @@ extension Cluster {
       if case .view(let view) = plan.bindings[operand.index] { view } else { nil }
     }
     guard views.count == 2, let other = views.first(where: { $0.root != term }),
-      views.contains(where: { $0.root == term })
+      views.contains(where: { $0.root == term }), plan.windows[node.result] == nil,
+      plan.windows[other.root] == nil
     else { return nil }
     return (node.result, other)
   }

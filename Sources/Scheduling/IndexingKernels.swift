@@ -35,7 +35,8 @@ extension KernelBuilder {
     let type = TensorType(shape, dtype)
     count(flops: 0, bytes: 2 * type.byteCount)
     return kernel(
-      nest.loops(over: Array(nest.groups.indices), body), equations: ["\(type) = copy \(origin)"])
+      nest.loops(over: Array(nest.groups.indices), body), equations: ["\(type) = copy \(origin)"],
+      split: nest.sharedLoop(among: Array(nest.groups.indices), of: self))
   }
 
   /// `result[i..., d...] = table[indices[i...], d...]`.
@@ -65,7 +66,9 @@ extension KernelBuilder {
         parameter: target, nest.index(offset: result.offset, strides: result.strides),
         scalar: value))
     count(flops: 0, bytes: 2 * TensorType(result.shape, dtype).byteCount)
-    return indexedKernel(nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = gather")
+    return indexedKernel(
+      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = gather",
+      split: nest.sharedLoop(among: nest.groups(in: Array(0..<rank)), of: self))
   }
 
   /// `result[r, d...] = sum of updates[i..., d...] over the i with indices[i...] = r`, in order.
@@ -79,21 +82,17 @@ extension KernelBuilder {
     let resultStrides = zeros + Array(result.strides.dropFirst())
     let dtype = types[result.root.index].dtype
     let target = parameter(for: result.root, dtype, written: true)
-
-    let clear = LoopNest(domain: result.shape, strides: [result.strides])
-    let preamble = scope { builder -> [Statement] in
-      var body: [Statement] = []
-      let zero = builder.define(.constant(0), dtype, in: &body)
-      body.append(
-        .store(
-          parameter: target, clear.index(offset: result.offset, strides: result.strides),
-          scalar: zero))
-      return clear.loops(over: Array(clear.groups.indices), body)
-    }
-
     let nest = LoopNest(
       domain: updates.shape, strides: [indexStrides, updates.strides, resultStrides],
       apart: [Set(0..<rank)])
+    let updateType = TensorType(updates.shape, dtype)
+    count(
+      flops: updateType.elementCount,
+      bytes: 3 * updateType.byteCount + TensorType(result.shape, dtype).byteCount)
+    // Rows may meet in a row of the result, columns never do.
+    let inner = nest.groups(in: Array(rank..<updates.shape.count))
+    let shared = nest.sharedLoop(among: inner, of: self)
+    let clear = scope { $0.clear(result, dtype, nest, inner, isInColumns: shared != nil) }
     var outer: [Statement] = []
     let row = loadIndex(indices, indexStrides, nest, &outer)
     var body: [Statement] = []
@@ -104,17 +103,39 @@ extension KernelBuilder {
     var place = nest.index(offset: result.offset, strides: resultStrides)
     place.lookups = [.init(variable: row, stride: result.strides[0])]
     body.append(.accumulateInMemory(parameter: target, place, .sum, value: value))
-    let updateType = TensorType(updates.shape, dtype)
-    count(
-      flops: updateType.elementCount,
-      bytes: 3 * updateType.byteCount + TensorType(result.shape, dtype).byteCount)
     let main = indexedKernel(
-      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = scatter_add")
+      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = scatter_add", split: shared)
     guard case .fused(var fused) = main.body else { return main }
-    fused.statements = preamble + fused.statements
+    fused.statements = clear + fused.statements
     var kernel = main
     kernel.body = .fused(fused)
     return kernel
+  }
+
+  /// Loops that set the rows of a scatter's result to zero.
+  ///
+  /// - Parameter isInColumns: whether they are the scatter's own loops over `columns`, which are
+  ///   shared out; otherwise one loop over everything.
+  private mutating func clear(
+    _ result: View, _ dtype: DType, _ nest: LoopNest, _ columns: [Int], isInColumns: Bool
+  ) -> [Statement] {
+    var body: [Statement] = []
+    let zero = define(.constant(0), dtype, in: &body)
+    let target = parameter(for: result.root, dtype, written: true)
+    guard isInColumns else {
+      let whole = LoopNest(domain: result.shape, strides: [result.strides])
+      let place = whole.index(offset: result.offset, strides: result.strides)
+      body.append(.store(parameter: target, place, scalar: zero))
+      return whole.loops(over: Array(whole.groups.indices), body)
+    }
+    let row = nest.groups.count
+    let rank = nest.domain.count - result.shape.count + 1
+    var place = nest.index(
+      offset: result.offset,
+      strides: [Int](repeating: 0, count: rank) + result.strides.dropFirst())
+    place.terms.append(.init(variable: row, stride: result.strides[0]))
+    body.append(.store(parameter: target, place, scalar: zero))
+    return [.loop(variable: row, extent: result.shape[0], body: nest.loops(over: columns, body))]
   }
 
   private mutating func loadIndex(
@@ -127,12 +148,13 @@ extension KernelBuilder {
   }
 
   private func indexedKernel(
-    _ nest: LoopNest, _ rank: Int, _ outer: [Statement], _ body: [Statement], _ equation: String
+    _ nest: LoopNest, _ rank: Int, _ outer: [Statement], _ body: [Statement], _ equation: String,
+    split: (variable: Int, extent: Int)?
   ) -> Kernel {
     let outerGroups = nest.groups(in: Array(0..<rank))
     let innerGroups = nest.groups.indices.filter { !outerGroups.contains($0) }
     return kernel(
       nest.loops(over: outerGroups, outer + nest.loops(over: innerGroups, body)),
-      equations: [equation])
+      equations: [equation], split: split)
   }
 }

@@ -132,16 +132,17 @@ struct KernelBuilder {
   /// - Parameters:
   ///   - lanes: an innermost loop to be done in whole vectors.
   ///   - split: the loop that may be shared out over workers, with its extent.
+  ///   - cut: a loop that does one part of its iterations at a time.
   func kernel(
     _ statements: [Statement], equations: [String], lanes: LaneLoop? = nil,
-    split: (variable: Int, extent: Int)? = nil
+    split: (variable: Int, extent: Int)? = nil, cut: LoopCut? = nil
   ) -> Kernel {
     Kernel(
       body: .fused(
         FusedKernel(
           indexParameterCount: indices.count, scalars: scalars, locals: locals,
           statements: statements, lanes: lanes, splitVariable: split?.variable,
-          splitExtent: split?.extent ?? 1)),
+          splitExtent: split?.extent ?? 1, cut: cut)),
       parameters: parameters, equations: equations, flops: flops, bytesMoved: bytesMoved)
   }
 }

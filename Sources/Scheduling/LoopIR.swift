@@ -167,6 +167,18 @@ package struct FusedKernel: Hashable, Sendable {
   package var splitVariable: Int?
   /// Extent of that loop.
   package var splitExtent = 1
+  /// A loop that does only the iterations of one part at a time; `nil` if there is none.
+  package var cut: LoopCut?
+}
+
+/// A loop cut into parts. Around it is a loop over the parts: of its iterations, of which there may
+/// be no whole multiple of `count`, part p does those from `p * extent / count` on, below
+/// `(p + 1) * extent / count`.
+package struct LoopCut: Hashable, Sendable {
+  /// The variables of the loop and of the loop over its parts.
+  package var variable: Int
+  package var part: Int
+  package var count: Int
 }
 
 /// An array on the stack of a fused kernel.

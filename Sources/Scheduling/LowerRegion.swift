@@ -183,7 +183,7 @@ struct RegionLowering {
     var origins: [ValueID: ArrayOrigin] = [:]
     let known = plan.origins
     for (value, produced) in uses.firstWrite.sorted(by: { $0.key < $1.key }) {
-      guard uses.needsStorage.contains(value) else { continue }
+      guard uses.needsStorage.contains(value), plan.windows[value] == nil else { continue }
       let root = holder(value)
       // An array in which a carry begins is that carry's.
       if let origin = known[value], origins[root] == nil || origin.role != .value {
@@ -221,11 +221,7 @@ struct RegionLowering {
   private mutating func lowerStep(at position: Int) {
     switch plan.steps[position] {
     case .cluster(let cluster):
-      if cluster.entries.isEmpty { return }
-      var builder = KernelBuilder(address: address)
-      call(
-        builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder,
-        clusterProvenance(cluster))
+      if !cluster.entries.isEmpty { lowerCluster(cluster, at: position) }
     case .contraction(let node, let lhs, let rhs):
       lowerContraction(node, lhs, rhs, at: position)
     case .gather(let node, let table, let indices):
@@ -250,14 +246,15 @@ struct RegionLowering {
     case .copy(let source, let shape, let dtype, let destination, let provenance):
       var builder = KernelBuilder(address: address)
       call(
-        builder.copy(source, shape: shape, dtype: dtype, to: destination, types: plan.types),
+        builder.copy(
+          plan.placed(source), shape: shape, dtype: dtype, to: destination, types: plan.types),
         builder, provenance)
     case .loop(let node, let planned):
       lowerLoop(plan.graph.nodes[node], planned, at: position)
     }
   }
 
-  private mutating func call(
+  mutating func call(
     _ kernel: Kernel, _ builder: KernelBuilder, _ provenance: Provenance
   ) {
     steps.append(
@@ -343,11 +340,12 @@ struct RegionLowering {
   private func mayShareOut(_ kernel: Kernel) -> Bool {
     guard entry.options.mayRunParallel, !isInWorker else { return false }
     switch kernel.body {
-    case .contraction, .attention: return kernel.flops >= leastSharedWork
-    case .packing: return kernel.bytesMoved >= leastSharedWork
+    case .contraction, .attention: return kernel.flops >= SharingThreshold.productOperations
+    case .packing: return kernel.bytesMoved >= SharingThreshold.packedBytes
     case .fused(let fused):
-      guard fused.splitVariable != nil, fused.splitExtent >= 16 else { return false }
-      return kernel.flops * 8 + kernel.bytesMoved >= leastSharedWork
+      guard fused.splitVariable != nil, fused.splitExtent >= SharingThreshold.iterations
+      else { return false }
+      return SharingThreshold.isReached(flops: kernel.flops, bytes: kernel.bytesMoved)
     }
   }
 

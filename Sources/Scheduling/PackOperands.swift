@@ -35,10 +35,6 @@ struct ContractionPanels {
   var a: ValueID?, b: ValueID?
 }
 
-/// Work in operations or bytes from which a call is shared out: waking the workers costs a few
-/// microseconds.
-let leastSharedWork = 2_000_000
-
 /// Decides which operands are packed by a step of their own, region by region.
 struct OperandPacking {
   /// Time to pack an operand once by a kernel of its own, as a multiple of the time inside of the
@@ -70,7 +66,7 @@ struct OperandPacking {
           plan.graph.nodes[node], lhs: lhs, rhs: rhs, types: plan.types)
         let keys = keys(of: contraction)
         for (key, isRepeated) in [keys.a, keys.b].compactMap({ $0 }) {
-          let isDivided = isSharedOut(contraction.shape.flops) && !isRepeated
+          let isDivided = isSharedOut(contraction.shape.flops >= SharingThreshold.productOperations) && !isRepeated
           demands.add(
             key, at: position, time: isDivided ? 1 / Self.workers : 1,
             plan.graph.nodes[node].provenance)
@@ -102,8 +98,9 @@ struct OperandPacking {
     return (key(operands.a, contraction.a), key(operands.b, contraction.b))
   }
 
-  private func isSharedOut(_ work: Int) -> Bool {
-    options.mayRunParallel && !isInWorker && work >= leastSharedWork
+  /// Whether a kernel's size lets workers share it, where there are any.
+  private func isSharedOut(_ isLarge: Bool) -> Bool {
+    options.mayRunParallel && !isInWorker && isLarge
   }
 
   private func isParallel(_ loop: Loop) -> Bool {
@@ -120,7 +117,7 @@ struct OperandPacking {
 
   /// Whether a kernel of its own pays.
   private func isWorthwhile(_ panels: PanelShape, _ demand: PackingDemands.Demand) -> Bool {
-    demand.time > Self.costOfCopy / (isSharedOut(panels.bytesMoved) ? Self.workers : 1)
+    demand.time > Self.costOfCopy / (isSharedOut(panels.bytesMoved >= SharingThreshold.packedBytes) ? Self.workers : 1)
   }
 
   // MARK: Rewriting

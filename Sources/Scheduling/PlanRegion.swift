@@ -46,6 +46,7 @@ struct RegionPlanner {
     var planner = RegionPlanner(graph, inputs: inputs, variables: variables)
     for index in graph.nodes.indices { planner.visit(index) }
     planner.plan.removeUnreadElements()
+    planner.plan.placeInWindows()
     return planner.plan
   }
 
@@ -58,7 +59,7 @@ struct RegionPlanner {
     components = ElementwiseComponents(graph)
   }
 
-  private func binding(_ value: ValueID) -> Binding {
+  func binding(_ value: ValueID) -> Binding {
     guard let binding = plan.bindings[value.index] else {
       preconditionFailure("compiler bug: \(value) has no binding in \(plan.graph.name)")
     }
@@ -124,7 +125,7 @@ struct RegionPlanner {
     plan.bindings[value.index] = .view(View(dense: value, shape: plan.types[value.index].shape))
   }
 
-  private mutating func appendStep(_ step: PlannedStep, writing value: ValueID) {
+  mutating func appendStep(_ step: PlannedStep, writing value: ValueID) {
     plan.steps.append(step)
     plan.producer[value] = plan.steps.count - 1
     if plan.bindings[value.index] == nil {
@@ -196,37 +197,6 @@ struct RegionPlanner {
       dense.strides = shape.denseStrides
       return dense
     default: preconditionFailure("compiler bug: \(node.op.name) is not a view")
-    }
-  }
-
-  private mutating func pad(_ node: Node, low: [Int]) {
-    let type = plan.types[node.result.index]
-    let whole = View(dense: node.result, shape: type.shape)
-    appendStep(
-      .copy(
-        source: .constant(0), shape: type.shape, dtype: type.dtype, destination: whole,
-        provenance: node.provenance),
-      writing: node.result)
-    let shape = plan.types[node.operands[0].index].shape
-    appendStep(
-      .copy(
-        source: binding(node.operands[0]), shape: shape, dtype: type.dtype,
-        destination: whole.sliced(starts: low, shape: shape), provenance: node.provenance),
-      writing: node.result)
-  }
-
-  private mutating func concatenate(_ node: Node, axis: Int) {
-    let type = plan.types[node.result.index]
-    let whole = View(dense: node.result, shape: type.shape)
-    var starts = [Int](repeating: 0, count: type.rank)
-    for operand in node.operands {
-      let shape = plan.types[operand.index].shape
-      appendStep(
-        .copy(
-          source: binding(operand), shape: shape, dtype: type.dtype,
-          destination: whole.sliced(starts: starts, shape: shape), provenance: node.provenance),
-        writing: node.result)
-      starts[axis] += shape[axis]
     }
   }
 

@@ -111,4 +111,6 @@ struct RegionPlan {
   var epilogues: [Int: Cluster] = [:]
   /// For contraction nodes whose operands were packed before, the panels.
   var panels: [Int: ContractionPanels] = [:]
+  /// Values that live in a window of another value's array: see `PlaceInWindows.swift`.
+  var windows: [ValueID: PlacedWindow] = [:]
 }

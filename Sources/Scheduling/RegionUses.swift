@@ -15,8 +15,11 @@ struct RegionUses {
   private(set) var crossesPhases: Set<ValueID> = []
   /// Steps that read each value, increasing.
   private var readers: [ValueID: [Int]] = [:]
+  /// The value whose array has a value that lives in a window; it is written and read with it.
+  private var holders: [ValueID: ValueID] = [:]
 
   init(_ plan: RegionPlan, outputs: [ValueID]) {
+    holders = plan.windows.mapValues(\.view.root)
     for (position, step) in plan.steps.enumerated() { visit(step, at: position, in: plan) }
     for output in outputs {
       if case .view(let view) = plan.bindings[output.index] {
@@ -26,6 +29,7 @@ struct RegionUses {
     }
     // Results nobody reads still need a place to be written to, if their step writes to memory.
     for (value, _) in firstWrite where plan.placement[value] == nil { needsStorage.insert(value) }
+    needsStorage.formUnion(holders.keys)
     for (value, placement) in plan.placement {
       if case .memoryReduction = placement { needsStorage.insert(value) }
     }
@@ -86,10 +90,12 @@ struct RegionUses {
     lastRead[value] = max(lastRead[value] ?? position, position)
     if readers[value]?.last != position { readers[value, default: []].append(position) }
     if storing { needsStorage.insert(value) }
+    if let holder = holders[value] { read(holder, at: position, storing: storing) }
   }
 
   private mutating func write(_ value: ValueID, at position: Int) {
     if firstWrite[value] == nil { firstWrite[value] = position }
+    if let holder = holders[value] { write(holder, at: position) }
   }
 
   /// Whether `new` may be made in the array of `old`, a carry whose next value it is: nothing may

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Large reductions over memory, made in parts so that they can be shared out over workers.
+//
+//   before:  for each row: compute; sum[j] += x[row, j]
+//   after:   for each part: for each row of the part: compute; partial[part, j] += x[row, j]
+//            then, in a second kernel, for each part in order: sum[j] += partial[part, j]
+//
+// How many parts there are, and which rows each has, follows from sizes alone: the sums are the same
+// bits for any number of workers. What else the nest computes stays in it. Reductions of small
+// kernels, and of kernels that run inside of one worker, are left as they are.
+
+import TensorIR
+
+/// The reductions of a cluster that are made in parts.
+struct PartialSums {
+  struct Result {
+    var value: ValueID
+    var type: TensorType
+    var reduction: Reduction
+  }
+
+  /// Number of the loop of the nest that is cut, and the number of the loop over the parts.
+  let group: Int
+  let variable: Int
+  /// Number of parts.
+  let count: Int
+  /// What is reduced over that loop.
+  let results: [Result]
+
+  /// Parts at most: enough for many workers, few enough to be added in no time.
+  private static let mostParts = 32
+  /// Iterations of a part at least, so that clearing and adding the parts is little work beside.
+  private static let leastIterations = 8
+  /// Bytes of all parts at most: a second-level cache holds them.
+  private static let mostBytes = 1 << 20
+
+  /// `nil` if the loop, with `extent` iterations, is too short for parts, or the results too large.
+  init?(group: Int, extent: Int, variable: Int, results: [Result]) {
+    let bytes = results.reduce(0) { $0 + $1.type.byteCount }
+    count = min(
+      Self.mostParts, extent / Self.leastIterations, Self.mostBytes / max(bytes, 1))
+    guard count >= SharingThreshold.iterations, bytes > 0 else { return nil }
+    self.group = group
+    self.variable = variable
+    self.results = results
+  }
+
+  /// What stands for the partial sums of a result while its kernel is built; `nil` for any value
+  /// that is not reduced in parts.
+  func partial(of result: ValueID) -> ValueID? {
+    results.firstIndex { $0.value == result }.map { ValueID(index: -1 - $0) }
+  }
+
+  /// Addresses while the kernels are built, given those of the partial sums.
+  func addresses(
+    _ partials: [Pointer], otherwise address: @escaping (ValueID) -> Pointer
+  ) -> (ValueID) -> Pointer {
+    { value in value.index < 0 ? partials[-1 - value.index] : address(value) }
+  }
+}
+
+extension RegionLowering {
+  /// Calls the kernel of a cluster and, if reductions are made in parts, the one that adds the parts.
+  mutating func lowerCluster(_ cluster: Cluster, at position: Int) {
+    let provenance = clusterProvenance(cluster)
+    guard !isInWorker,
+      let parts = partialSums(of: cluster, at: position, in: plan, uses: uses)
+    else {
+      var builder = KernelBuilder(address: address)
+      return call(
+        builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder, provenance)
+    }
+    let partials = parts.results.map { result -> Pointer in
+      let type = TensorType([parts.count] + result.type.shape, result.type.dtype)
+      return Pointer(
+        buffer: newBuffer(
+          type, lifetime: position...position, role: .scratch, provenance: provenance))
+    }
+    let addresses = parts.addresses(partials, otherwise: address)
+    var builder = KernelBuilder(address: addresses)
+    call(
+      builder.kernel(for: cluster, at: position, in: plan, uses: uses, parts: parts), builder,
+      provenance)
+    var joining = KernelBuilder(address: addresses)
+    call(joining.join(parts), joining, provenance)
+  }
+}
+
+extension KernelBuilder {
+  /// The kernel that adds up the parts of every result, in order.
+  ///
+  /// - Cost: one pass over the parts.
+  fileprivate mutating func join(_ parts: PartialSums) -> Kernel {
+    let statements = parts.results.flatMap { join($0, parts) }
+    let equations = parts.results.map {
+      "\($0.value): \($0.type) = \($0.reduction) of \(parts.count) parts"
+    }
+    return kernel(statements, equations: equations)
+  }
+
+  private mutating func join(_ result: PartialSums.Result, _ parts: PartialSums) -> [Statement] {
+    guard let partial = parts.partial(of: result.value) else { return [] }
+    let (type, size) = (result.type, result.type.elementCount)
+    let (part, element) = (0, 1)
+    let target = parameter(for: result.value, type.dtype, written: true)
+    let source = parameter(for: partial, type.dtype)
+    let place = ElementIndex(terms: [.init(variable: element, stride: 1)])
+    count(flops: (parts.count - 1) * size, bytes: (parts.count + 1) * type.byteCount)
+
+    let first = scope { builder -> Statement in
+      var body: [Statement] = []
+      let value = builder.define(
+        .load(parameter: source, place), type.dtype, in: &body)
+      body.append(.store(parameter: target, place, scalar: value))
+      return .loop(variable: element, extent: size, body: body)
+    }
+    let others = scope { builder -> Statement in
+      let next = ElementIndex(
+        offset: size, terms: [.init(variable: part, stride: size)] + place.terms)
+      var body: [Statement] = []
+      let value = builder.define(.load(parameter: source, next), type.dtype, in: &body)
+      body.append(
+        .accumulateInMemory(parameter: target, place, result.reduction, value: value))
+      return .loop(variable: element, extent: size, body: body)
+    }
+    return [first, .loop(variable: part, extent: parts.count - 1, body: [others])]
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which loop of a fused kernel is shared out over workers, and from what size on that pays. Every
+// choice looks at sizes alone, never at how many workers there are: the results are the same bits
+// for any number of them.
+
+import TensorIR
+
+/// From what size on a kernel is worth waking the workers for.
+enum SharingThreshold {
+  /// Eight times the operations plus the bytes moved, of a loop nest.
+  static let loopNestWork = 2_000_000
+  /// Operations of a contraction or of attention.
+  static let productOperations = 2_000_000
+  /// Bytes moved by packing an operand.
+  static let packedBytes = 2_000_000
+  /// A loop with fewer iterations leaves workers without any, or with very uneven parts.
+  static let iterations = 16
+
+  /// Whether a loop nest is worth sharing out.
+  static func isReached(flops: Int, bytes: Int) -> Bool { flops * 8 + bytes >= loopNestWork }
+}
+
+extension KernelBuilder {
+  /// Whether what has been counted so far is worth sharing out.
+  var isLarge: Bool { SharingThreshold.isReached(flops: flops, bytes: bytesMoved) }
+}
+
+extension LoopNest {
+  /// The loop to share out: of those given, the outermost with enough iterations for any number of
+  /// workers. In small kernels just the outermost, since inner loops run faster if their extents are
+  /// known.
+  func sharedLoop(among groups: [Int], isLarge: Bool) -> (variable: Int, extent: Int)? {
+    let loops = groups.filter { self.groups[$0].extent > 1 }
+    let long = loops.first { self.groups[$0].extent >= SharingThreshold.iterations }
+    let chosen = isLarge ? long ?? loops.first : loops.first
+    return chosen.map { ($0, self.groups[$0].extent) }
+  }
+
+  /// The loop of a large kernel that moves data; small ones are not shared out.
+  func sharedLoop(
+    among groups: [Int], of builder: KernelBuilder
+  ) -> (variable: Int, extent: Int)? {
+    guard builder.isLarge, let loop = sharedLoop(among: groups, isLarge: true),
+      loop.extent >= SharingThreshold.iterations
+    else { return nil }
+    return loop
+  }
+}
