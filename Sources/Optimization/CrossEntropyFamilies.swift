@@ -37,21 +37,23 @@ struct StripOperands<Operand> {
   struct Tangents {
     var x: Operand
     var w: Operand
-    var y_adj: Operand
+    /// `nil` if it is zero.
+    var y_adj: Operand?
   }
 
   /// The part of an op's operands; `nil` if it has no adjoint, so that strips are of no use.
   init?(_ parts: StructuredOperands<Operand>) {
     guard let adjoint = parts.adjoint else { return nil }
     (x, w, labels, y_adj) = (parts.inputs[0], parts.inputs[1], parts.constants[0], adjoint)
-    guard let adjointTangent = parts.adjointTangent else { return }
+    guard parts.adjointTangent != nil else { return }
     tangents = Tangents(
-      x: parts.inputTangents[0], w: parts.inputTangents[1], y_adj: adjointTangent)
+      x: parts.inputTangents[0], w: parts.inputTangents[1], y_adj: parts.adjointTangent)
   }
 
   /// All operands.
   var all: [Operand] {
-    [x, w, labels, y_adj] + (tangents.map { [$0.x, $0.w, $0.y_adj] } ?? [])
+    [x, w, labels, y_adj]
+      + (tangents.map { [$0.x, $0.w] + ($0.y_adj.map { [$0] } ?? []) } ?? [])
   }
 
   /// Operands that stand for these.
@@ -59,7 +61,7 @@ struct StripOperands<Operand> {
     StripOperands<Other>(
       x: transform(x), w: transform(w), labels: transform(labels), y_adj: transform(y_adj),
       tangents: tangents.map {
-        .init(x: transform($0.x), w: transform($0.w), y_adj: transform($0.y_adj))
+        .init(x: transform($0.x), w: transform($0.w), y_adj: $0.y_adj.map(transform))
       })
   }
 
@@ -95,6 +97,14 @@ struct CrossEntropyFamilies {
   /// The family that a node belongs to.
   func family(of node: Int) -> CrossEntropyFamily? { familyOfNode[node].map { families[$0] } }
 
+  private func isZero(_ value: ValueID) -> Bool {
+    if let node = producer[value.index], case .constant(0, _) = graph.nodes[node].op {
+      true
+    } else {
+      false
+    }
+  }
+
   private func derivative(_ node: Int) -> DerivativeOrder? {
     guard case .structured(let op) = graph.nodes[node].op, op.function == .linearCrossEntropy
     else { return nil }
@@ -109,8 +119,9 @@ struct CrossEntropyFamilies {
   /// Founds the family of a head and takes in what can be computed with it.
   private mutating func found(_ head: Int) {
     guard familyOfNode[head] == nil, let order = derivative(head),
-      let operands = parts(head).flatMap(StripOperands.init)
+      var operands = parts(head).flatMap(StripOperands.init)
     else { return }
+    if let y_adj = operands.tangents?.y_adj, isZero(y_adj) { operands.tangents?.y_adj = nil }
     families.append(
       CrossEntropyFamily(head: head, members: [head], orders: [order], operands: operands))
     familyOfNode[head] = families.count - 1

@@ -157,6 +157,10 @@ struct StripedCrossEntropy {
   private func step(_ b: GraphBuilder, _ strip: StripOperands<ValueID>) -> Results {
     let (x, w) = (strip.x, strip.w)
     let z = b.contract(x, w, .logits)
+    // Beside the logits, so that one pass over both makes all that is made of them.
+    let z_tan = strip.tangents.map {
+      b.add(b.contract($0.x, w, .logits), b.contract(x, $0.w, .logits))
+    }
     let shape = b.shape(of: z)
     func perRow(_ row: ValueID) -> ValueID { b.broadcast(row, to: shape, axes: [0]) }
     let largest = b.reduce(.maximum, z, axes: [1])
@@ -171,22 +175,24 @@ struct StripedCrossEntropy {
       let statistics = b.add(largest, b.unary(.log, sum))
       results[.value] = [b.subtract(statistics, b.rowSum(of: z, where: isLabel)), statistics]
     }
+    if let tangents = strip.tangents, let z_tan {
+      let mean = b.sum(b.multiply(p, z_tan), axes: [1])
+      if orders.contains(.tangent) {
+        results[.tangent] = [b.subtract(mean, b.rowSum(of: z_tan, where: isLabel)), mean]
+      }
+      let p_tan = b.multiply(p, b.subtract(z_tan, perRow(mean)))
+      var z_adj_tan = b.multiply(p_tan, perRow(strip.y_adj))
+      if let y_adj_tan = tangents.y_adj {
+        z_adj_tan = b.add(b.multiply(error, perRow(y_adj_tan)), z_adj_tan)
+      }
+      results[.adjointTangent] = [
+        b.add(b.contract(z_adj_tan, w, Self.xLike), b.contract(z_adj, tangents.w, Self.xLike)),
+        b.add(b.contract(z_adj_tan, x, Self.wLike), b.contract(z_adj, tangents.x, Self.wLike)),
+      ]
+    }
     if orders.contains(.adjoint) {
       results[.adjoint] = [b.contract(z_adj, w, Self.xLike), b.contract(z_adj, x, Self.wLike)]
     }
-    guard let tangents = strip.tangents else { return results }
-    let z_tan = b.add(b.contract(tangents.x, w, .logits), b.contract(x, tangents.w, .logits))
-    let mean = b.sum(b.multiply(p, z_tan), axes: [1])
-    if orders.contains(.tangent) {
-      results[.tangent] = [b.subtract(mean, b.rowSum(of: z_tan, where: isLabel)), mean]
-    }
-    let p_tan = b.multiply(p, b.subtract(z_tan, perRow(mean)))
-    let z_adj_tan = b.add(
-      b.multiply(error, perRow(tangents.y_adj)), b.multiply(p_tan, perRow(strip.y_adj)))
-    results[.adjointTangent] = [
-      b.add(b.contract(z_adj_tan, w, Self.xLike), b.contract(z_adj, tangents.w, Self.xLike)),
-      b.add(b.contract(z_adj_tan, x, Self.wLike), b.contract(z_adj, tangents.x, Self.wLike)),
-    ]
     return results
   }
 }

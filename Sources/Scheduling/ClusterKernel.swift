@@ -336,6 +336,9 @@ private struct ClusterKernelWriter {
       let node = plan.graph.nodes[entry.node]
       switch entry.placement {
       case .element(phase):
+        let isRepeated = plan.repeatedEntry(of: node.result, in: cluster) != nil
+        // What every traversal makes for itself is made where it is read.
+        if isRepeated && !uses.needsStorage.contains(node.result) { continue }
         compute(entry, &builder, &body)
       case .rowReduction(phase):
         guard case .reduce(let reduction, _) = node.op,
@@ -361,12 +364,20 @@ private struct ClusterKernelWriter {
   private mutating func compute(
     _ entry: Cluster.Entry, _ builder: inout KernelBuilder, _ statements: inout [Statement]
   ) {
+    let scalar = define(entry, &builder, &statements)
+    store(plan.graph.nodes[entry.node].result, entry, scalar, &builder)
+  }
+
+  /// The scalar that a member computes.
+  private mutating func define(
+    _ entry: Cluster.Entry, _ builder: inout KernelBuilder, _ statements: inout [Statement]
+  ) -> Int {
     let node = plan.graph.nodes[entry.node]
     let operands = node.operands.map { read($0, entry, &builder, &statements) }
     let scalar = builder.define(
       .apply(node.op, operands), plan.types[node.result.index].dtype, in: &statements)
     made[node.result] = scalar
-    store(node.result, entry, scalar, &builder)
+    return scalar
   }
 
   private mutating func store(
@@ -454,6 +465,11 @@ private struct ClusterKernelWriter {
         let dtype = plan.types[operand.index].dtype
         let index = isRow ? indexOfRow : indexInRow
         return builder.define(.loadLocal(local, index), dtype, in: &statements)
+      }
+      if plan.producer[view.root] == position,
+        let repeated = plan.repeatedEntry(of: view.root, in: cluster)
+      {
+        return define(repeated, &builder, &statements)
       }
       view = plan.placed(view)
       view.strides = Self.domainStrides(view.strides, entry.placement, cluster)

@@ -35,9 +35,9 @@ struct RegionUses {
     }
   }
 
-  /// Elements of a row that may wait on the stack: 8 KiB of f32 for each value, a quarter of a
-  /// first-level cache.
-  private static let stackElements = 2048
+  /// Elements of a row that may wait on the stack: 32 KiB of f32 for each value, a few of which stay
+  /// in a second-level cache and fit into the stack of any thread. Whole arrays would go to memory.
+  private static let stackElements = 8192
 
   private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
     switch step {
@@ -64,7 +64,9 @@ struct RegionUses {
         guard case .view(let view) = plan.bindings[operand.index] else { continue }
         if plan.producer[view.root] != position {
           read(view.root, at: position, storing: true)
-        } else if crossesPhase(view.root, reader: entry.placement, plan) {
+        } else if crossesPhase(view.root, reader: entry.placement, plan),
+          plan.repeatedEntry(of: view.root, in: cluster) == nil
+        {
           let fitsOnStack = cluster.rowElementCount <= Self.stackElements
           if fitsOnStack { crossesPhases.insert(view.root) }
           read(view.root, at: position, storing: !fitsOnStack)
@@ -116,6 +118,21 @@ struct RegionUses {
         return view == whole
       }
     }
+  }
+}
+
+extension RegionPlan {
+  /// The member of a cluster that makes a value, if every traversal of a row makes it for itself: a
+  /// comparison of what is at hand, such as an index with a label, is less work than to keep it.
+  func repeatedEntry(of value: ValueID, in cluster: Cluster) -> Cluster.Entry? {
+    guard let entry = cluster.entries.first(where: { graph.nodes[$0.node].results == [value] }),
+      case .element = entry.placement, case .compare = graph.nodes[entry.node].op
+    else { return nil }
+    let made = Set(cluster.entries.map { graph.nodes[$0.node].results[0] })
+    let isAtHand = graph.nodes[entry.node].operands.allSatisfy { operand in
+      bindings[operand.index]?.root.map { !made.contains($0) } ?? true
+    }
+    return isAtHand ? entry : nil
   }
 }
 

@@ -45,6 +45,21 @@ struct FusionTests {
     #expect(masked.arenaBytes == 0)
   }
 
+  @Test("the adjoint of cross-entropy on long rows is one kernel: nothing waits in memory")
+  func crossEntropyAdjoint() {
+    let program = program(
+      graph([f64(8, 3000), TensorType([8], .i32)]) { b, x in
+        let word = b.iota(axis: 1, shape: [8, 3000])
+        let isLabel = b.compare(.equal, b.broadcast(x[1], to: [8, 3000], axes: [0]), word)
+        let p = b.softmax(x[0])
+        let label = b.sum(b.select(isLabel, x[0], b.constant(0, like: p)), axes: [1])
+        return [b.select(isLabel, b.subtract(p, b.constant(1, like: p)), p), label]
+      })
+    #expect(program.kernelCalls == 1)
+    // Neither the exponentials nor whether a word is the label.
+    #expect(program.arenaBytes == 0)
+  }
+
   @Test("layer normalisation with scale and shift is one kernel")
   func layerNorm() {
     let types = [f64(8, 16), f64(16), f64(16)]

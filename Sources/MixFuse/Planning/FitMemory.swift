@@ -48,7 +48,8 @@ extension Compilation {
     let all = Rematerialization.none
     // A product of two matrices gives half as many operations for each byte as its sums have terms.
     let lastSteps: [DerivationOptions.LastStep] = [
-      .apart(intensity: 0), .apart(intensity: 256), .apart(intensity: .max), .inLoop,
+      .apart(intensity: 0), .apart(intensity: 256), .apart(intensity: 512),
+      .apart(intensity: .max), .inLoop,
     ]
     let choices: [(Rematerialization, Rematerialization?, DerivationOptions.LastStep)] =
       lastSteps.map { (all, nil, $0) } + [(.block, all, .inLoop), (.block, nil, .inLoop)]
