@@ -18,7 +18,8 @@ package func packedOperands(
   else { return PackedOperands() }
   let packed = PackedContraction(contraction, blocking, name: "")
   let right = PackedOperands.Operand(packed.rightPanels, isRepeated: !packed.splitsColumns)
-  let left = blocking.packsLeft
+  let left =
+    blocking.packsLeft
     ? PackedOperands.Operand(packed.leftPanels, isRepeated: packed.splitsColumns) : nil
   return contraction.isSwapped
     ? PackedOperands(a: right, b: left) : PackedOperands(a: left, b: right)

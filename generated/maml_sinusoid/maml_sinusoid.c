@@ -1266,12 +1266,102 @@ MF_KERNEL static void k24(
   }
 }
 
+// panels = f32[40, 40] by lines and terms of a sum
+// from maml_sinusoid.mix:20:17, vjp of contract wrt lhs
+// k25: 40 lines of 40 terms to 1 x 1 panels.
+MF_KERNEL static void k25(const float *restrict source, float *restrict panels, int64_t begin,
+    int64_t end) {
+  for (int64_t block = begin / 1; block < (end + 0) / 1; block += 1) {
+    const int64_t start = block * 1;
+    const int64_t first = begin > start ? begin - start : 0;
+    const int64_t last = end - start < 1 ? end - start : 1;
+    const int64_t depth = 40;
+    const float *lines = source + block * 40;
+    float *target = panels + block * 1600;
+    for (int64_t panel = first; panel < last; panel += 1) {
+      mf_pack_transposed_f32x8(lines + panel * 1600, 40, 40, depth, target + panel * 1600);
+    }
+  }
+}
+
+// f32[10, 40] = contract f32[10, 40], f32[40, 40]
+// from maml_sinusoid.mix:20:17, vjp of contract wrt lhs
+// k26: c[10, 40] = a[10, 40] . b[40, 40], panels.
+// 2 rows of 40 columns (8 + 8 + 8 + 8 + 8) in registers.
+MF_KERNEL static void k26_tile_2x40(const float *restrict left, const float *restrict right,
+    float *restrict c) {
+  mf_f32x8 sum0[2];
+  mf_f32x8 sum1[2];
+  mf_f32x8 sum2[2];
+  mf_f32x8 sum3[2];
+  mf_f32x8 sum4[2];
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 2; i += 1) {
+    sum0[i] = (mf_f32x8)0;
+    sum1[i] = (mf_f32x8)0;
+    sum2[i] = (mf_f32x8)0;
+    sum3[i] = (mf_f32x8)0;
+    sum4[i] = (mf_f32x8)0;
+  }
+  #pragma clang loop unroll(disable)
+  for (int64_t k = 0; k < 40; k += 1) {
+    const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 40);
+    const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 40 + 8);
+    const mf_f32x8 right2 = *(const mf_f32x8 *)(right + k * 40 + 16);
+    const mf_f32x8 right3 = *(const mf_f32x8 *)(right + k * 40 + 24);
+    const mf_f32x8 right4 = *(const mf_f32x8 *)(right + k * 40 + 32);
+    #pragma clang loop unroll(full)
+    for (int64_t i = 0; i < 2; i += 1) {
+      const float factor = left[i * 40 + k];
+      sum0[i] += factor * right0;
+      sum1[i] += factor * right1;
+      sum2[i] += factor * right2;
+      sum3[i] += factor * right3;
+      sum4[i] += factor * right4;
+    }
+  }
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 2; i += 1) {
+    *(mf_f32x8 *)(c + i * 40) = sum0[i];
+    *(mf_f32x8 *)(c + i * 40 + 8) = sum1[i];
+    *(mf_f32x8 *)(c + i * 40 + 16) = sum2[i];
+    *(mf_f32x8 *)(c + i * 40 + 24) = sum3[i];
+    *(mf_f32x8 *)(c + i * 40 + 32) = sum4[i];
+  }
+}
+
+MF_KERNEL static void k26_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
+  for (int64_t tile = first; tile < last; tile += 1) {
+    k26_tile_2x40(left + tile * 80, right, c + tile * 80);
+  }
+}
+
+MF_KERNEL static void k26(const float *restrict a, const float *restrict b, float *restrict c,
+    float *restrict scratch, int64_t begin, int64_t end) {
+  (void)scratch;
+  const float *left = a;
+  const float *right = b;
+  float *result = c;
+  const int64_t first = begin;
+  const int64_t last = end;
+  const int64_t group_first = 0;
+  const int64_t group_last = 1;
+  const float *left_block = left;
+  const float *right_block = right;
+  const int64_t tile_first = first;
+  const int64_t tile_last = last;
+  for (int64_t group = group_first; group < group_last; group += 1) {
+    k26_main(left_block, right_block + group * 1600, result + group * 40, tile_first, tile_last);
+  }
+}
+
 // %71: f32[10, 40] = multiply %69, %70
 // %73: f32[10, 40] = add %71, %72
 // %74: bool[10, 40] = lessOrEqual %73, 0.0
 // %75: f32[10, 40] = select %74, 0.0, %73
 // from maml_sinusoid.mix:19:11
-MF_KERNEL static void k25(
+MF_KERNEL static void k27(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1299,7 +1389,7 @@ MF_KERNEL static void k25(
 // %95: f32[1] = multiply %93, 0.2
 // %111: f32[1] = multiply %93, -0.002
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k26(const float *restrict p0, float *restrict p1, float *restrict p2) {
+MF_KERNEL static void k28(const float *restrict p0, float *restrict p1, float *restrict p2) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s1 = p0[i0];
@@ -1316,7 +1406,7 @@ MF_KERNEL static void k26(const float *restrict p0, float *restrict p1, float *r
 // %106: f32[10, 40] = select %74, 0.0, %104
 // %107: f32[40] = reduce_sum{axes [0]} %106
 // from maml_sinusoid.mix:19:25, vjp of broadcast
-MF_KERNEL static void k27(
+MF_KERNEL static void k29(
     float *restrict p0,
     const uint8_t *restrict p1,
     const float *restrict p2,
@@ -1341,7 +1431,7 @@ MF_KERNEL static void k27(
 
 // %113: f32[40, 1] = multiply %101, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k28(
+MF_KERNEL static void k30(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1357,7 +1447,7 @@ MF_KERNEL static void k28(
 // %115: f32[40] = multiply %103, -0.01
 // %118: f32[40] = multiply %107, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k29(
+MF_KERNEL static void k31(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1377,7 +1467,7 @@ MF_KERNEL static void k29(
 
 // %117: f32[40, 40] = multiply %105, -0.01
 // from maml_sinusoid.mix:25:6, vjp of multiply wrt rhs
-MF_KERNEL static void k30(
+MF_KERNEL static void k32(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1397,7 +1487,7 @@ MF_KERNEL static void k30(
 // %179: bool[10, 40] = lessOrEqual %178, 0.0
 // %126: f32[10, 40] = select %179, 0.0, %125
 // from maml_sinusoid.mix:19:11, jvp of select
-MF_KERNEL static void k31(
+MF_KERNEL static void k33(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1429,7 +1519,7 @@ MF_KERNEL static void k31(
 // %131: f32[10, 40] = add %129, %130
 // %132: f32[10, 40] = select %24, 0.0, %131
 // from maml_sinusoid.mix:20:10, jvp of select
-MF_KERNEL static void k32(
+MF_KERNEL static void k34(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1459,7 +1549,7 @@ MF_KERNEL static void k32(
 // %144: f32[1] = multiply %143, 0.2
 // %173: f32[1] = add %95, %144
 // from vjp of gradient
-MF_KERNEL static void k33(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1491,7 +1581,7 @@ MF_KERNEL static void k33(
 // %156: f32[10, 40] = select %24, 0.0, %150
 // %157: f32[40] = reduce_sum{axes [0]} %156
 // from maml_sinusoid.mix:20:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k34(
+MF_KERNEL static void k36(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1526,7 +1616,7 @@ MF_KERNEL static void k34(
 // %155: f32[40, 1] = add %152, %154
 // %172: f32[40, 1] = add %101, %155
 // from vjp of gradient
-MF_KERNEL static void k35(
+MF_KERNEL static void k37(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1546,7 +1636,7 @@ MF_KERNEL static void k35(
 // %163: f32[40, 40] = add %161, %162
 // %170: f32[40, 40] = add %105, %163
 // from vjp of gradient
-MF_KERNEL static void k36(
+MF_KERNEL static void k38(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1566,7 +1656,7 @@ MF_KERNEL static void k36(
 // %169: f32[40] = add %107, %165
 // %171: f32[40] = add %103, %157
 // from vjp of gradient
-MF_KERNEL static void k37(
+MF_KERNEL static void k39(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1589,7 +1679,7 @@ MF_KERNEL static void k37(
 
 // %17: f32[] = reduce_sum{axes [0]} %10
 // %19: f32[] = multiply %17, 0.04
-MF_KERNEL static void k38(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k40(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 25; ++i0) {
     const float s1 = p0[i0];
@@ -1601,7 +1691,7 @@ MF_KERNEL static void k38(const float *restrict p0, float *restrict p1) {
 }
 
 // %20: f32[1, 40] = reduce_sum{axes [0]} %11
-MF_KERNEL static void k39(
+MF_KERNEL static void k41(
     float *restrict p0,
     const float *restrict p1,
     int64_t begin,
@@ -1619,7 +1709,7 @@ MF_KERNEL static void k39(
 }
 
 // %22: f32[1, 40] = multiply %20, 0.04
-MF_KERNEL static void k40(
+MF_KERNEL static void k42(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -1634,7 +1724,7 @@ MF_KERNEL static void k40(
 
 // %23: f32[40] = reduce_sum{axes [0]} %12
 // %29: f32[40] = reduce_sum{axes [0]} %14
-MF_KERNEL static void k41(
+MF_KERNEL static void k43(
     float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1661,7 +1751,7 @@ MF_KERNEL static void k41(
 
 // %25: f32[40] = multiply %23, 0.04
 // %30: f32[40] = multiply %29, 0.04
-MF_KERNEL static void k42(
+MF_KERNEL static void k44(
     const float *restrict p0,
     float *restrict p1,
     const float *restrict p2,
@@ -1680,7 +1770,7 @@ MF_KERNEL static void k42(
 }
 
 // %26: f32[40, 40] = reduce_sum{axes [0]} %13
-MF_KERNEL static void k43(
+MF_KERNEL static void k45(
     float *restrict p0,
     const float *restrict p1,
     int64_t begin,
@@ -1698,7 +1788,7 @@ MF_KERNEL static void k43(
 }
 
 // %28: f32[40, 40] = multiply %26, 0.04
-MF_KERNEL static void k44(
+MF_KERNEL static void k46(
     const float *restrict p0,
     float *restrict p1,
     int64_t begin,
@@ -2086,129 +2176,128 @@ static void maml_sinusoid_meta_gradient_worker_0(void *arguments, int64_t t0, in
   const float *const v7 = frame->inputs->y_support;  // y_support: f32[25, 10, 1]
   const float *const v8 = frame->inputs->x_query;  // x_query: f32[25, 10, 1]
   const float *const v9 = frame->inputs->y_query;  // y_query: f32[25, 10, 1]
-  float *const v17 = (float *)(frame->arena + 176128);  // f32[25]
-  float *const v18 = (float *)(frame->arena + 160000);  // f32[25, 1, 40]
-  float *const v19 = (float *)(frame->arena + 164032);  // f32[25, 40]
+  float *const v17 = (float *)(frame->arena + 182528);  // f32[25]
+  float *const v18 = (float *)(frame->arena + 166400);  // f32[25, 1, 40]
+  float *const v19 = (float *)(frame->arena + 170432);  // f32[25, 40]
   float *const v20 = (float *)(frame->arena + 0);  // f32[25, 40, 40]
-  float *const v21 = (float *)(frame->arena + 168064);  // f32[25, 40]
-  float *const v22 = (float *)(frame->arena + 172096);  // f32[25, 40, 1]
-  float *const v23 = (float *)(frame->arena + 176320);  // f32[25, 1]
-  float *const v29 = (float *)(frame->workers + worker * 31360 + 19200);  // f32[10, 40]
-  float *const v30 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
-  uint8_t *const v31 = (uint8_t *)(frame->workers + worker * 31360 + 25600);  // bool[10, 40]
-  float *const v32 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[10, 40]
-  float *const v33 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
-  float *const v34 = (float *)(frame->workers + worker * 31360 + 26432);  // f32[10, 1]
-  float *const v35 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
-  float *const v36 = (float *)(frame->workers + worker * 31360 + 20800);  // f32[10, 40]
-  float *const v37 = (float *)(frame->workers + worker * 31360 + 9600);  // f32[40]
-  float *const v38 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
-  float *const v39 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
-  float *const v40 = (float *)(frame->workers + worker * 31360 + 8000);  // f32[10, 40]
-  float *const v41 = (float *)(frame->workers + worker * 31360 + 9792);  // f32[40]
-  float *const v42 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40]
-  float *const v43 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[1, 40]
-  float *const v44 = (float *)(frame->workers + worker * 31360 + 16192);  // f32[40]
-  float *const v45 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
-  float *const v46 = (float *)(frame->workers + worker * 31360 + 16384);  // f32[40]
-  float *const v47 = (float *)(frame->workers + worker * 31360 + 3648);  // f32[40, 1]
-  float *const v48 = (float *)(frame->workers + worker * 31360 + 16576);  // f32[1]
-  uint8_t *const v49 = (uint8_t *)(frame->workers + worker * 31360 + 22400);  // bool[10, 40]
-  float *const v50 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
-  float *const v51 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
-  uint8_t *const v52 = (uint8_t *)(frame->workers + worker * 31360 + 3200);  // bool[10, 40]
-  float *const v53 = (float *)(frame->workers + worker * 31360 + 1600);  // f32[10, 40]
-  float *const v54 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
-  float *const v55 = (float *)(frame->workers + worker * 31360 + 64);  // f32[10, 1]
-  float *const v56 = (float *)(frame->workers + worker * 31360 + 128);  // f32[10, 1]
-  float *const v57 = (float *)(frame->workers + worker * 31360 + 24192);  // f32[1]
-  float *const v58 = (float *)(frame->workers + worker * 31360 + 26048);  // f32[40]
-  float *const v59 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
-  float *const v60 = (float *)(frame->workers + worker * 31360 + 30400);  // f32[40]
-  float *const v61 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
-  float *const v62 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
-  float *const v63 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
-  float *const v64 = (float *)(frame->workers + worker * 31360 + 30592);  // f32[40]
-  float *const v65 = (float *)(frame->workers + worker * 31360 + 30784);  // f32[40]
-  float *const v66 = (float *)(frame->workers + worker * 31360 + 24256);  // f32[1]
-  float *const v67 = (float *)(frame->workers + worker * 31360 + 26240);  // f32[40, 1]
-  float *const v68 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[40]
-  float *const v69 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
-  float *const v70 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
-  float *const v71 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[1, 40]
-  float *const v72 = (float *)(frame->workers + worker * 31360 + 22400);  // f32[10, 40]
-  float *const v73 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
-  float *const v74 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
-  float *const v75 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
-  float *const v76 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10]
-  float *const v77 = (float *)(frame->workers + worker * 31360 + 14464);  // f32[10]
-  float *const v78 = (float *)(frame->workers + worker * 31360 + 14784);  // f32[10, 1]
-  float *const v79 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
-  float *const v80 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[40]
-  float *const v81 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[10, 40]
-  float *const v82 = (float *)(frame->workers + worker * 31360 + 30976);  // f32[40]
-  float *const v83 = (float *)(frame->workers + worker * 31360 + 25600);  // f32[10, 40]
-  float *const v84 = (float *)(frame->workers + worker * 31360 + 27200);  // f32[10, 40]
-  float *const v85 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
-  float *const v86 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[40, 40]
-  float *const v87 = (float *)(frame->workers + worker * 31360 + 28800);  // f32[10, 40]
-  float *const v88 = (float *)(frame->workers + worker * 31360 + 31168);  // f32[40]
-  float *const v89 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40]
-  float *const v90 = (float *)(frame->workers + worker * 31360 + 0);  // f32[1600]
+  float *const v21 = (float *)(frame->arena + 174464);  // f32[25, 40]
+  float *const v22 = (float *)(frame->arena + 178496);  // f32[25, 40, 1]
+  float *const v23 = (float *)(frame->arena + 182656);  // f32[25, 1]
+  float *const v29 = (float *)(frame->arena + 160000);  // f32[1600]
+  float *const v30 = (float *)(frame->workers + worker * 31360 + 19200);  // f32[10, 40]
+  float *const v31 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
+  uint8_t *const v32 = (uint8_t *)(frame->workers + worker * 31360 + 25600);  // bool[10, 40]
+  float *const v33 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[10, 40]
+  float *const v34 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
+  float *const v35 = (float *)(frame->workers + worker * 31360 + 26432);  // f32[10, 1]
+  float *const v36 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v37 = (float *)(frame->workers + worker * 31360 + 20800);  // f32[10, 40]
+  float *const v38 = (float *)(frame->workers + worker * 31360 + 9600);  // f32[40]
+  float *const v39 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
+  float *const v40 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
+  float *const v41 = (float *)(frame->workers + worker * 31360 + 8000);  // f32[10, 40]
+  float *const v42 = (float *)(frame->workers + worker * 31360 + 9792);  // f32[40]
+  float *const v43 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40]
+  float *const v44 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[1, 40]
+  float *const v45 = (float *)(frame->workers + worker * 31360 + 16192);  // f32[40]
+  float *const v46 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v47 = (float *)(frame->workers + worker * 31360 + 16384);  // f32[40]
+  float *const v48 = (float *)(frame->workers + worker * 31360 + 3648);  // f32[40, 1]
+  float *const v49 = (float *)(frame->workers + worker * 31360 + 16576);  // f32[1]
+  uint8_t *const v50 = (uint8_t *)(frame->workers + worker * 31360 + 22400);  // bool[10, 40]
+  float *const v51 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
+  float *const v52 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10, 40]
+  uint8_t *const v53 = (uint8_t *)(frame->workers + worker * 31360 + 3200);  // bool[10, 40]
+  float *const v54 = (float *)(frame->workers + worker * 31360 + 1600);  // f32[10, 40]
+  float *const v55 = (float *)(frame->workers + worker * 31360 + 0);  // f32[10]
+  float *const v56 = (float *)(frame->workers + worker * 31360 + 64);  // f32[10, 1]
+  float *const v57 = (float *)(frame->workers + worker * 31360 + 128);  // f32[10, 1]
+  float *const v58 = (float *)(frame->workers + worker * 31360 + 24192);  // f32[1]
+  float *const v59 = (float *)(frame->workers + worker * 31360 + 26048);  // f32[40]
+  float *const v60 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
+  float *const v61 = (float *)(frame->workers + worker * 31360 + 30400);  // f32[40]
+  float *const v62 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
+  float *const v63 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40, 40]
+  float *const v64 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[10, 40]
+  float *const v65 = (float *)(frame->workers + worker * 31360 + 30592);  // f32[40]
+  float *const v66 = (float *)(frame->workers + worker * 31360 + 30784);  // f32[40]
+  float *const v67 = (float *)(frame->workers + worker * 31360 + 24256);  // f32[1]
+  float *const v68 = (float *)(frame->workers + worker * 31360 + 26240);  // f32[40, 1]
+  float *const v69 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[40]
+  float *const v70 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v71 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v72 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[1, 40]
+  float *const v73 = (float *)(frame->workers + worker * 31360 + 22400);  // f32[10, 40]
+  float *const v74 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10, 40]
+  float *const v75 = (float *)(frame->workers + worker * 31360 + 16000);  // f32[10, 40]
+  float *const v76 = (float *)(frame->workers + worker * 31360 + 17600);  // f32[10, 40]
+  float *const v77 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[10]
+  float *const v78 = (float *)(frame->workers + worker * 31360 + 14464);  // f32[10]
+  float *const v79 = (float *)(frame->workers + worker * 31360 + 14784);  // f32[10, 1]
+  float *const v80 = (float *)(frame->workers + worker * 31360 + 14400);  // f32[40]
+  float *const v81 = (float *)(frame->workers + worker * 31360 + 14592);  // f32[40]
+  float *const v82 = (float *)(frame->workers + worker * 31360 + 24000);  // f32[10, 40]
+  float *const v83 = (float *)(frame->workers + worker * 31360 + 30976);  // f32[40]
+  float *const v84 = (float *)(frame->workers + worker * 31360 + 25600);  // f32[10, 40]
+  float *const v85 = (float *)(frame->workers + worker * 31360 + 27200);  // f32[10, 40]
+  float *const v86 = (float *)(frame->workers + worker * 31360 + 6400);  // f32[40, 40]
+  float *const v87 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[40, 40]
+  float *const v88 = (float *)(frame->workers + worker * 31360 + 28800);  // f32[10, 40]
+  float *const v89 = (float *)(frame->workers + worker * 31360 + 31168);  // f32[40]
+  float *const v90 = (float *)(frame->workers + worker * 31360 + 0);  // f32[40]
   float *const v91 = (float *)(frame->workers + worker * 31360 + 0);  // f32[1600]
   float *const v92 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[1600]
-  float *const v93 = (float *)(frame->workers + worker * 31360 + 12800);  // f32[1600]
-  k0(v6 + t0 * 10, v0, v1, v29, 0, 10);
-  k1(v29, v2, v30, v30, 0, 5);
-  k5(v30, v3, v31, v32, 0, 10);
-  k3(v4, v32, v33, v33, 0, 2);
-  k14(v33, v5, v7 + t0 * 10, v34, v48);
-  k8(v37, v34, v4, v31, v36, 0, 40);
-  k9(v34, v32, v35, v35, 0, 1);
-  k10(v36, v2, v38, v90, 0, 5);
-  k11(v29, v36, v39, v39, 0, 20);
-  k12(v41, v6 + t0 * 10, v0, v1, v38, v40, 0, 40);
-  k9(v6 + t0 * 10, v40, v42, v42, 0, 1);
-  k15(v42, v0, v43, 0, 40);
-  k16(v41, v37, v1, v44, v3, v46, 0, 40);
-  k17(v39, v2, v45, 0, 1600);
-  k15(v35, v4, v47, 0, 40);
-  k25(v8 + t0 * 10, v43, v44, v49, v50, 0, 10);
-  k1(v50, v45, v51, v51, 0, 5);
-  k5(v51, v46, v52, v53, 0, 10);
-  k3(v47, v53, v54, v54, 0, 2);
-  k6(v54, v48, v9 + t0 * 10, v55, v56, v17 + t0);
-  k26(v55, v57, v66);
-  k8(v60, v56, v47, v52, v59, 0, 40);
-  k9(v56, v53, v58, v58, 0, 1);
-  k10(v59, v45, v61, v91, 0, 5);
-  k11(v50, v59, v62, v62, 0, 20);
-  k27(v64, v49, v61, v63, 0, 40);
-  k9(v8 + t0 * 10, v63, v65, v65, 0, 1);
-  k28(v58, v67, 0, 40);
-  k29(v60, v68, v64, v70, 0, 40);
-  k30(v62, v69, 0, 1600);
-  k28(v65, v71, 0, 40);
-  k31(v6 + t0 * 10, v71, v70, v0, v1, v72, 0, 10);
-  k1(v72, v2, v73, v73, 0, 5);
-  k1(v29, v69, v74, v74, 0, 5);
-  k32(v73, v74, v68, v31, v75, 0, 10);
-  k3(v4, v75, v76, v76, 0, 2);
-  k3(v67, v32, v77, v77, 0, 2);
-  k33(v76, v77, v66, v78, v57, v23 + t0);
-  k34(v82, v78, v4, v34, v67, v31, v81, 0, 40);
-  k9(v34, v75, v79, v79, 0, 1);
-  k9(v78, v32, v80, v80, 0, 1);
-  k35(v79, v80, v58, v22 + t0 * 40, 0, 40);
-  k10(v81, v2, v83, v92, 0, 5);
-  k10(v36, v69, v84, v93, 0, 5);
-  k23(v88, v83, v84, v6 + t0 * 10, v0, v1, v87, 0, 40);
-  k11(v72, v36, v85, v85, 0, 20);
-  k11(v29, v81, v86, v86, 0, 20);
-  k36(v85, v86, v62, v20 + t0 * 1600, 0, 1600);
-  k9(v6 + t0 * 10, v87, v89, v89, 0, 1);
-  k22(v65, v89, v18 + t0 * 40, 0, 40);
-  k37(v64, v88, v19 + t0 * 40, v60, v82, v21 + t0 * 40, 0, 40);
+  k0(v6 + t0 * 10, v0, v1, v30, 0, 10);
+  k1(v30, v2, v31, v31, 0, 5);
+  k5(v31, v3, v32, v33, 0, 10);
+  k3(v4, v33, v34, v34, 0, 2);
+  k14(v34, v5, v7 + t0 * 10, v35, v49);
+  k8(v38, v35, v4, v32, v37, 0, 40);
+  k9(v35, v33, v36, v36, 0, 1);
+  k26(v37, v29, v39, v39, 0, 5);
+  k11(v30, v37, v40, v40, 0, 20);
+  k12(v42, v6 + t0 * 10, v0, v1, v39, v41, 0, 40);
+  k9(v6 + t0 * 10, v41, v43, v43, 0, 1);
+  k15(v43, v0, v44, 0, 40);
+  k16(v42, v38, v1, v45, v3, v47, 0, 40);
+  k17(v40, v2, v46, 0, 1600);
+  k15(v36, v4, v48, 0, 40);
+  k27(v8 + t0 * 10, v44, v45, v50, v51, 0, 10);
+  k1(v51, v46, v52, v52, 0, 5);
+  k5(v52, v47, v53, v54, 0, 10);
+  k3(v48, v54, v55, v55, 0, 2);
+  k6(v55, v49, v9 + t0 * 10, v56, v57, v17 + t0);
+  k28(v56, v58, v67);
+  k8(v61, v57, v48, v53, v60, 0, 40);
+  k9(v57, v54, v59, v59, 0, 1);
+  k10(v60, v46, v62, v91, 0, 5);
+  k11(v51, v60, v63, v63, 0, 20);
+  k29(v65, v50, v62, v64, 0, 40);
+  k9(v8 + t0 * 10, v64, v66, v66, 0, 1);
+  k30(v59, v68, 0, 40);
+  k31(v61, v69, v65, v71, 0, 40);
+  k32(v63, v70, 0, 1600);
+  k30(v66, v72, 0, 40);
+  k33(v6 + t0 * 10, v72, v71, v0, v1, v73, 0, 10);
+  k1(v73, v2, v74, v74, 0, 5);
+  k1(v30, v70, v75, v75, 0, 5);
+  k34(v74, v75, v69, v32, v76, 0, 10);
+  k3(v4, v76, v77, v77, 0, 2);
+  k3(v68, v33, v78, v78, 0, 2);
+  k35(v77, v78, v67, v79, v58, v23 + t0);
+  k36(v83, v79, v4, v35, v68, v32, v82, 0, 40);
+  k9(v35, v76, v80, v80, 0, 1);
+  k9(v79, v33, v81, v81, 0, 1);
+  k37(v80, v81, v59, v22 + t0 * 40, 0, 40);
+  k26(v82, v29, v84, v84, 0, 5);
+  k10(v37, v70, v85, v92, 0, 5);
+  k23(v89, v84, v85, v6 + t0 * 10, v0, v1, v88, 0, 40);
+  k11(v73, v37, v86, v86, 0, 20);
+  k11(v30, v82, v87, v87, 0, 20);
+  k38(v86, v87, v63, v20 + t0 * 1600, 0, 1600);
+  k9(v6 + t0 * 10, v88, v90, v90, 0, 1);
+  k22(v66, v90, v18 + t0 * 40, 0, 40);
+  k39(v65, v89, v19 + t0 * 40, v61, v83, v21 + t0 * 40, 0, 40);
 }
 
 MF_EXPORT int32_t maml_sinusoid_meta_gradient(
@@ -2223,10 +2312,11 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 176448,
+    .workers = (char *)arena + 182784,
     .parallel = parallel,
   };
   const maml_sinusoid_meta_gradient_frame *const frame = &frame_storage;
+  const float *const v2 = frame->inputs->eta_w2;  // eta.w2: f32[40, 40]
   float *const v10 = frame->outputs->loss;  // loss: f32[]
   float *const v11 = frame->outputs->grad_w1;  // grad.w1: f32[1, 40]
   float *const v12 = frame->outputs->grad_b1;  // grad.b1: f32[40]
@@ -2234,30 +2324,32 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   float *const v14 = frame->outputs->grad_b2;  // grad.b2: f32[40]
   float *const v15 = frame->outputs->grad_w3;  // grad.w3: f32[40, 1]
   float *const v16 = frame->outputs->grad_b3;  // grad.b3: f32[1]
-  float *const v17 = (float *)(frame->arena + 176128);  // f32[25]
-  float *const v18 = (float *)(frame->arena + 160000);  // f32[25, 1, 40]
-  float *const v19 = (float *)(frame->arena + 164032);  // f32[25, 40]
+  float *const v17 = (float *)(frame->arena + 182528);  // f32[25]
+  float *const v18 = (float *)(frame->arena + 166400);  // f32[25, 1, 40]
+  float *const v19 = (float *)(frame->arena + 170432);  // f32[25, 40]
   float *const v20 = (float *)(frame->arena + 0);  // f32[25, 40, 40]
-  float *const v21 = (float *)(frame->arena + 168064);  // f32[25, 40]
-  float *const v22 = (float *)(frame->arena + 172096);  // f32[25, 40, 1]
-  float *const v23 = (float *)(frame->arena + 176320);  // f32[25, 1]
-  float *const v24 = (float *)(frame->arena + 176128);  // f32[1, 40]
+  float *const v21 = (float *)(frame->arena + 174464);  // f32[25, 40]
+  float *const v22 = (float *)(frame->arena + 178496);  // f32[25, 40, 1]
+  float *const v23 = (float *)(frame->arena + 182656);  // f32[25, 1]
+  float *const v24 = (float *)(frame->arena + 160000);  // f32[1, 40]
   float *const v25 = (float *)(frame->arena + 160000);  // f32[40]
   float *const v26 = (float *)(frame->arena + 160000);  // f32[40, 40]
   float *const v27 = (float *)(frame->arena + 160192);  // f32[40]
   float *const v28 = (float *)(frame->arena + 0);  // f32[40, 1]
+  float *const v29 = (float *)(frame->arena + 160000);  // f32[1600]
+  k25(v2, v29, 0, 1);
   // tasks
   mf_parallel_for(parallel, 25, maml_sinusoid_meta_gradient_worker_0, (void *)frame);
-  k38(v17, v10);
-  k39(v24, v18, 0, 40);
-  k40(v24, v11, 0, 40);
-  k41(v25, v27, v19, v21, 0, 40);
-  k42(v25, v12, v27, v14, 0, 40);
-  k43(v26, v20, 0, 1600);
-  k44(v26, v13, 0, 1600);
-  k39(v28, v22, 0, 40);
-  k40(v28, v15, 0, 40);
-  k38(v23, v16);
+  k40(v17, v10);
+  k41(v24, v18, 0, 40);
+  k42(v24, v11, 0, 40);
+  k43(v25, v27, v19, v21, 0, 40);
+  k44(v25, v12, v27, v14, 0, 40);
+  k45(v26, v20, 0, 1600);
+  k46(v26, v13, 0, 1600);
+  k41(v28, v22, 0, 40);
+  k42(v28, v15, 0, 40);
+  k40(v23, v16);
   return 0;
 }
 

@@ -196,7 +196,7 @@ int32_t maml_sinusoid_outer_loss_gradient(const maml_sinusoid_outer_loss_gradien
     const maml_sinusoid_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 176448 bytes of arena, and 31360
+// Needs 182784 bytes of arena, and 31360
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t maml_sinusoid_meta_gradient(const maml_sinusoid_meta_gradient_inputs *inputs,

@@ -1840,6 +1840,176 @@ MF_KERNEL static void k18(
   }
 }
 
+// panels = f32[50, 10] by lines and terms of a sum
+// from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
+// k19: 50 lines of 10 terms to 1 x 4 panels.
+MF_KERNEL static void k19(const float *restrict source, float *restrict panels, int64_t begin,
+    int64_t end) {
+  for (int64_t block = begin / 4; block < (end + 3) / 4; block += 1) {
+    const int64_t start = block * 4;
+    const int64_t first = begin > start ? begin - start : 0;
+    const int64_t last = end - start < 4 ? end - start : 4;
+    const int64_t depth = 10;
+    const float *lines = source + block * 10;
+    float *target = panels + block * 512;
+    const int64_t wide_last = last < 3 ? last : 3;
+    for (int64_t panel = first; panel < wide_last; panel += 1) {
+      mf_pack_transposed_f32x8(lines + panel * 160, 10, 16, depth, target + panel * 160);
+    }
+    const int64_t narrow_first = first > 3 ? first : 3;
+    for (int64_t panel = narrow_first; panel < last; panel += 1) {
+      mf_pack_transposed_f32x8(lines + panel * 20 + 420, 10, 2, depth, target + panel * 160);
+    }
+  }
+}
+
+// f32[50, 50] = contract f32[50, 10], f32[50, 10]
+// from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
+// k20: c[50, 50] = a[50, 10] . b[10, 50], panels.
+// 6 rows of 16 columns (8 + 8) in registers.
+MF_KERNEL static void k20_tile_6x16(const float *restrict left, const float *restrict right,
+    float *restrict c) {
+  mf_f32x8 sum0[6];
+  mf_f32x8 sum1[6];
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 6; i += 1) {
+    sum0[i] = (mf_f32x8)0;
+    sum1[i] = (mf_f32x8)0;
+  }
+  #pragma clang loop unroll(disable)
+  for (int64_t k = 0; k < 10; k += 1) {
+    const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
+    const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
+    #pragma clang loop unroll(full)
+    for (int64_t i = 0; i < 6; i += 1) {
+      const float factor = left[i * 10 + k];
+      sum0[i] += factor * right0;
+      sum1[i] += factor * right1;
+    }
+  }
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 6; i += 1) {
+    *(mf_f32x8 *)(c + i * 50) = sum0[i];
+    *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
+  }
+}
+
+// 5 rows of 16 columns (8 + 8) in registers.
+MF_KERNEL static void k20_tile_5x16(const float *restrict left, const float *restrict right,
+    float *restrict c) {
+  mf_f32x8 sum0[5];
+  mf_f32x8 sum1[5];
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 5; i += 1) {
+    sum0[i] = (mf_f32x8)0;
+    sum1[i] = (mf_f32x8)0;
+  }
+  #pragma clang loop unroll(disable)
+  for (int64_t k = 0; k < 10; k += 1) {
+    const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
+    const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
+    #pragma clang loop unroll(full)
+    for (int64_t i = 0; i < 5; i += 1) {
+      const float factor = left[i * 10 + k];
+      sum0[i] += factor * right0;
+      sum1[i] += factor * right1;
+    }
+  }
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 5; i += 1) {
+    *(mf_f32x8 *)(c + i * 50) = sum0[i];
+    *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
+  }
+}
+
+MF_KERNEL static void k20_main(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
+  for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
+    k20_tile_6x16(left + tile * 60, right, c + tile * 300);
+  }
+  for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
+    k20_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
+  }
+}
+
+// 6 rows of 2 columns (2) in registers.
+MF_KERNEL static void k20_tile_6x2(const float *restrict left, const float *restrict right,
+    float *restrict c) {
+  mf_f32x2 sum0[6];
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 6; i += 1) {
+    sum0[i] = (mf_f32x2)0;
+  }
+  #pragma clang loop unroll(disable)
+  for (int64_t k = 0; k < 10; k += 1) {
+    const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
+    #pragma clang loop unroll(full)
+    for (int64_t i = 0; i < 6; i += 1) {
+      const float factor = left[i * 10 + k];
+      sum0[i] += factor * right0;
+    }
+  }
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 6; i += 1) {
+    *(mf_f32x2 *)(c + i * 50) = sum0[i];
+  }
+}
+
+// 5 rows of 2 columns (2) in registers.
+MF_KERNEL static void k20_tile_5x2(const float *restrict left, const float *restrict right,
+    float *restrict c) {
+  mf_f32x2 sum0[5];
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 5; i += 1) {
+    sum0[i] = (mf_f32x2)0;
+  }
+  #pragma clang loop unroll(disable)
+  for (int64_t k = 0; k < 10; k += 1) {
+    const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
+    #pragma clang loop unroll(full)
+    for (int64_t i = 0; i < 5; i += 1) {
+      const float factor = left[i * 10 + k];
+      sum0[i] += factor * right0;
+    }
+  }
+  #pragma clang loop unroll(full)
+  for (int64_t i = 0; i < 5; i += 1) {
+    *(mf_f32x2 *)(c + i * 50) = sum0[i];
+  }
+}
+
+MF_KERNEL static void k20_rest(const float *restrict left, const float *restrict right,
+    float *restrict c, int64_t first, int64_t last) {
+  for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
+    k20_tile_6x2(left + tile * 60, right, c + tile * 300);
+  }
+  for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
+    k20_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
+  }
+}
+
+MF_KERNEL static void k20(const float *restrict a, const float *restrict b, float *restrict c,
+    float *restrict scratch, int64_t begin, int64_t end) {
+  (void)scratch;
+  const float *left = a;
+  const float *right = b;
+  float *result = c;
+  const int64_t first = begin;
+  const int64_t last = end;
+  const int64_t group_first = 0;
+  const int64_t group_last = 4;
+  const float *left_block = left;
+  const float *right_block = right;
+  const int64_t tile_first = first;
+  const int64_t tile_last = last;
+  for (int64_t group = group_first; group < (group_last < 3 ? group_last : 3); group += 1) {
+    k20_main(left_block, right_block + group * 160, result + group * 16, tile_first, tile_last);
+  }
+  if (group_last > 3) {
+    k20_rest(left_block, right_block + 3 * 160, result + 48, tile_first, tile_last);
+  }
+}
+
 // %64: f32[50, 50] = add %62, %63
 // %68: f32[50, 50] = multiply %21, %17
 // %70: f32[50, 50] = multiply %68, 2.0
@@ -1848,7 +2018,7 @@ MF_KERNEL static void k18(
 // %73: f32[50, 50] = subtract %71, %72
 // %74: f32[50] = reduce_sum{axes [0]} %73
 // from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k19(
+MF_KERNEL static void k21(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1900,7 +2070,7 @@ MF_KERNEL static void k19(
 
 // %67: f32[50, 10] = add %65, %66
 // from mnist1d_lr.mix:18:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k20(
+MF_KERNEL static void k22(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -1917,7 +2087,7 @@ MF_KERNEL static void k20(
 // %6: f32[] = reduce_sum{axes [0]} %5
 // %8: f32[] = multiply %6, 0.005
 // from mnist1d_lr.mix:28:12
-MF_KERNEL static void k21(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k23(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 200; ++i0) {
     const float s1 = p0[i0];
@@ -1929,7 +2099,7 @@ MF_KERNEL static void k21(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[40, 50] = copy 0.0
-MF_KERNEL static void k22(float *restrict p0) {
+MF_KERNEL static void k24(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1937,7 +2107,7 @@ MF_KERNEL static void k22(float *restrict p0) {
 }
 
 // f32[50] = copy 0.0
-MF_KERNEL static void k23(float *restrict p0) {
+MF_KERNEL static void k25(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1945,7 +2115,7 @@ MF_KERNEL static void k23(float *restrict p0) {
 }
 
 // f32[50, 10] = copy 0.0
-MF_KERNEL static void k24(float *restrict p0) {
+MF_KERNEL static void k26(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1953,7 +2123,7 @@ MF_KERNEL static void k24(float *restrict p0) {
 }
 
 // f32[10] = copy 0.0
-MF_KERNEL static void k25(float *restrict p0) {
+MF_KERNEL static void k27(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -1961,13 +2131,13 @@ MF_KERNEL static void k25(float *restrict p0) {
 }
 
 // f32[] = copy 0.0
-MF_KERNEL static void k26(float *restrict p0) {
+MF_KERNEL static void k28(float *restrict p0) {
   const float s0 = 0.0f;
   p0[0] = s0;
 }
 
 // f32[40, 50] = copy %0
-MF_KERNEL static void k27(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1975,7 +2145,7 @@ MF_KERNEL static void k27(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50] = copy %1
-MF_KERNEL static void k28(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1983,7 +2153,7 @@ MF_KERNEL static void k28(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50, 10] = copy %2
-MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -1991,7 +2161,7 @@ MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[10] = copy %3
-MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -2013,7 +2183,7 @@ MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
 // %37: f32[50] = divide 1.0, %19
 // %38: f32[50] = multiply %35, %37
 // from mnist1d_lr.mix:22:17, vjp of log
-MF_KERNEL static void k31(
+MF_KERNEL static void k33(
     const float *restrict p0,
     const float *restrict p1,
     const int32_t *restrict p2,
@@ -2131,7 +2301,7 @@ MF_KERNEL static void k31(
 // %52: f32[40, 50] = multiply %51, %50
 // %59: f32[40, 50] = subtract %1, %52
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k32(
+MF_KERNEL static void k34(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2150,7 +2320,7 @@ MF_KERNEL static void k32(
 // %54: f32[50] = multiply %53, %49
 // %60: f32[50] = subtract %2, %54
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k33(
+MF_KERNEL static void k35(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2169,7 +2339,7 @@ MF_KERNEL static void k33(
 // %56: f32[50, 10] = multiply %55, %44
 // %61: f32[50, 10] = subtract %3, %56
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k34(
+MF_KERNEL static void k36(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2188,7 +2358,7 @@ MF_KERNEL static void k34(
 // %58: f32[10] = multiply %57, %42
 // %62: f32[10] = subtract %4, %58
 // from mnist1d_lr.mix:23:6
-MF_KERNEL static void k35(
+MF_KERNEL static void k37(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2212,7 +2382,7 @@ MF_KERNEL static void k35(
 // %50: f32[] = reduce_sum{axes [0]} %47
 // %68: f32[50] = multiply %26, %26
 // from mnist1d_lr.mix:22:17, vjp of log, jvp of divide
-MF_KERNEL static void k36(
+MF_KERNEL static void k38(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2254,7 +2424,7 @@ MF_KERNEL static void k36(
 // %44: f32[50, 10] = negate %43
 // %45: f32[] = reduce_sum{axes [0, 1]} %42
 // from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k37(
+MF_KERNEL static void k39(
     const float *restrict p0,
     const float *restrict p1,
     const int32_t *restrict p2,
@@ -2310,7 +2480,7 @@ MF_KERNEL static void k37(
 // %46: f32[] = add %41, %45
 // %51: f32[] = add %46, %50
 // from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k38(
+MF_KERNEL static void k40(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2342,7 +2512,7 @@ MF_KERNEL static void k38(
 // %55: f32[] = reduce_sum{axes [0, 1]} %52
 // %56: f32[] = add %51, %55
 // %107: f32[] = subtract %5, %56
-MF_KERNEL static void k39(
+MF_KERNEL static void k41(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2373,7 +2543,7 @@ MF_KERNEL static void k39(
 // %112: f32[50, 50] = subtract 1.0, %111
 // %60: f32[50, 50] = multiply %59, %112
 // from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k40(
+MF_KERNEL static void k42(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2411,7 +2581,7 @@ MF_KERNEL static void k40(
 // %75: f32[50, 10] = add %73, %74
 // %76: f32[10] = reduce_sum{axes [0]} %75
 // from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k41(
+MF_KERNEL static void k43(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2507,7 +2677,7 @@ MF_KERNEL static void k41(
 // %88: f32[50, 50] = subtract %86, %87
 // %89: f32[50] = reduce_sum{axes [0]} %88
 // from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k42(
+MF_KERNEL static void k44(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2563,7 +2733,7 @@ MF_KERNEL static void k42(
 // %99: f32[50, 10] = add %82, %98
 // %105: f32[50, 10] = add %3, %99
 // from vjp of gradient
-MF_KERNEL static void k43(
+MF_KERNEL static void k45(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2588,7 +2758,7 @@ MF_KERNEL static void k43(
 // %93: f32[40, 50] = add %90, %115
 // %103: f32[40, 50] = add %1, %93
 // from vjp of gradient
-MF_KERNEL static void k44(
+MF_KERNEL static void k46(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2610,7 +2780,7 @@ MF_KERNEL static void k44(
 // %96: f32[50] = add %89, %116
 // %104: f32[50] = add %2, %96
 // from vjp of gradient
-MF_KERNEL static void k45(
+MF_KERNEL static void k47(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2632,7 +2802,7 @@ MF_KERNEL static void k45(
 // %102: f32[10] = add %76, %117
 // %106: f32[10] = add %4, %102
 // from vjp of gradient
-MF_KERNEL static void k46(
+MF_KERNEL static void k48(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2651,7 +2821,7 @@ MF_KERNEL static void k46(
 }
 
 // f32[] = copy %107
-MF_KERNEL static void k47(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k49(const float *restrict p0, float *restrict p1) {
   const float s0 = p0[0];
   p1[0] = s0;
 }
@@ -2877,9 +3047,8 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   float *const v28 = (float *)(frame->arena + 0);  // f32[50, 10]
   float *const v29 = (float *)(frame->arena + 2048);  // f32[50, 10]
   float *const v30 = (float *)(frame->arena + 60288);  // f32[50, 50]
-  float *const v31 = (float *)(frame->arena + 10048);  // f32[512]
-  float *const v32 = (float *)(frame->arena + 50240);  // f32[512]
-  float *const v33 = (float *)(frame->arena + 60288);  // f32[512]
+  float *const v31 = (float *)(frame->arena + 50240);  // f32[512]
+  float *const v32 = (float *)(frame->arena + 60288);  // f32[512]
   k0(v5, v0, v15, v15, 0, 9);
   k0(v5, v7, v16, v16, 0, 9);
   k17(v15, v1, v16, v8, v17, v18, v19, 0, 50);
@@ -2887,13 +3056,14 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   k2(v19, v2, v21, v21, 0, 9);
   k2(v17, v9, v22, v22, 0, 9);
   k18(v14, v21, v22, v20, v3, v10, v6, v23, v24);
-  k8(v24, v2, v25, v31, 0, 9);
-  k8(v23, v2, v26, v32, 0, 9);
-  k8(v24, v9, v27, v33, 0, 9);
-  k19(v12, v26, v27, v19, v17, v18, v25, v30);
+  k19(v2, v31, 0, 4);
+  k20(v24, v31, v25, v25, 0, 9);
+  k20(v23, v31, v26, v26, 0, 9);
+  k8(v24, v9, v27, v32, 0, 9);
+  k21(v12, v26, v27, v19, v17, v18, v25, v30);
   k9(v19, v24, v28, v28, 0, 9);
   k9(v17, v23, v29, v29, 0, 9);
-  k20(v28, v29, v13, 0, 500);
+  k22(v28, v29, v13, 0, 500);
   k11(v5, v30, v11, v11, 0, 7);
   return 0;
 }
@@ -2930,12 +3100,12 @@ MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient(
   float *const v9 = frame->outputs->grad_theta_w2;  // grad.theta.w2: f32[50, 10]
   float *const v10 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[10]
   float *const v11 = frame->outputs->grad_lr;  // grad.lr: f32[]
-  k21(v5, v6);
-  k22(v7);
-  k23(v8);
-  k24(v9);
-  k25(v10);
-  k26(v11);
+  k23(v5, v6);
+  k24(v7);
+  k25(v8);
+  k26(v9);
+  k27(v10);
+  k28(v11);
   return 0;
 }
 
@@ -3026,55 +3196,55 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v59 = (float *)(frame->arena + 6844608);  // f32[]
   float *const v60 = (float *)(frame->arena + 6820096);  // f32[512]
   float *const v61 = (float *)(frame->arena + 6832192);  // f32[512]
-  k27(v0, v9);
-  k28(v1, v10);
-  k29(v2, v11);
-  k30(v3, v12);
+  k29(v0, v9);
+  k30(v1, v10);
+  k31(v2, v11);
+  k32(v3, v12);
   // inner steps
   for (int64_t t0 = 0; t0 < 200; ++t0) {
-    k29(v11, v14 + t0 * 500);
+    k31(v11, v14 + t0 * 500);
     k0(v5 + t0 * 2000, v9, v28, v28, 0, 9);
     k5(v28, v10, v15 + t0 * 2500, v33, 0, 50);
     k2(v15 + t0 * 2500, v11, v29, v29, 0, 9);
-    k31(v29, v12, v6 + t0 * 50, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v31, v30, 0, 5);
+    k33(v29, v12, v6 + t0 * 50, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v31, v30, 0, 5);
     k7(v19 + t0 * 10, v30, v6 + t0 * 50, v31, v16 + t0 * 500, v32, v13 + t0);
     k8(v32, v11, v20 + t0 * 2500, v35, 0, 9);
     k9(v15 + t0 * 2500, v32, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
     k10(v22 + t0 * 50, v20 + t0 * 2500, v33, v34);
     k11(v5 + t0 * 2000, v34, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
-    k32(v4, v23 + t0 * 2000, v9, 0, 2000);
-    k33(v4, v22 + t0 * 50, v10, 0, 50);
-    k34(v4, v21 + t0 * 500, v11, 0, 500);
-    k35(v4, v19 + t0 * 10, v12, 0, 10);
+    k34(v4, v23 + t0 * 2000, v9, 0, 2000);
+    k35(v4, v22 + t0 * 50, v10, 0, 50);
+    k36(v4, v21 + t0 * 500, v11, 0, 500);
+    k37(v4, v19 + t0 * 10, v12, 0, 10);
   }
-  k21(v13, v7);
-  k22(v24);
-  k23(v25);
-  k24(v26);
-  k25(v27);
-  k26(v8);
+  k23(v13, v7);
+  k24(v24);
+  k25(v25);
+  k26(v26);
+  k27(v27);
+  k28(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k36(v17 + t1 * 50, v18 + t1 * 50, v36, v25, v22 + t1 * 50, v4, v41, v49, v42);
-    k37(v36, v16 + t1 * 500, v6 + t1 * 50, v37, v26, v21 + t1 * 500, v4, v39, v40);
-    k38(v27, v19 + t1 * 10, v4, v38, v40, v42, v43);
-    k39(v24, v23 + t1 * 2000, v4, v44, v43, v8, v59);
+    k38(v17 + t1 * 50, v18 + t1 * 50, v36, v25, v22 + t1 * 50, v4, v41, v49, v42);
+    k39(v36, v16 + t1 * 500, v6 + t1 * 50, v37, v26, v21 + t1 * 500, v4, v39, v40);
+    k40(v27, v19 + t1 * 10, v4, v38, v40, v42, v43);
+    k41(v24, v23 + t1 * 2000, v4, v44, v43, v8, v59);
     k0(v5 + t1 * 2000, v44, v45, v45, 0, 9);
-    k40(v45, v41, v15 + t1 * 2500, v46, 0, 50);
+    k42(v45, v41, v15 + t1 * 2500, v46, 0, 50);
     k2(v46, v14 + t1 * 500, v47, v47, 0, 9);
     k2(v15 + t1 * 2500, v39, v48, v48, 0, 9);
-    k41(v51, v47, v48, v38, v16 + t1 * 500, v36, v49, v18 + t1 * 50, v50);
+    k43(v51, v47, v48, v38, v16 + t1 * 500, v36, v49, v18 + t1 * 50, v50);
     k8(v50, v14 + t1 * 500, v52, v60, 0, 9);
     k8(v37, v39, v53, v61, 0, 9);
-    k42(v57, v52, v53, v46, v15 + t1 * 2500, v20 + t1 * 2500, v56);
+    k44(v57, v52, v53, v46, v15 + t1 * 2500, v20 + t1 * 2500, v56);
     k9(v46, v37, v54, v54, 0, 9);
     k9(v15 + t1 * 2500, v50, v55, v55, 0, 9);
-    k43(v54, v55, v21 + t1 * 500, v26, 0, 500);
+    k45(v54, v55, v21 + t1 * 500, v26, 0, 500);
     k11(v5 + t1 * 2000, v56, v58, v58, 0, 7);
-    k44(v23 + t1 * 2000, v58, v24, 0, 2000);
-    k45(v22 + t1 * 50, v57, v25, 0, 50);
-    k46(v19 + t1 * 10, v51, v27, 0, 10);
-    k47(v59, v8);
+    k46(v23 + t1 * 2000, v58, v24, 0, 2000);
+    k47(v22 + t1 * 50, v57, v25, 0, 50);
+    k48(v19 + t1 * 10, v51, v27, 0, 10);
+    k49(v59, v8);
   }
   return 0;
 }
