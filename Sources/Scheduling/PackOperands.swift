@@ -38,8 +38,12 @@ struct ContractionPanels {
 /// Decides which operands are packed by a step of their own, region by region.
 struct OperandPacking {
   /// Time to pack an operand once by a kernel of its own, as a multiple of the time inside of the
-  /// contraction: there the copy stays in the cache, here it goes to memory and comes back.
-  private static let costOfCopy = 1.5
+  /// contraction: there the copy stays in the cache, here it goes to memory and comes back. Where
+  /// lines are copied as they are, little but that is left: then two uses were measured to pay for
+  /// the copy just about, at the price of its memory.
+  private static func costOfCopy(_ panels: PanelShape) -> Double {
+    panels.linePitch == nil ? 1.5 : 3
+  }
   /// The time on this many workers is compared.
   private static let workers = 2.0
 
@@ -117,7 +121,8 @@ struct OperandPacking {
 
   /// Whether a kernel of its own pays.
   private func isWorthwhile(_ panels: PanelShape, _ demand: PackingDemands.Demand) -> Bool {
-    demand.time > Self.costOfCopy / (isSharedOut(panels.bytesMoved >= SharingThreshold.packedBytes) ? Self.workers : 1)
+    let isShared = isSharedOut(panels.bytesMoved >= SharingThreshold.packedBytes)
+    return demand.time > Self.costOfCopy(panels) / (isShared ? Self.workers : 1)
   }
 
   // MARK: Rewriting

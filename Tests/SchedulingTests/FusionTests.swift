@@ -92,10 +92,11 @@ struct FusionTests {
         let y = b.contract(b.multiply(t, x[0]), x[1], .matrixProduct)
         return [b.multiply(y, b.subtract(b.constant(1, like: t), b.multiply(t, t)))]
       })
-    let isPacked = program.steps.contains { step in
-      if case .call(let call) = step, case .packing = call.kernel.body { true } else { false }
+    // Besides the packing of the right operand of a product that is shared out.
+    let kernels = calls(program.steps).filter {
+      if case .packing = $0.kernel.body { false } else { true }
     }
-    #expect(program.kernelCalls == (isPacked ? 3 : 2))
+    #expect(kernels.count == 2)
     // The factor of the product, and for small arrays the tanh; the product is never whole.
     let arrays = program.buffers.filter { $0.role == .value && $0.elementCount == rows * 512 }
     #expect(arrays.count == 1 + storedTangents)
