@@ -123,6 +123,12 @@ static const unsigned char text_mf_maximum_step_f32[] = {
 static const unsigned char text_mf_maximum_step_f64[] = {
 #embed "runtime/mf_maximum_step_f64.h"
     , 0};
+static const unsigned char text_mf_ordered_f32[] = {
+#embed "runtime/mf_ordered_f32.h"
+    , 0};
+static const unsigned char text_mf_ordered_f64[] = {
+#embed "runtime/mf_ordered_f64.h"
+    , 0};
 static const unsigned char text_mf_pack_gathered_f32[] = {
 #embed "runtime/mf_pack_gathered_f32.h"
     , 0};
@@ -268,6 +274,8 @@ static const struct template templates[] = {
     {"mf_maximum_lanes_f64", text_mf_maximum_lanes_f64},
     {"mf_maximum_step_f32", text_mf_maximum_step_f32},
     {"mf_maximum_step_f64", text_mf_maximum_step_f64},
+    {"mf_ordered_f32", text_mf_ordered_f32},
+    {"mf_ordered_f64", text_mf_ordered_f64},
     {"mf_pack_gathered_f32", text_mf_pack_gathered_f32},
     {"mf_pack_gathered_f64", text_mf_pack_gathered_f64},
     {"mf_pack_rows_f32", text_mf_pack_rows_f32},

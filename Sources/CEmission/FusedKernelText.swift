@@ -46,6 +46,7 @@ private struct FusedKernelPrinter {
   private var isInLanes = false
   /// Reductions over memory whose place depends on the lane alone: each has an array of its own.
   private let laneSums: [LaneSum]
+  private let orderedMaxima: OrderedMaxima
 
   /// `memory[index] (+ or max)= scalar`, where `index` depends on the lane alone, and on the part.
   private struct LaneSum: Hashable {
@@ -58,6 +59,7 @@ private struct FusedKernelPrinter {
   init(kernel: FusedKernel, parameters: [Parameter]) {
     self.kernel = kernel
     self.parameters = parameters
+    orderedMaxima = OrderedMaxima(in: kernel)
     laneSums =
       kernel.lanes.map {
         Self.laneSums(in: kernel.statements, lane: $0.variable, part: kernel.cut?.part)
@@ -84,18 +86,22 @@ private struct FusedKernelPrinter {
       }
     }
     return KernelText(
-      text: writer.text, requiredHelpers: spelling.requiredHelpers,
+      text: writer.text,
+      requiredHelpers: spelling.requiredHelpers.union(orderedMaxima.requiredHelpers),
       splitCount: kernel.splitVariable == nil ? nil : kernel.splitExtent)
   }
 
   private mutating func write(_ statements: [Statement], to writer: inout CWriter) {
     for (position, statement) in statements.enumerated() {
       write(statement, to: &writer)
-      guard kernel.lanes != nil, !isInLanes, case .loop = statement else { continue }
-      // Sums that this loop made in lanes and that were declared beside it are now complete.
+      guard !isInLanes, case .loop = statement else { continue }
+      // What this loop reduced in lanes and was declared beside it is now complete.
       for case .accumulator(let scalar, _) in statements[..<position] {
-        if let reduction = statement.reduction(into: scalar) {
+        guard let reduction = statement.reduction(into: scalar) else { continue }
+        if kernel.lanes != nil {
           joinLanes(scalar, reduction, to: &writer)
+        } else if orderedMaxima.contains(scalar) {
+          writer.line(orderedMaxima.result(scalar))
         }
       }
     }
@@ -119,6 +125,8 @@ private struct FusedKernelPrinter {
       let type = kernel.scalars[scalar]
       if kernel.lanes != nil {
         declareLanes("a\(scalar)", type, initial, to: &writer)
+      } else if orderedMaxima.contains(scalar) {
+        writer.line(orderedMaxima.declaration(scalar, initial: initial))
       } else {
         writer.line("\(type.cName) s\(scalar) = \(type.literal(initial));")
       }
@@ -241,6 +249,9 @@ extension FusedKernelPrinter {
   private mutating func writeAccumulation(
     into scalar: Int, _ reduction: Reduction, _ value: Int, to writer: inout CWriter
   ) {
+    if orderedMaxima.contains(scalar) {
+      return orderedMaxima.accumulation(into: scalar, value: value, to: &writer)
+    }
     guard isInLanes else {
       let sum = combine(reduction, "s\(scalar)", "s\(value)", value)
       return writer.line("s\(scalar) = \(sum);")
