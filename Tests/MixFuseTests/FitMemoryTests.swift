@@ -34,9 +34,8 @@ struct FitMemoryTests {
     let block = try PlanTests.compilation(Self.spec, preset: "small").plan([.metaGradient])
     flops.append(block.entryPoints[0].flops)
     #expect(flops == flops.sorted() && Set(flops).count == 3, "\(flops)")
-    #expect(
-      try fitted(600).options.derivation.rematerializationText
-        == "none (last step's values of 256 operations a byte kept)")
+    #expect(try fitted(600).options.derivation.lastStep != .inLoop)
+    #expect(try fitted(600).options.derivation.rematerialization == .none)
     #expect(try fitted(400).options.derivation.rematerializationText == "block (gradients none)")
   }
 
