@@ -30,30 +30,31 @@ extension PackedContraction {
     }
   }
 
-  /// Writes the call for the tiles `tile_first ..< tile_last` of a column group.
-  func writeEpilogueCall(
-    _ group: ColumnGroup, firstColumn: String, to writer: inout ContractionWriter
-  ) {
+  /// Writes the call for the tiles `tile_first ..< tile_last` of the column groups at hand: whole
+  /// stretches of rows, since with one group at a time every few lines would be on another page.
+  func writeEpilogueCall(to writer: inout ContractionWriter) {
     guard let epilogue = contraction.epilogue else { return }
-    let arrays = epilogue.parameters.indices.dropFirst().map { "e\($0)" }
-    let arguments =
-      ["c"] + arrays + ["row_first", "row_last", firstColumn, "\(firstColumn) + \(group.width)"]
-    if blocking.depthCount == 1 {
-      writer.call("\(name)_epilogue", arguments)
-    } else {
-      // Sums are complete after the last block of their terms.
-      writer.when("start + \(blocking.depth) >= \(contraction.inner.extent)") {
-        $0.call("\(name)_epilogue", arguments)
+    let body = { (writer: inout ContractionWriter) in
+      for end in ["first", "last"] {
+        writer.integer("row_\(end)", tiling.rows.firstRow(ofTile: "tile_\(end)"))
+        writer.integer("column_\(end)", tiling.columns.firstColumn(ofGroup: "group_\(end)"))
       }
+      let arrays = ["c"] + epilogue.parameters.indices.dropFirst().map { "e\($0)" }
+      let ranges = ["row_first", "row_last", "column_first", "column_last"]
+      writer.call("\(name)_epilogue", arrays + ranges)
     }
+    if blocking.depthCount == 1 { return body(&writer) }
+    // Sums are complete after the last block of their terms.
+    writer.when("start + \(blocking.depth) >= \(contraction.inner.extent)", body)
   }
+}
 
-  /// Declares the rows of the tiles `tile_first ..< tile_last`.
-  func writeEpilogueRows(to writer: inout ContractionWriter) {
-    if contraction.epilogue == nil { return }
-    for end in ["first", "last"] {
-      writer.integer("row_\(end)", tiling.rows.firstRow(ofTile: "tile_\(end)"))
-    }
+extension ColumnSplit {
+  /// The first column of the group that a C expression counts, or the end of all.
+  fileprivate func firstColumn(ofGroup group: String) -> String {
+    guard let rest else { return "\(group) * \(main.width)" }
+    let extent = mainCount * main.width + rest.width
+    return "\(group) <= \(mainCount) ? \(group) * \(main.width) : \(extent)"
   }
 }
 

@@ -39,6 +39,12 @@ struct PackedBlocking: Hashable {
     }
     let tileBytes = tiling.rows.height * depth * bytes
     tiles = max(1, min(tiling.rows.count, target.secondCacheBytes / 2 / tileBytes))
+    if contraction.epilogue != nil {
+      // What one worker of two makes of C should still be in the cache.
+      let rowBytes = max(contraction.columns.extent / 2, panelWidth) * bytes
+      let rows = target.secondCacheBytes / 4 / rowBytes
+      tiles = max(1, min(tiles, rows / tiling.rows.height))
+    }
     let groupBytes = panelWidth * depth * bytes
     groups = max(1, min(tiling.columns.count, (2 << 20) / groupBytes))
     self.tiling = tiling
@@ -234,7 +240,6 @@ struct PackedContraction {
       contraction.hasLeftPanels
       ? writer.address("left_block", [("tile_first", leftPanelSize)])
       : packsLeft ? "left_panels" : "left_block"
-    writeEpilogueRows(to: &writer)
     writeGroups(to: &writer) { group, panel, columns, writer in
       let part = group == tiling.columns.main ? "main" : "rest"
       var arguments = [
@@ -244,9 +249,8 @@ struct PackedContraction {
       if !isWhole && !contraction.accumulates { arguments.append("adds") }
       arguments += ["tile_first", "tile_last"]
       writer.call("\(name)_\(part)", arguments)
-      writeEpilogueCall(
-        group, firstColumn: writer.index(columns.terms, plus: columns.constant), to: &writer)
     }
+    writeEpilogueCall(to: &writer)
   }
 
   /// Where a column group begins: a linear expression of the loop variable `group`.

@@ -69,8 +69,9 @@ struct OperandPacking {
         let contraction = LoweredContraction(
           plan.graph.nodes[node], lhs: lhs, rhs: rhs, types: plan.types)
         let keys = keys(of: contraction)
+        let isLarge = contraction.shape.flops >= SharingThreshold.productOperations
         for (key, isRepeated) in [keys.a, keys.b].compactMap({ $0 }) {
-          let isDivided = isSharedOut(contraction.shape.flops >= SharingThreshold.productOperations) && !isRepeated
+          let isDivided = isSharedOut(isLarge) && !isRepeated
           demands.add(
             key, at: position, time: isDivided ? 1 / Self.workers : 1,
             plan.graph.nodes[node].provenance)
