@@ -83,18 +83,28 @@ def cases_of(sizes, tasks):
 # Preparation --------------------------------------------------------------------------------------
 
 
+def compiler_command(case, mixfuse, command):
+    """A command of the compiler on a case."""
+    parts = [mixfuse, command, ROOT / "Examples" / f"{case.spec}.mix"]
+    for name, number in case.dims._asdict().items():
+        parts += ["--set", f"{name}={number}"]
+    if case.size_name in MEMORY_LIMITS:
+        parts += ["--memory", MEMORY_LIMITS[case.size_name]]
+    return [str(part) for part in parts]
+
+
 def build_library(case, mixfuse):
     """Build a case's library without the cache; return the seconds from spec to library."""
-    command = [mixfuse, "build", ROOT / "Examples" / f"{case.spec}.mix", "--no-cache"]
-    for name, number in case.dims._asdict().items():
-        command += ["--set", f"{name}={number}"]
-    if case.size_name in MEMORY_LIMITS:
-        command += ["--memory", MEMORY_LIMITS[case.size_name]]
+    command = compiler_command(case, mixfuse, "build") + ["--no-cache", "-o", str(case.folder)]
     start = time.perf_counter()
-    subprocess.run(
-        [str(part) for part in [*command, "-o", case.folder]], check=True, stdout=sys.stderr
-    )
+    subprocess.run(command, check=True, stdout=sys.stderr)
     return time.perf_counter() - start
+
+
+def done_flops(case, mixfuse):
+    """The operations that the library's meta-gradient does, from its plan."""
+    plan = run_json(compiler_command(case, mixfuse, "plan") + ["--json"])
+    return plan["entry_points"]["meta_gradient"]["flops"]
 
 
 def write_inputs(case):
@@ -191,7 +201,8 @@ def measure(case, bench, build_seconds):
         ours.append(measure_mixfuse(case, bench))
         theirs.append(measure_jax(case, RIVAL, ["--repeat", bench.repeat]))
     rows = [
-        row(case, "MixFuse", "mixed", summary(ours), build_seconds, planned_bytes(case)),
+        row(case, "MixFuse", "mixed", summary(ours), build_seconds, planned_bytes(case))
+        | {"done_flops": done_flops(case, bench.mixfuse)},
         jax_row(case, RIVAL, theirs[0] | summary(theirs)),
     ]
     for variant in () if bench.rival_only else OTHER_JAX_VARIANTS:
@@ -240,9 +251,9 @@ def cell(value, scale, digits):
 def table(rows):
     """The rows as Markdown: seconds, MiB, and the rival's time and memory divided by each."""
     lines = [
-        "| size | task | program | best (median) s | useful GFLOP/s | of peak | temporaries MiB | peak MiB "
-        "| build s | speed and memory, rival = 1 | gradient difference |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| size | task | program | best (median) s | useful GFLOP/s | of peak | done, of peak "
+        "| temporaries MiB | peak MiB | build s | speed and memory, rival = 1 | gradient difference |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     rivals = {
         (line["size"], line["task"]): line
@@ -257,14 +268,15 @@ def table(rows):
         ]
         difference = line["gradient_difference"]
         useful = line["useful_gflops_per_second"]
-        share = useful and useful / line["peak_gflops_per_second"]
+        done = line.get("done_flops") and line["done_flops"] / line["seconds_min"] * 1e-9
+        shares = [speed and speed / line["peak_gflops_per_second"] for speed in (useful, done)]
         cells = [
             line["size"],
             line["task"],
             f"{line['program']} {line['variant']}",
             f"{cell(line['seconds_min'], 1, 3)} ({cell(line['seconds_median'], 1, 3)})",
             cell(line["useful_gflops_per_second"], 1, 1),
-            cell(share and 100 * share, 1, 0) + (" %" if share else ""),
+            *(cell(share and 100 * share, 1, 0) + (" %" if share else "") for share in shares),
             cell(line["memory_bytes"], 2**-20, 1),
             cell(line["peak_rss_bytes"], 2**-20, 0),
             cell(line["build_seconds"], 1, 1),
@@ -284,8 +296,9 @@ def report(rows, bench, path):
     text = (
         f"MixFuse, JAX and PyTorch on {machine}; float32. MixFuse and JAX {RIVAL} (the rival) in "
         f"turns, {bench.rounds} processes of each; the others once. Temporaries: MixFuse's arena, "
-        "JAX's `temp_size_in_bytes`. Gradient difference: relative to the rival's, largest over "
-        f"the parameters; both are float32.\n\n{table(rows)}\n"
+        "JAX's `temp_size_in_bytes`. Useful: 11 T + 3 forward passes, whether all are done or not. "
+        "Gradient difference: relative to the rival's, largest over the parameters; both are "
+        f"float32.\n\n{table(rows)}\n"
     )
     path.parent.mkdir(exist_ok=True)
     content = {

@@ -14,7 +14,7 @@ package import Scheduling
 ///     static void NAME(const T *restrict a, const T *restrict b, T *restrict c,
 ///                      T *restrict scratch, int64_t begin, int64_t end)
 ///
-/// and computes the units `begin ..< end` of `splitCount`. The caller may hand any ranges to any
+/// (with the other arrays of an epilogue after `c`) and computes the units `begin ..< end` of `splitCount`. The caller may hand any ranges to any
 /// threads: each element of C is computed in one unit, always in the same order of operations,
 /// so the bits do not depend on the split.
 package struct ContractionKernel: Sendable {

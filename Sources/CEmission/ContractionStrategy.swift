@@ -19,6 +19,10 @@ enum ContractionStrategy {
 
   /// The kind in words, for `contraction`.
   func label(_ contraction: CanonicalContraction) -> String {
+    kind(contraction) + (contraction.epilogue == nil ? "" : ", epilogue")
+  }
+
+  private func kind(_ contraction: CanonicalContraction) -> String {
     switch self {
     case .direct(_, innerBlock: nil): "direct"
     case .direct: "direct, streaming"

@@ -22,8 +22,9 @@
 //                  mixed derivation and reverse-over-reverse in the standard one. Everything else about
 //                  the two is the same code.
 // Optimization     Passes over graphs. `Pipelines.swift` is the list, with a reason for each place in it.
-// Scheduling       Graph to Program: which ops share a loop nest, in what order, at which addresses. The
-//                  arena is laid out here; the number printed is the number used.
+// Scheduling       Graph to Program: which ops share a loop nest or follow a product block by block,
+//                  which operands are packed once, in what order, at which addresses. The arena is laid
+//                  out here; the number printed is the number used.
 // CEmission        Program to C. Fixed text comes from Templates/, loop nests from the Program.
 // Toolchain        libclang checks the C and reads its interface back, LLVM compiles it for a CPU, a
 //                  linker makes the library; the build cache is here.

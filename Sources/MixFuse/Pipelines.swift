@@ -8,18 +8,17 @@ package import Optimization
 package enum Pipelines {
   /// From a graph derived with some choices to what is scheduled.
   package static func standard(for options: DerivationOptions) -> [Pass] {
-    guard case .apart(let intensity) = options.lastStep else {
-      return [.removeStopGradients] + afterDerivation
+    // Derivatives are taken: what only stood in their way can go.
+    var passes: [Pass] = [.removeStopGradients]
+    if case .apart(let intensity) = options.lastStep {
+      // Equal bodies first, so that loops can be compared. Before structured ops are taken apart.
+      passes += [.eliminateCommonSubexpressions, .shareLoopValues(intensity: intensity)]
     }
-    return [
-      .removeStopGradients,
-      // Equal bodies first, so that loops can be compared.
-      .eliminateCommonSubexpressions, .shareLoopValues(intensity: intensity),
-    ] + afterDerivation
+    return passes + lowering
   }
 
-  private static let afterDerivation: [Pass] = [
-    // Derivatives are taken. Structured ops become loops over tiles, whose bodies the passes below see into.
+  private static let lowering: [Pass] = [
+    // Structured ops become loops over tiles, whose bodies the passes below see into.
     .lowerLinearCrossEntropy,
     // A step count of one leaves straight-line code, in which the passes below see across steps.
     .inlineSingleTripLoops,

@@ -177,8 +177,10 @@ extension RegionLowering {
     let place = placeOfSum(result, cluster, at: position)
     var builder = KernelBuilder { [self] in $0 == result ? place : address($0) }
     _ = builder.parameter(for: result, plan.types[result.index].dtype, written: true)
-    let work = builder.epilogue(
-      cluster, at: position, in: plan, uses: uses, columns: plan.epilogueColumns(contraction.shape))
+    guard let columns = entry.options.packedOperands(contraction.shape).resultColumns else {
+      preconditionFailure("compiler bug: an epilogue of a contraction that takes none")
+    }
+    let work = builder.epilogue(cluster, at: position, in: plan, uses: uses, columns: columns)
     guard case .fused(let fused) = work.body else { return }
     contraction.shape.epilogue = ContractionEpilogue(kernel: fused, parameters: work.parameters)
     var kernel = contraction.kernel(in: plan)
@@ -210,13 +212,6 @@ extension RegionLowering {
       }
     }
     return Pointer(buffer: newBuffer(type, lifetime: position...position, role: .scratch))
-  }
-}
-
-extension RegionPlan {
-  /// Columns of C of a contraction that has been given an epilogue.
-  fileprivate func epilogueColumns(_ shape: ContractionShape) -> Int {
-    shape.columns.reduce(1) { $0 * $1.extent }
   }
 }
 

@@ -12,8 +12,8 @@
 // its own. Positions are execution order, so a node that joins an earlier cluster is hoisted there.
 // Movement ops cost nothing (see `View`) except pad, concatenate and awkward reshapes, which copy.
 //
-// A value that two clusters need is stored, or computed in both: `Recomputation.swift`. Not done
-// here: epilogues of contractions.
+// A value that two clusters need is stored, or computed in both: `Recomputation.swift`. Clusters
+// that follow a contraction may become its epilogue afterwards: `ContractionEpilogues.swift`.
 
 import TensorIR
 

@@ -35,9 +35,11 @@ struct RegionUses {
     }
   }
 
-  /// Elements of a row that may wait on the stack: 32 KiB of f32 for each value, a few of which stay
-  /// in a second-level cache and fit into the stack of any thread. Whole arrays would go to memory.
-  private static let stackElements = 8192
+  /// Bytes of a row of one value that may wait on the stack, and the number of such values in a
+  /// kernel. A few of them stay in a second-level cache, all fit into the stack of any thread; whole
+  /// arrays would go to memory.
+  private static let stackBytes = 32 << 10
+  private static let stackArrays = 8
 
   private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
     switch step {
@@ -58,6 +60,8 @@ struct RegionUses {
   }
 
   private mutating func visit(_ cluster: Cluster, at position: Int, in plan: RegionPlan) {
+    var waiting = Set<ValueID>()
+    defer { crossesPhases.formUnion(waiting) }
     for entry in cluster.entries {
       let node = plan.graph.nodes[entry.node]
       for operand in node.operands {
@@ -67,8 +71,11 @@ struct RegionUses {
         } else if crossesPhase(view.root, reader: entry.placement, plan),
           plan.repeatedEntry(of: view.root, in: cluster) == nil
         {
-          let fitsOnStack = cluster.rowElementCount <= Self.stackElements
-          if fitsOnStack { crossesPhases.insert(view.root) }
+          let bytes = cluster.rowElementCount * plan.types[view.root.index].dtype.byteCount
+          let fitsOnStack =
+            bytes <= Self.stackBytes
+            && (waiting.contains(view.root) || waiting.count < Self.stackArrays)
+          if fitsOnStack { waiting.insert(view.root) }
           read(view.root, at: position, storing: !fitsOnStack)
         }
       }
