@@ -5,8 +5,7 @@
     ./attention.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "value 1 9 2 2 7 full;.."]
 
 A case is ORDER BATCH SEQUENCE HEADS KEY-HEADS WIDTH causal|full, where ORDER is value, tangent,
-adjoint or adjointTangent. Builds attention_emit.swift with the compiler's attention and contraction
-sources (a small package, so that LLVM is not needed), writes and compiles the kernels with clang-19
+adjoint or adjointTangent. Builds attention_emit.swift, writes and compiles the kernels with clang-19
 and runs them on one thread. Build products go to --build, by default a folder in the system's
 temporary directory.
 """
@@ -17,42 +16,13 @@ import pathlib
 import subprocess
 import tempfile
 
-from bench import HERE, MARCH, ROOT, RUNTIME, run
+from emitter import HERE, MARCH, RUNTIME, build_emitter, run
 
-PACKAGE = """// swift-tools-version: 6.2
-import PackageDescription
-let imports: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault")]
-let package = Package(name: "mixfuse", targets: [
-  .target(name: "TensorIR", swiftSettings: imports),
-  .target(name: "Scheduling", dependencies: ["TensorIR"], swiftSettings: imports),
-  .target(name: "CEmission", dependencies: ["Scheduling", "TensorIR"], swiftSettings: imports),
-  .executableTarget(name: "emit", dependencies: ["CEmission", "Scheduling", "TensorIR"]),
-])
-"""
-SOURCES = [
-    "TensorIR/*.swift", "Scheduling/AttentionShape.swift", "Scheduling/ContractionShape.swift",
-    "Scheduling/PanelShape.swift", "CEmission/Attention*.swift", "CEmission/Contraction*.swift",
-    "CEmission/ScalarSpelling.swift",
-]
 ORDERS = ["value", "tangent", "adjoint", "adjointTangent"]
 SIZES = [
     "1 2048 8 8 64 causal", "1 2048 8 8 64 full", "2 1024 4 4 64 causal", "1 4096 4 4 64 causal",
     "1 1024 8 2 64 causal", "1 1024 4 4 128 causal", "4 256 8 8 64 causal", "1 1000 6 6 40 causal",
 ]
-
-
-def write_package(folder):
-    """Lays out the emitter's package in `folder`, with links to the compiler's sources."""
-    links = {folder / "Sources" / "emit" / "main.swift": HERE / "attention_emit.swift"}
-    for pattern in SOURCES:
-        for source in ROOT.glob(f"Sources/{pattern}"):
-            links[folder / "Sources" / source.parent.name / source.name] = source
-    for old in folder.glob("Sources/*/*.swift"):
-        old.unlink()
-    for link, source in links.items():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(source)
-    (folder / "Package.swift").write_text(PACKAGE)
 
 
 def main():
@@ -64,12 +34,10 @@ def main():
     options = parser.parse_args()
 
     build = pathlib.Path(options.build)
-    write_package(build / "emitter")
-    run(["swift", "build", "--quiet", "--package-path", build / "emitter"])
+    emitter = build_emitter(build / "emitter", "attention_emit.swift")
     every = [f"{order} {size}" for size in SIZES for order in ORDERS]
     cases = options.cases.split(";") if options.cases else every
-    emit = [build / "emitter" / ".build" / "debug" / "emit"]
-    emit += [options.element, str(options.vector_bytes), RUNTIME]
+    emit = [emitter, options.element, str(options.vector_bytes), RUNTIME]
     text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
     (build / "kernels.c").write_text(text)
 

@@ -5,9 +5,7 @@
     ./bench.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "nn 10 40 40 1;..."]
     ./bench.py --compare [--blas LIBRARY]    # the comparison in ../results/contractions.md
 
-Builds emit.swift with the compiler's contraction sources (a small package, so that neither LLVM
-nor the rest of the compiler is needed), writes and compiles the kernels with clang-19 and runs
-them. OpenBLAS is loaded from --blas, else from the Python package scipy-openblas32, else from the
+Builds emit.swift, writes and compiles the kernels with clang-19 and runs them. OpenBLAS is loaded from --blas, else from the Python package scipy-openblas32, else from the
 system; nothing else needs it. Build products go to --build, by default a folder in the system's
 temporary directory.
 """
@@ -22,19 +20,9 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-RUNTIME = ROOT / "Templates" / "runtime"
+from emitter import HERE, MARCH, ROOT, RUNTIME, build_emitter, run
+
 RESULTS = HERE.parent / "results" / "contractions.md"
-PACKAGE = """// swift-tools-version: 6.2
-import PackageDescription
-let imports: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault")]
-let package = Package(name: "mixfuse", targets: [
-  .target(name: "Scheduling"),
-  .target(name: "CEmission", dependencies: ["Scheduling"], swiftSettings: imports),
-  .executableTarget(name: "emit", dependencies: ["CEmission", "Scheduling"]),
-])
-"""
 CASES = [
     # What small meta-learning models do: layers of a few dozen units, batches of tasks.
     "nn 10 40 40 1", "nn 10 40 1 1", "nn 10 1 40 1", "nt 10 40 40 1", "tn 40 40 10 1",
@@ -63,40 +51,10 @@ COMPARED = [
     (1000, 1000, 1000), (1024, 1024, 1024), (1531, 613, 997), (64, 4096, 1024), (2048, 64, 2048),
     (2048, 2048, 2048), (4096, 4096, 4096),
 ]
-MARCH = {64: ["-march=x86-64-v4", "-mprefer-vector-width=512"], 32: ["-march=x86-64-v3"], 16: []}
-
-
-def run(command, **options):
-    """Runs a command and stops the script with its status if it fails."""
-    result = subprocess.run(command, **options)
-    if result.returncode != 0:
-        sys.exit(f"failed ({result.returncode}): {' '.join(map(str, command))}")
-    return result
-
-
-def write_package(folder):
-    """Lays out the emitter's package in `folder`; files that did not change keep their time."""
-    texts = {"Package.swift": PACKAGE, "Sources/emit/main.swift": (HERE / "emit.swift").read_text()}
-    for name in ["ContractionShape.swift", "PanelShape.swift"]:
-        texts["Sources/Scheduling/" + name] = (ROOT / "Sources/Scheduling" / name).read_text()
-    for source in sorted(ROOT.glob("Sources/CEmission/Contraction*.swift")):
-        text = source.read_text()
-        imports = "" if "import Scheduling" in text else "package import Scheduling\n"
-        imports = imports if "\npackage " in text else imports.removeprefix("package ")
-        texts[f"Sources/CEmission/{source.name}"] = imports + text
-    for name, text in texts.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-
-
 def build_kernels(build, options, cases):
     """Writes, compiles and links the kernels of `cases`; returns the program that times them."""
     build.mkdir(parents=True, exist_ok=True)
-    write_package(build / "emitter")
-    run(["swift", "build", "--quiet", "--package-path", build / "emitter"])
-    emit = [build / "emitter" / ".build" / "debug" / "emit"]
+    emit = [build_emitter(build / "emitter", "emit.swift")]
     emit += [options.element, str(options.vector_bytes), RUNTIME]
     text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
     (build / "kernels.c").write_text(text)

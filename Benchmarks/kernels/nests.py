@@ -5,8 +5,8 @@
     ./nests.py [--element f32|f64] [--vector-bytes 64|32|16] [--only TITLE] [--out nests.md]
     ./nests.py --sharing     # from what size on two threads pay
 
-Builds nests_emit.swift with the compiler's stages from graphs to C (a small package, so that LLVM is
-not needed), writes and compiles the programs with clang-19 and runs them on one thread and on two.
+Builds nests_emit.swift, writes and compiles the programs with clang-19 and runs them on one thread
+and on two.
 Build products go to --build, by default a folder in the system's temporary directory.
 """
 
@@ -16,43 +16,9 @@ import pathlib
 import subprocess
 import tempfile
 
-from bench import HERE, MARCH, ROOT, run
+from emitter import HERE, MARCH, ROOT, build_emitter, run
 
-STAGES = ["TensorIR", "Differentiation", "Optimization", "Scheduling", "CEmission"]
-PACKAGE = """// swift-tools-version: 6.2
-import PackageDescription
-let imports: [SwiftSetting] = [.enableUpcomingFeature("InternalImportsByDefault")]
-let package = Package(name: "mixfuse", targets: [
-  .target(name: "CTemplates", path: "Templates",
-    exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"], sources: ["templates.c"], cSettings: [.unsafeFlags(["-w"])]),
-  .target(name: "TensorIR", swiftSettings: imports),
-  .target(name: "Differentiation", dependencies: ["TensorIR"], swiftSettings: imports),
-  .target(name: "Optimization", dependencies: ["TensorIR"], swiftSettings: imports),
-  .target(name: "Scheduling", dependencies: ["TensorIR"], swiftSettings: imports),
-  .target(name: "CEmission", dependencies: ["CTemplates", "Scheduling", "TensorIR"],
-    swiftSettings: imports),
-  .executableTarget(name: "emit",
-    dependencies: ["CEmission", "Differentiation", "Optimization", "Scheduling", "TensorIR"]),
-])
-"""
 POOL = ROOT / "Sources" / "CMixFuseThreads"
-
-
-def write_package(folder):
-    """Lays out the emitter's package in `folder`, with links to the compiler's sources."""
-    links = {folder / "Templates": ROOT / "Templates"}
-    links[folder / "Sources" / "emit" / "main.swift"] = HERE / "nests_emit.swift"
-    for stage in STAGES:
-        for source in (ROOT / "Sources" / stage).rglob("*.swift"):
-            name = "_".join(source.relative_to(ROOT / "Sources" / stage).parts)
-            links[folder / "Sources" / stage / name] = source
-    for old in [*folder.glob("Sources/*/*.swift")]:
-        old.unlink()
-    for link, source in links.items():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
-            link.symlink_to(source)
-    (folder / "Package.swift").write_text(PACKAGE)
 
 
 def compile_with_pool(sources, vector_bytes, output):
@@ -79,9 +45,7 @@ def main():
         compile_with_pool([HERE / "sharing.c"], options.vector_bytes, build / "sharing")
         command = [build / "sharing"]
     else:
-        write_package(build / "emitter")
-        run(["swift", "build", "--quiet", "--package-path", build / "emitter"])
-        emit = build / "emitter" / ".build" / "debug" / "emit"
+        emit = build_emitter(build / "emitter", "nests_emit.swift")
         run([emit, options.element, str(options.vector_bytes), build])
         sources = [build / "nests.c", build / "peak.c", HERE / "nests_driver.c"]
         compile_with_pool(sources, options.vector_bytes, build / "nests")
