@@ -89,7 +89,7 @@ private struct ClusterKernelWriter {
     self.position = position
     self.plan = plan
     self.uses = uses
-    var nest = ClusterKernelWriter.nest(cluster, at: position, in: plan, uses)
+    var nest = cluster.nest(in: plan, uses)
     var lanes = cluster.laneLoop(in: nest, plan)
     rowInBlock = lanes.flatMap { _ in cluster.blockRows(in: &nest) }
     if rowInBlock != nil { lanes?.variable += 1 }
@@ -164,67 +164,6 @@ private struct ClusterKernelWriter {
     }.first
   }
 
-  // MARK: The nest
-
-  private static func nest(
-    _ cluster: Cluster, at position: Int, in plan: RegionPlan, _ uses: RegionUses
-  ) -> LoopNest {
-    var strides: [[Int]] = []
-    var apart: [Set<Int>] = cluster.rowAxes.map { [Set($0)] } ?? []
-    var alone = Set<Int>()
-    for entry in cluster.entries {
-      let node = plan.graph.nodes[entry.node]
-      for operand in node.operands {
-        switch plan.bindings[operand.index] {
-        case .view(let view):
-          strides.append(domainStrides(plan.placed(view).strides, entry.placement, cluster))
-        case .axisIndex(let axis, _):
-          alone.insert(isRow(entry.placement) ? cluster.keptAxes[axis] : axis)
-        case .constant, .stepIndex, nil: break
-        }
-      }
-      if uses.needsStorage.contains(node.result) {
-        strides.append(resultStrides(entry, cluster, plan))
-      }
-      if case .memoryReduction = entry.placement, case .reduce(_, let axes) = node.op {
-        apart.append(Set(axes))
-      }
-    }
-    return LoopNest(domain: cluster.domain, strides: strides, apart: apart, alone: alone)
-  }
-
-  private static func isRow(_ placement: ClusterPlacement) -> Bool {
-    if case .row = placement { true } else { false }
-  }
-
-  /// Strides along the axes of the domain of an access written along the axes of a value.
-  private static func domainStrides(
-    _ strides: [Int], _ placement: ClusterPlacement, _ cluster: Cluster
-  ) -> [Int] {
-    isRow(placement) ? spread(strides, over: cluster.keptAxes, cluster) : strides
-  }
-
-  private static func spread(_ strides: [Int], over axes: [Int], _ cluster: Cluster) -> [Int] {
-    var result = [Int](repeating: 0, count: cluster.domain.count)
-    for (axis, stride) in zip(axes, strides) { result[axis] = stride }
-    return result
-  }
-
-  /// Strides along the domain of the result of an entry, in the array that has it.
-  private static func resultStrides(
-    _ entry: Cluster.Entry, _ cluster: Cluster, _ plan: RegionPlan
-  ) -> [Int] {
-    let node = plan.graph.nodes[entry.node]
-    let strides = plan.place(of: node.result).strides
-    switch entry.placement {
-    case .element: return strides
-    case .row, .rowReduction: return spread(strides, over: cluster.keptAxes, cluster)
-    case .memoryReduction:
-      guard case .reduce(_, let axes) = node.op else { return strides }
-      return spread(strides, over: cluster.domain.indices.filter { !axes.contains($0) }, cluster)
-    }
-  }
-
   // MARK: Statements
 
   mutating func statements(_ builder: inout KernelBuilder) -> [Statement] {
@@ -264,7 +203,7 @@ private struct ClusterKernelWriter {
 
   /// The place of an element of a memory reduction's result.
   private func memoryReductionIndex(_ entry: Cluster.Entry) -> ElementIndex {
-    var index = nest.index(offset: 0, strides: Self.resultStrides(entry, cluster, plan))
+    var index = nest.index(offset: 0, strides: cluster.resultStrides(entry, in: plan))
     let result = plan.graph.nodes[entry.node].result
     if let parts, parts.partial(of: result) != nil {
       let size = plan.types[result.index].elementCount
@@ -393,7 +332,7 @@ private struct ClusterKernelWriter {
     let place = plan.place(of: result)
     let parameter = builder.parameter(
       for: place.root, plan.types[result.index].dtype, written: true)
-    let strides = Self.resultStrides(entry, cluster, plan)
+    let strides = cluster.resultStrides(entry, in: plan)
     stores.append(
       .store(
         parameter: parameter, nest.index(offset: place.offset, strides: strides), scalar: scalar))
@@ -432,7 +371,7 @@ private struct ClusterKernelWriter {
   private var indexInRow: ElementIndex {
     let axes = cluster.rowAxes ?? []
     let strides = axes.map { cluster.domain[$0] }.denseStrides
-    var index = nest.index(offset: 0, strides: Self.spread(strides, over: axes, cluster))
+    var index = nest.index(offset: 0, strides: cluster.spread(strides, over: axes))
     if let rowInBlock { index.terms.append(.init(variable: rowInBlock, stride: rowLength)) }
     return index
   }
@@ -472,9 +411,9 @@ private struct ClusterKernelWriter {
         return define(repeated, &builder, &statements)
       }
       view = plan.placed(view)
-      view.strides = Self.domainStrides(view.strides, entry.placement, cluster)
+      view.strides = cluster.domainStrides(view.strides, entry.placement)
       binding = .view(view)
-    case .axisIndex(let axis, let offset) where Self.isRow(entry.placement):
+    case .axisIndex(let axis, let offset) where entry.placement.isRow:
       binding = .axisIndex(axis: cluster.keptAxes[axis], offset: offset)
     case .axisIndex, .constant, .stepIndex: break
     }

@@ -3,10 +3,8 @@
 // Elementwise work that contractions do before C leaves the cache, and sums that they add to: which
 // clusters are taken, and that the programs compute what they should.
 
-import Interpreter
 import Scheduling
 import TensorIR
-import TestSupport
 import Testing
 
 @Suite("Epilogues of contractions")
@@ -167,25 +165,7 @@ struct EpilogueTests {
   }
 
   private func check(_ examples: [Example], _ tolerance: Double) throws {
-    let library = try CompiledGraphs(examples.map(\.graph))
-    for (index, example) in examples.enumerated() {
-      var generator = SeededGenerator(seed: UInt64(index) + 5)
-      let inputs = example.graph.inputTypes.map { type in
-        NumericArray(
-          type,
-          (0..<type.elementCount).map { _ in Double.random(in: -0.2...0.2, using: &generator) })
-      }
-      let expected = try Evaluator().evaluate(example.graph, inputs: inputs)
-      let found = try library.call(index, inputs)
-      for (expected, found) in zip(expected, found) {
-        let error = zip(expected.elements, found.elements).map { abs($0 - $1) }.max() ?? 0
-        let scale = max(1, expected.elements.map(\.magnitude).max() ?? 0)
-        #expect(error < tolerance * scale, "\(example.name)")
-      }
-      for workers in [2, 3] {
-        let shared = try library.call(index, inputs, .init(workers: workers, rubbish: 0x7B))
-        #expect(shared == found, "\(example.name), \(workers) workers")
-      }
-    }
+    try checkAgainstInterpreter(
+      examples.map { ($0.name, $0.graph) }, tolerance: tolerance, isRelative: true, magnitude: 0.2)
   }
 }

@@ -3,10 +3,8 @@
 // Which operands are packed by a step of their own, where that step stands, and that programs with
 // such steps compute what they should in the memory that they ask for.
 
-import Interpreter
 import Scheduling
 import TensorIR
-import TestSupport
 import Testing
 
 @Suite("Operands packed once")
@@ -165,24 +163,8 @@ struct PackOperandsTests {
   }
 
   private func check(_ graphs: [Graph], _ tolerance: Double) throws {
-    let library = try CompiledGraphs(graphs)
-    for (index, graph) in graphs.enumerated() {
-      #expect(!packings(library.programs[index]).isEmpty, "\(graph.text)")
-      var generator = SeededGenerator(seed: UInt64(index) + 5)
-      let inputs = graph.inputTypes.map { type in
-        NumericArray(
-          type, (0..<type.elementCount).map { _ in Double.random(in: -1...1, using: &generator) })
-      }
-      let expected = try Evaluator().evaluate(graph, inputs: inputs)
-      let found = try library.call(index, inputs)
-      for (expected, found) in zip(expected, found) {
-        let error = zip(expected.elements, found.elements).map { abs($0 - $1) }.max() ?? 0
-        #expect(error < tolerance, "\(graph.text)")
-      }
-      for workers in [2, 3] {
-        let shared = try library.call(index, inputs, .init(workers: workers, rubbish: 0x7B))
-        #expect(shared == found, "\(workers) workers")
-      }
-    }
+    let library = try checkAgainstInterpreter(
+      graphs.map { ($0.text, $0) }, tolerance: tolerance)
+    for program in library.programs { #expect(!packings(program).isEmpty) }
   }
 }

@@ -3,7 +3,6 @@
 // Concatenations and padded arrays whose parts are made in place: how many kernels that takes, that
 // the values are right whoever else reads a part, and that views move into windows correctly.
 
-import Interpreter
 import Scheduling
 import TensorIR
 import TestSupport
@@ -30,24 +29,7 @@ struct WindowTests {
 
   /// Checks graphs against the interpreter, with 1 to 3 workers and the same bits for all.
   private func check(_ graphs: [Graph]) throws {
-    let library = try CompiledGraphs(graphs)
-    for (index, graph) in graphs.enumerated() {
-      var generator = SeededGenerator(seed: 5)
-      let inputs = graph.inputTypes.map { type in
-        NumericArray(
-          type, (0..<type.elementCount).map { _ in Double.random(in: -1...1, using: &generator) })
-      }
-      let expected = try Evaluator().evaluate(graph, inputs: inputs)
-      let found = try library.call(index, inputs)
-      for (expected, found) in zip(expected, found) {
-        let error = zip(expected.elements, found.elements).map { abs($0 - $1) }.max() ?? 0
-        #expect(error < 1e-12, "\(graph.text)")
-      }
-      for workers in [2, 3] {
-        let shared = try library.call(index, inputs, .init(workers: workers, rubbish: 0x7B))
-        #expect(shared == found, "\(workers) workers\n\(graph.text)")
-      }
-    }
+    try checkAgainstInterpreter(graphs.map { ($0.text, $0) }, tolerance: 1e-12)
   }
 
   /// A rotation of pairs of halves, and what `others` makes of the result and of its two parts.
