@@ -185,11 +185,16 @@ struct SessionTests {
           }
         }
         try call(200)
-        let before = try #require(ProcessMemory.residentBytes)
-        try call(1000)
-        let after = try #require(ProcessMemory.residentBytes)
-        #expect(answered == 1200)
-        #expect(after - before < 256 << 10)
+        // What leaks grows every time; that the system maps more of a file happens once.
+        var growths: [Int] = []
+        for _ in 0..<3 {
+          let before = try #require(ProcessMemory.residentBytes)
+          try call(1000)
+          growths.append(try #require(ProcessMemory.residentBytes) - before)
+        }
+        let least = try #require(growths.min())
+        #expect(answered == 3200)
+        #expect(least < 256 << 10)
       }
     }
   #endif
