@@ -79,7 +79,8 @@ let package = Package(
     tests("Diagnostics"),
     tests("SpecLanguage", ["Diagnostics"]),
     tests("TensorIR"),
-    tests("Elaboration", ["Diagnostics", "Interpreter", "SpecLanguage", "TensorIR"]),
+    tests(
+      "Elaboration", ["Diagnostics", "Interpreter", "SpecLanguage", "TensorIR", "TestSupport"]),
     tests("Interpreter", ["TensorIR"]),
     tests("Differentiation", ["Interpreter", "TensorIR"]),
     tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),

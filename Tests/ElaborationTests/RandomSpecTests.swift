@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The generator of random specs keeps its promise: every spec is valid, in both float types, and
+// together they use the whole language.
+
+import SpecLanguage
+import TensorIR
+import TestSupport
+import Testing
+
+@testable import Elaboration
+
+@Suite("random specs")
+struct RandomSpecTests {
+  @Test("are valid", arguments: 0..<20)
+  func areValid(block: Int) {
+    for seed in UInt64(block) * 25..<UInt64(block + 1) * 25 {
+      let spec = RandomSpec(seed: seed)
+      for dtype in [DType.f64, .f32] {
+        let outcome = elaborated(spec.text, dtype: dtype)
+        #expect(outcome.problem?.name == spec.name, "seed \(seed)\n\(outcome.errors)")
+      }
+    }
+  }
+
+  @Test("are functions of their seeds")
+  func areReproducible() {
+    #expect(RandomSpec(seed: 3).text == RandomSpec(seed: 3).text)
+    #expect(RandomSpec(seed: 3).text != RandomSpec(seed: 4).text)
+  }
+
+  @Test("use every built-in function and all of the prelude")
+  func useEverything() {
+    let text = (0..<1500).map { RandomSpec(seed: $0).text }.joined()
+    let words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
+    let prelude = [
+      "linear", "rms_norm", "layer_norm", "embedding", "gelu", "silu", "softplus",
+      "cross_entropy", "binary_cross_entropy", "mean_squared_error", "token_cross_entropy",
+      "token_logits", "rope", "swiglu", "geglu", "global_norm", "clip_by_norm", "regularized",
+      "sgd",
+      "momentum", "nesterov", "rmsprop", "adam", "adamw",
+    ]
+    for name in Builtin.allCases.map(\.rawValue) + prelude {
+      #expect(words.contains(name), "\(name) is never used")
+    }
+    for word in [
+      "stream", "shared", "batch", "initial", "losses", "for", "each", "preset", "state",
+    ] {
+      #expect(words.contains(word), "\(word) is never used")
+    }
+  }
+}
