@@ -52,17 +52,19 @@ let package = Package(
       sources: ["templates.c"]),
     stage("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
     .target(name: "CLLVM"),
-    stage("Toolchain", ["CLLVM", "Diagnostics"]),
+    stage("AtomicFiles"),
+    stage("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
     stage(
       "MixFuse",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR", "Toolchain",
+        "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
+        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
+        "Toolchain",
       ]),
     .executableTarget(
       name: "mixfuse",
       dependencies: [
-        "MixFuse", "MixFuseRuntime",
+        "AtomicFiles", "MixFuse", "MixFuseRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/mixfuse-command", swiftSettings: swiftSettings),
@@ -70,7 +72,7 @@ let package = Package(
     // What users ship beside a generated library; needs no LLVM.
     .target(name: "CMixFuseThreads"),
     .systemLibrary(name: "CZlib"),
-    stage("MixFuseRuntime", ["CMixFuseThreads", "CZlib"]),
+    stage("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
 
     // Tests. Those of the executable run it as a child process.
     .target(
@@ -91,6 +93,7 @@ let package = Package(
         "Toolchain",
       ]),
     tests("CEmission", ["Scheduling", "TensorIR"]),
+    tests("AtomicFiles"),
     tests("Toolchain", ["Diagnostics"]),
     tests("MixFuseRuntime", ["CMixFuseThreads"]),
     tests(

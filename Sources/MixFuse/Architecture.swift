@@ -26,11 +26,13 @@
 //                  which operands are packed once, in what order, at which addresses. The arena is laid
 //                  out here; the number printed is the number used.
 // CEmission        Program to C. Fixed text comes from Templates/, loop nests from the Program.
+// AtomicFiles      Files written whole or not at all, one or several; what killed processes left is
+//                  known by its locks and removed.
 // Toolchain        libclang checks the C and reads its interface back, LLVM compiles it for a CPU, a
 //                  linker makes the library; the build cache is here.
 // MixFuse          This target: the stages in a row (`Compilation.swift`), what writes files
 //                  (`Build.swift`), the oracles (`Verification`).
-// MixFuseRuntime   Loads and runs libraries; imports nothing of the above.
+// MixFuseRuntime   Loads and runs libraries; imports nothing of the above but AtomicFiles.
 //
 // Invariants
 //   - A Graph that leaves a stage passes the verifier; tests run it after every pass.

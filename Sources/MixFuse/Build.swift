@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Spec file to shared library on disk: the stages of `Compilation`, then check, compile, link, cache,
-// write. Every file is written whole or not at all.
+// write. The files are written all or none.
 
+import AtomicFiles
 package import CEmission
 import Diagnostics
 package import Differentiation
@@ -35,7 +36,8 @@ extension Compilation {
     do {
       let text = try generatedText(of: problem, for: target)
       let key = try cacheKey(text, target)
-      let cached = cache?.entry(for: key)
+      let cache = trusted(cache)
+      let cached = cache?.entry(for: key).flatMap { isWhole($0, text) ? $0 : nil }
       let artifacts = try cached ?? artifacts(text, problem.name, for: target)
       if cached == nil {
         // A cache that cannot be written is no reason to fail.
@@ -48,6 +50,23 @@ extension Compilation {
       throw failure(error)
     }
   }
+
+  /// The cache if its folder can be trusted; else the user is told why it is not used.
+  private func trusted(_ cache: BuildCache?) -> BuildCache? {
+    guard let warning = cache?.distrust else { return cache }
+    diagnostics.report(warning, at: nil)
+    return nil
+  }
+
+  /// Whether a build from the cache has all that this one would have.
+  private func isWhole(_ entry: BuildCache.Entry, _ text: GeneratedText) -> Bool {
+    let exports = text.manifest.exports
+    return Self.suffixes.allSatisfy { entry[$0]?.isEmpty == false }
+      && sharedLibraryFault(entry[".so"] ?? [], exports: exports) == nil
+  }
+
+  /// The files of a build, in the order in which they are listed.
+  private static let suffixes = [".so", ".h", ".c", ".json", ".swift"]
 
   package static var defaultCache: BuildCache? {
     BuildCache.standardFolder().map { BuildCache(folder: $0) }
@@ -93,7 +112,7 @@ extension Compilation {
         CSource(name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json))
       ], for: target)
     return [
-      ".so": try linkSharedLibrary(objects, name: "\(name).so"),
+      ".so": try linkSharedLibrary(objects, name: "\(name).so", exports: manifest.exports),
       ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
       ".json": Array(json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
     ]
@@ -130,13 +149,22 @@ extension Compilation {
     _ artifacts: BuildCache.Entry, _ name: String, into folder: String
   ) throws -> [String] {
     try AtomicFile.createFolder(folder)
-    var files: [String] = []
-    for suffix in [".so", ".h", ".c", ".json", ".swift"] {
-      guard let bytes = artifacts[suffix] else { continue }
-      let path = "\(folder)/\(name)\(suffix)"
-      try AtomicFile.write(bytes, to: path, isExecutable: suffix == ".so")
-      files.append(path)
+    Leftovers.remove(in: folder)
+    let contents = Self.suffixes.compactMap { suffix in
+      artifacts[suffix].map { bytes in
+        let path = "\(folder)/\(name)\(suffix)"
+        return (
+          path: path,
+          content: AtomicFile.Content(path: path, bytes: bytes, isExecutable: suffix == ".so")
+        )
+      }
     }
-    return files
+    try AtomicFile.write(contents.map(\.content))
+    return contents.map(\.path)
   }
+}
+
+extension ManifestDescription {
+  /// The symbols that a library with this manifest defines for its callers.
+  fileprivate var exports: [String] { entryPoints.map(\.symbol) + ["mixfuse_manifest"] }
 }

@@ -24,20 +24,25 @@ private struct Loader {
     loaded.insert(URL(fileURLWithPath: path).standardizedFileURL.path)
     guard let source = read(path, importedAt: span) else { return nil }
     var file = parse(source, diagnostics: diagnostics)
+    var sources = file.sources
     file.declarations = file.declarations.flatMap { declaration -> [Declaration] in
       guard case .importing(let name, let place) = declaration else { return [declaration] }
       let folder = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
       let imported = folder == "." || name.hasPrefix("/") ? name : "\(folder)/\(name)"
       let identity = URL(fileURLWithPath: imported).standardizedFileURL.path
       guard !loaded.contains(identity) else { return [] }
-      return load(path: imported, importedAt: place)?.declarations ?? []
+      guard let inner = load(path: imported, importedAt: place) else { return [] }
+      sources += inner.sources
+      return inner.declarations
     }
+    file.sources = sources
     return file
   }
 
   private func read(_ path: String, importedAt span: Span?) -> SourceFile? {
     let reason: String
     do {
+      guard isRegular(path) else { throw CocoaError(.fileReadUnknown) }
       let data = try Data(contentsOf: URL(fileURLWithPath: path))
       if let text = String(data: data, encoding: .utf8) {
         return SourceFile(name: path, text: text)
@@ -46,9 +51,15 @@ private struct Loader {
     } catch CocoaError.fileReadNoSuchFile {
       reason = "there is no such file"
     } catch {
-      reason = "it cannot be opened (is it a folder, or protected?)"
+      reason = "it cannot be opened (is it a folder, a device, or protected?)"
     }
     diagnostics.report(SyntaxMessage.importedFile(path, reason: reason), at: span)
     return nil
+  }
+
+  /// Whether a path is a file or nothing at all: a pipe would be waited for, and a device has no end.
+  private func isRegular(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
   }
 }

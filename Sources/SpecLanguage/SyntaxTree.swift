@@ -11,11 +11,14 @@ package struct SpecFile: Sendable {
   package let source: SourceFile
   /// Its declarations, in order; those of imported files come before the importing file's own.
   package var declarations: [Declaration]
+  /// The texts of this file and of all it imports, each once.
+  package var sources: [SourceFile]
 
   /// Makes a file from its declarations.
   package init(source: SourceFile, declarations: [Declaration]) {
     self.source = source
     self.declarations = declarations
+    sources = [source]
   }
 }
 

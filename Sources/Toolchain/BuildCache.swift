@@ -5,9 +5,14 @@
 // digest over its contents, so an entry is whole or absent, never wrong; the oldest entries go when
 // the folder outgrows its cap. Several processes may share a folder without locks.
 //
+// What comes out of the cache is run, and a digest stops accidents, not people. So the folder and its
+// files must belong to the user and be writable by nobody else, and links are not followed; a folder
+// of which that is not true is not used.
+//
 // Entry file: magic line, digest (32 bytes) of all that follows, key (32 bytes), then for each
 // named file its name and its bytes, both preceded by their length (8 bytes, little-endian).
 
+import AtomicFiles
 import Glibc
 
 /// A folder of finished builds, addressed by the digest of what went into them.
@@ -20,9 +25,10 @@ package struct BuildCache: Sendable {
   /// The size in bytes above which the oldest entries are removed.
   package let capacity: Int
 
-  private static let magic = Array("mixfuse-cache 1\n".utf8)
+  private static let magic = Array("mixfuse-cache 2\n".utf8)
   private static let suffix = ".mixcache"
-  private static let temporarySuffix = ".tmp"
+  /// The mode bits that let others write.
+  private static let othersMayWrite: mode_t = 0o022
 
   /// A cache in `folder`, created when first stored to.
   ///
@@ -46,19 +52,50 @@ package struct BuildCache: Sendable {
     return variable("HOME").map { "\($0)/.cache/mixfuse" }
   }
 
-  /// The build stored under `key`, if there is one and it is undamaged.
+  /// Why the folder must not be used, or nil if it may be: it is not there yet, or it is the user's
+  /// own and nobody else can write to it.
+  package var distrust: CacheWarning? {
+    var status = stat()
+    guard lstat(folder, &status) == 0 else { return nil }
+    let reason: String? =
+      if status.st_mode & S_IFMT == S_IFLNK {
+        "it is a link"
+      } else if status.st_mode & S_IFMT != S_IFDIR {
+        "it is not a folder"
+      } else if status.st_uid != geteuid() {
+        "it belongs to user \(status.st_uid), not to \(geteuid())"
+      } else if status.st_mode & BuildCache.othersMayWrite != 0 {
+        "others than its owner may write to it (chmod 700 would change that)"
+      } else {
+        nil
+      }
+    return reason.map { .untrusted(folder: folder, reason: $0) }
+  }
+
+  /// The build stored under `key`, if there is one, it is the user's own and it is undamaged.
   ///
-  /// A hit makes the entry the youngest; a damaged entry is removed.
+  /// A hit makes the entry the youngest; any other file of that name is removed.
   ///
   /// - Cost: one read of the entry and one hash over it.
   package func entry(for key: ContentDigest) -> Entry? {
-    let path = self.path(of: key)
-    guard let bytes = AtomicFile.read(path) else { return nil }
-    guard let entry = BuildCache.decode(bytes, key: key) else {
-      unlink(path)
+    guard let directory = openFolder() else { return nil }
+    defer { close(directory) }
+    let name = fileName(of: key)
+    // A link is not followed and a pipe not waited for.
+    let file = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ELOOP { unlinkat(directory, name, 0) }
       return nil
     }
-    utimensat(AT_FDCWD, path, nil, 0)
+    defer { close(file) }
+    guard isOwn(file, type: S_IFREG), let size = self.size(of: file), size <= capacity,
+      let bytes = AtomicFile.read(file, size: size),
+      let entry = BuildCache.decode(bytes, key: key)
+    else {
+      unlinkat(directory, name, 0)
+      return nil
+    }
+    futimens(file, nil)
     return entry
   }
 
@@ -66,16 +103,42 @@ package struct BuildCache: Sendable {
   ///
   /// A caller that has its result anyway may treat a failure as a warning.
   ///
-  /// - Throws: `toolchain.file-unwritable`.
+  /// - Throws: `toolchain.file-unwritable`, also for a folder that is not to be trusted.
   package func store(_ entry: Entry, for key: ContentDigest) throws(ToolchainError) {
-    try AtomicFile.createFolder(folder)
-    try AtomicFile.write(BuildCache.encode(entry, key: key), to: path(of: key))
+    try AtomicFile.createFolder(folder, isPrivate: true)
+    guard let directory = openFolder() else {
+      throw .fileUnwritable(path: folder, reason: distrust?.text ?? systemMessage(EACCES))
+    }
+    close(directory)
+    try AtomicFile.write(
+      BuildCache.encode(entry, key: key), to: "\(folder)/\(fileName(of: key))")
     evict()
   }
 
-  private func path(of key: ContentDigest) -> String {
-    "\(folder)/\(key.hex)\(BuildCache.suffix)"
+  /// Opens the folder if it is to be trusted.
+  private func openFolder() -> Int32? {
+    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard directory >= 0 else { return nil }
+    guard isOwn(directory, type: S_IFDIR) else {
+      close(directory)
+      return nil
+    }
+    return directory
   }
+
+  /// Whether an open file has this type, belongs to the user, and nobody else can write to it.
+  private func isOwn(_ descriptor: Int32, type: mode_t) -> Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == type
+      && status.st_uid == geteuid() && status.st_mode & BuildCache.othersMayWrite == 0
+  }
+
+  private func size(of descriptor: Int32) -> Int? {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? Int(status.st_size) : nil
+  }
+
+  private func fileName(of key: ContentDigest) -> String { key.hex + BuildCache.suffix }
 
   // MARK: - Entry files
 
@@ -126,14 +189,10 @@ package struct BuildCache: Sendable {
     let modified: timespec
   }
 
-  /// Removes the least recently used entries until the rest fits, and temporary files that a
-  /// killed process left an hour ago or longer. The youngest entry always stays.
+  /// Removes the least recently used entries until the rest fits, and what killed processes left.
+  /// The youngest entry always stays.
   private func evict() {
-    let staleAge = 3600
-    for file in files(withSuffix: BuildCache.temporarySuffix)
-    where file.modified.tv_sec < time(nil) - staleAge {
-      unlink(file.path)
-    }
+    Leftovers.remove(in: folder)
     let entries = files(withSuffix: BuildCache.suffix).sorted {
       ($0.modified.tv_sec, $0.modified.tv_nsec, $0.path)
         < ($1.modified.tv_sec, $1.modified.tv_nsec, $1.path)
@@ -157,7 +216,7 @@ package struct BuildCache: Sendable {
       }
       var status = stat()
       let path = "\(folder)/\(name)"
-      guard name.hasSuffix(suffix), stat(path, &status) == 0 else { continue }
+      guard name.hasSuffix(suffix), lstat(path, &status) == 0 else { continue }
       found.append(
         StoredFile(path: path, size: Int(status.st_size), modified: status.st_mtim))
     }

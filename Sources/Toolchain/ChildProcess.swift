@@ -46,10 +46,23 @@ func runChild(
     posix_spawn_file_actions_adddup2(&actions, file.descriptor, file.descriptor)
   }
 
+  // Signals that this process waits for or ignores do to the child what they usually do.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var (none, usual) = (sigset_t(), sigset_t())
+  sigemptyset(&none)
+  sigemptyset(&usual)
+  for signal in [SIGPIPE, SIGXFSZ] { sigaddset(&usual, signal) }
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setsigdefault(&attributes, &usual)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
   var process = pid_t()
   let code = withCStrings([program] + arguments) { argumentPointers in
     withCStrings(childEnvironment()) { environmentPointers in
-      posix_spawn(&process, program, &actions, nil, argumentPointers, environmentPointers)
+      posix_spawn(
+        &process, program, &actions, &attributes, argumentPointers, environmentPointers)
     }
   }
   guard code == 0 else {

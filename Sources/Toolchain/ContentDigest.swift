@@ -14,9 +14,14 @@ package struct ContentDigest: Hashable, Sendable {
 
   /// The hash of one piece of content, as other BLAKE3 tools print it.
   package init(of content: [UInt8]) {
+    self = content.withUnsafeBytes { ContentDigest(of: $0) }
+  }
+
+  /// The hash of bytes in memory.
+  package init(of content: UnsafeRawBufferPointer) {
     bytes = [UInt8](unsafeUninitializedCapacity: ContentDigest.byteCount) { buffer, count in
       guard let start = buffer.baseAddress else { return }
-      content.withUnsafeBytes { cllvm_content_digest($0.baseAddress, $0.count, start) }
+      cllvm_content_digest(content.baseAddress, content.count, start)
       count = ContentDigest.byteCount
     }
   }

@@ -12,13 +12,16 @@ import Glibc
 /// - Parameters:
 ///   - objects: object files from `compile`, in the order in which they are laid out.
 ///   - name: file name that the library calls itself (its soname), such as `libmaml_sinusoid.so`.
+///   - exports: symbols that the library must define.
 ///   - tools: where the linker is.
 /// - Returns: the bytes of the library.
 /// - Cost: 5 to 25 ms.
 /// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc and
-///   libm define; `toolchain.tool-missing`.
+///   libm define; `toolchain.link-result` for a linker that says nothing and leaves no such library;
+///   `toolchain.tool-missing`.
 package func linkSharedLibrary(
-  _ objects: [CompiledUnit], name: String, tools: ExternalTools = ExternalTools()
+  _ objects: [CompiledUnit], name: String, exports: [String] = [],
+  tools: ExternalTools = ExternalTools()
 ) throws(ToolchainError) -> [UInt8] {
   let linker = try tools.linker()
   var inputs: [MemoryFile] = []
@@ -40,7 +43,11 @@ package func linkSharedLibrary(
   guard result.status == 0 else {
     throw .linkFailed(linker: linker.path, output: readable(result.messages, objects, inputs))
   }
-  return linker.style == .bfd ? library.bytes() : result.output
+  let bytes = linker.style == .bfd ? library.bytes() : result.output
+  if let fault = sharedLibraryFault(bytes, exports: exports) {
+    throw .linkResult(linker: linker.path, found: fault)
+  }
+  return bytes
 }
 
 /// Links objects into a shared library on disk; the library's soname is the file's name.

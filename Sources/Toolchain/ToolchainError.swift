@@ -18,6 +18,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   case frontEndFailed(name: String, output: String)
   /// The linker stopped.
   case linkFailed(linker: String, output: String)
+  /// The linker ended without an error, but what it wrote is no library.
+  case linkResult(linker: String, found: String)
   /// LLVM reported an error while reading, optimising or emitting a module.
   case llvmFailed(step: String, name: String, messages: [String])
   /// A program could not be started at all.
@@ -33,6 +35,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .fileUnwritable: "toolchain.file-unwritable"
     case .frontEndFailed: "toolchain.front-end-failed"
     case .linkFailed: "toolchain.link-failed"
+    case .linkResult: "toolchain.link-result"
     case .llvmFailed: "toolchain.llvm-failed"
     case .programUnusable: "toolchain.program-unusable"
     case .toolMissing: "toolchain.tool-missing"
@@ -43,7 +46,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   package var category: DiagnosticCategory {
     switch self {
     case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
-    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing: .userError
+    case .cpuUnknown, .fileUnwritable, .linkResult, .programUnusable, .toolMissing: .userError
     }
   }
 
@@ -60,6 +63,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       "clang could not translate the generated C of \(name)"
     case .linkFailed(let linker, _):
       "\(linker) could not link the generated objects"
+    case .linkResult(let linker, let found):
+      "\(linker) ended without an error, but left \(found); expected the shared library"
     case .llvmFailed(let step, let name, _):
       "LLVM could not \(step) \(name)"
     case .programUnusable(let path, let reason):
@@ -75,7 +80,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .cRejected(_, let diagnostics): diagnostics
     case .frontEndFailed(_, let output), .linkFailed(_, let output): [output]
     case .llvmFailed(_, _, let messages): messages
-    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing: []
+    case .cpuUnknown, .fileUnwritable, .linkResult, .programUnusable, .toolMissing: []
     }
   }
 
@@ -86,6 +91,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       suggestion ?? "'clang-19 --print-supported-cpus' lists the names"
     case .toolMissing(_, let package):
       "install it: sudo apt-get install \(package)"
+    case .linkResult:
+      "is the disk or the memory full, or is it another program of that name?"
     case .cRejected, .fileUnwritable, .frontEndFailed, .linkFailed, .llvmFailed, .programUnusable:
       nil
     }
@@ -97,5 +104,21 @@ extension ToolchainError: CustomStringConvertible {
   package var description: String {
     let lines = ["\(text) [\(id)]"] + (help.map { ["help: \($0)"] } ?? []) + details
     return lines.joined(separator: "\n")
+  }
+}
+
+/// Why the build cache is not used; building goes on without it.
+package enum CacheWarning: Equatable, DiagnosticMessage {
+  /// Others could put libraries into the folder, which would then be run.
+  case untrusted(folder: String, reason: String)
+
+  package var id: String { "toolchain.cache-untrusted" }
+  package var severity: Severity { .warning }
+
+  package var text: String {
+    switch self {
+    case .untrusted(let folder, let reason):
+      "the build cache \(folder) is not used: \(reason)"
+    }
   }
 }

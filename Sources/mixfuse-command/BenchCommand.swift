@@ -69,11 +69,11 @@ struct BenchCommand: ParsableCommand {
       }
       if let svg { try AtomicFile.write(report.svg, to: svg) }
       if let markdown { try AtomicFile.write(report.markdown, to: markdown) }
-      print(json ? try report.json() : report.text, terminator: "")
+      try printOutput(json ? try report.json() : report.text, terminator: "")
     } else {
       let report = try compilation.profile(request)
       if let markdown { try AtomicFile.write(report.markdown, to: markdown) }
-      print(json ? try report.json() : report.text, terminator: "")
+      try printOutput(json ? try report.json() : report.text, terminator: "")
     }
     printError(compilation.warningText)
   }

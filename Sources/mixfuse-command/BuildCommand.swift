@@ -31,8 +31,8 @@ struct BuildCommand: ParsableCommand {
     let result = try compilation.build(
       into: folder, cache: flags.noCache ? nil : Compilation.defaultCache)
     printError(compilation.warningText)
-    for file in result.files { print(file) }
-    let seconds = shortNumber(watch.seconds)
-    print("built \(result.name) in \(seconds) s\(result.cameFromCache ? " (from the cache)" : "")")
+    let source = result.cameFromCache ? " (from the cache)" : ""
+    let summary = "built \(result.name) in \(shortNumber(watch.seconds)) s\(source)"
+    try printOutput((result.files + [summary]).joined(separator: "\n"))
   }
 }

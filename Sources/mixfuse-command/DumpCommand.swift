@@ -36,7 +36,7 @@ struct DumpCommand: ParsableCommand {
 
   mutating func run() throws {
     let compilation = try flags.compilation()
-    print(try compilation.dump(stage, entry: entry, afterPass: afterPass), terminator: "")
+    try printOutput(compilation.dump(stage, entry: entry, afterPass: afterPass), terminator: "")
     printError(compilation.warningText)
   }
 }

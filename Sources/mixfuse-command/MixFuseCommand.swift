@@ -2,7 +2,7 @@
 //
 // The command `mixfuse`: its subcommands, and how each of them ends. Commands throw; this file alone
 // turns errors into text on standard error and an exit code (1 the user's mistake, 2 not supported
-// yet, 3 a bug of the compiler, 130 interrupted).
+// yet, 3 a bug of the compiler, 130 interrupted after saving).
 
 import ArgumentParser
 import Foundation
@@ -27,9 +27,12 @@ struct MixFuseCommand: ParsableCommand {
     ])
 
   static func main() {
+    StandardStreams.prepare()
+    Interruption.watch()
     do {
       var command = try parseAsRoot()
       try command.run()
+      try StandardStreams.finish()
     } catch {
       end(with: error)
     }
@@ -39,9 +42,15 @@ struct MixFuseCommand: ParsableCommand {
   private static func end(with error: any Error) -> Never {
     let code = exitCode(for: error)
     if code == .success {
-      print(fullMessage(for: error))
-      Foundation.exit(0)
+      do {
+        try printOutput(fullMessage(for: error))
+        try StandardStreams.finish()
+        Foundation.exit(0)
+      } catch {
+        end(with: error)
+      }
     }
+    if error is ReaderIsGone { ReaderIsGone.end() }
     // A command that has said everything itself.
     if let silent = error as? ExitCode {
       Foundation.exit(silent.rawValue)
@@ -54,9 +63,4 @@ struct MixFuseCommand: ParsableCommand {
     printError(report.text)
     Foundation.exit(report.exitCode)
   }
-}
-
-/// Writes text to standard error as it is.
-func printError(_ text: String) {
-  FileHandle.standardError.write(Data(text.utf8))
 }

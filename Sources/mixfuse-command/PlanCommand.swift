@@ -51,7 +51,7 @@ struct PlanCommand: ParsableCommand {
       try AtomicFile.write(PlanTimeline(plan).svg, to: svg)
     }
     let workers = threads ?? ThreadPool.availableProcessors
-    print(
-      json ? try report.json() : report.text(detailing: entry, workers: workers), terminator: "")
+    try printOutput(
+      json ? report.json() : report.text(detailing: entry, workers: workers), terminator: "")
   }
 }

@@ -16,32 +16,31 @@ struct ProgressDisplay {
   private var isLineOpen = false
 
   /// Shows a step, if it is time to.
-  mutating func show(_ progress: TrainingProgress) {
+  ///
+  /// - Throws: what `printOutput` throws.
+  mutating func show(_ progress: TrainingProgress) throws {
     let now = watch.seconds
     let isLast = progress.step == progress.totalSteps
     if isTerminal {
       guard isLast || now - shownAt > 0.1 else { return }
       // Back to the first column; what the last line leaves over is erased.
-      write("\r\(progress.line)\u{1b}[K")
+      try write("\r\(progress.line)\u{1b}[K")
       isLineOpen = true
     } else {
       let nextTenth = progress.step * 10 / progress.totalSteps
       guard isLast || nextTenth != tenth || now - shownAt > 30 else { return }
       tenth = nextTenth
-      write(progress.line + "\n")
+      try write(progress.line + "\n")
     }
     shownAt = now
   }
 
   /// Ends the line that is being written over, if there is one.
-  mutating func finish() {
-    if isLineOpen { write("\n") }
+  mutating func finish() throws {
+    guard isLineOpen else { return }
     isLineOpen = false
+    try write("\n")
   }
 
-  private func write(_ text: String) {
-    print(text, terminator: "")
-    // Standard output is flushed by the line on a terminal only, and here not even lines end.
-    fflush(nil)
-  }
+  private func write(_ text: String) throws { try printOutput(text, terminator: "") }
 }

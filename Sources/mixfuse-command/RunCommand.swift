@@ -54,6 +54,6 @@ struct RunCommand: ParsableCommand {
       RunRequest(
         library: library, inputs: inputs, outputs: outputs, entryPoint: entry, threads: threads,
         repetitions: repetitions, seed: seed, converts: convert))
-    print(json ? report.json : report.text)
+    try printOutput(json ? report.json : report.text)
   }
 }

@@ -46,7 +46,7 @@ struct SweepCommand: ParsableCommand {
     }
     if let csv { try AtomicFile.write(report.csv, to: csv) }
     if let svg { try AtomicFile.write(report.svg, to: svg) }
-    print(csv == nil ? report.csv : report.summary, terminator: "")
+    try printOutput(csv == nil ? report.csv : report.summary, terminator: "")
   }
 }
 

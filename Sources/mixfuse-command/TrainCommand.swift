@@ -14,7 +14,8 @@ struct TrainCommand: ParsableCommand {
     abstract: "Meta-train a spec on data.",
     discussion: """
       Arrays feed the spec's inputs of the same names: whole, or as tables of which each outer step
-      draws rows. The folder gets log.csv, curve.svg, checkpoint.npz and the library.
+      draws rows. The folder gets log.csv, curve.svg, the library, checkpoint.npz (the last state
+      whose loss and gradients were finite) and best.npz (the one of the lowest loss).
 
         mixfuse train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz \\
           --optimizer sgd --rate 0.3 --outer-steps 50 --init lr=1.5
@@ -30,21 +31,25 @@ struct TrainCommand: ParsableCommand {
     let options = training.options(spec: flags.spec)
     var trainer = try Trainer(
       compilation, cache: flags.noCache ? nil : Compilation.defaultCache, options: options)
-    printError(compilation.warningText)
+    printError(compilation.warningText + trainer.notes.map { "note: \($0)\n" }.joined())
     if !trainer.unusedArrays.isEmpty {
-      print("not used: \(trainer.unusedArrays.joined(separator: ", "))")
+      try printOutput("not used: \(trainer.unusedArrays.joined(separator: ", "))")
     }
-    if trainer.step > 0 { print("going on after step \(trainer.step)") }
+    if trainer.step > 0 { try printOutput("going on after step \(trainer.step)") }
 
-    let interruption = Interruption()
+    Interruption.listen()
     var display = ProgressDisplay()
-    defer { display.finish() }
     let isComplete = try trainer.run(
-      observe: { display.show($0) }, shouldStop: { interruption.isRequested })
-    display.finish()
-    print("wrote \(options.checkpointPath), \(options.logPath), \(options.curvePath)")
+      observe: { try display.show($0) }, shouldStop: { Interruption.isRequested },
+      savingFailed: { printError("warning: \($0); training goes on\n") })
+    try display.finish()
+    let saved = trainer.savedFiles
+    if !saved.isEmpty { try printOutput("wrote \(saved.joined(separator: ", "))") }
     if !isComplete {
-      printError("interrupted after step \(trainer.step); --resume goes on from there\n")
+      printError(
+        saved.isEmpty
+          ? "interrupted before anything was there to be saved\n"
+          : "interrupted after step \(trainer.savedStep); --resume goes on from there\n")
       throw ExitCode(130)
     }
   }

@@ -36,6 +36,21 @@ struct TrainingFlags: ParsableArguments {
   @Flag(help: "Go on from the checkpoint in the folder, bit for bit.")
   var resume = false
 
+  @Flag(help: "Replace what an earlier run left in the folder.")
+  var overwrite = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Go on although the checkpoint's run differs in these, such as rate,data; all for everything.",
+      valueName: "name,..."))
+  var allowChanges: NameList?
+
+  @Option(
+    help: ArgumentHelp(
+      "Draw rows of this data apart from those of other tables; may be repeated.",
+      valueName: "name"))
+  var drawApart: [String] = []
+
   @Flag(help: "Start each step's inner parameters where those of the step before ended.")
   var carryTheta = false
 
@@ -43,6 +58,15 @@ struct TrainingFlags: ParsableArguments {
     name: .customLong("init"),
     help: ArgumentHelp("Fill a parameter at the start; may be repeated.", valueName: "name=value"))
   var initialValues: [InitialValue] = []
+
+  func validate() throws {
+    guard !resume || !overwrite else {
+      throw ValidationError("--resume keeps what --overwrite replaces: give one of them")
+    }
+    guard resume || allowChanges == nil else {
+      throw ValidationError("--allow-changes goes with --resume")
+    }
+  }
 
   /// The choices for the trainer; the default folder is named after the spec's file.
   func options(spec: String) -> TrainingOptions {
@@ -55,6 +79,9 @@ struct TrainingFlags: ParsableArguments {
     options.seed = seed
     options.threads = threads
     options.resumes = resume
+    options.overwrites = overwrite
+    options.allowedChanges = allowChanges?.names ?? []
+    options.apart = drawApart
     options.carriesTheta = carryTheta
     options.initialValues = initialValues.map { ($0.name, $0.value) }
     return options
@@ -71,5 +98,15 @@ struct InitialValue: ExpressibleByArgument {
     guard parts.count == 2, !parts[0].isEmpty, let value = Double(parts[1]) else { return nil }
     self.name = String(parts[0])
     self.value = value
+  }
+}
+
+/// `NAME,NAME,...`.
+struct NameList: ExpressibleByArgument {
+  let names: [String]
+
+  init?(argument: String) {
+    names = argument.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    if names.contains("") { return nil }
   }
 }

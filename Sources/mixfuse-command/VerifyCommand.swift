@@ -49,7 +49,7 @@ struct VerifyCommand: ParsableCommand {
     request.usesCache = !flags.noCache
     let report = try compilation.verify(request)
     printError(compilation.warningText)
-    print(json ? try report.json() : report.text, terminator: "")
+    try printOutput(json ? report.json() : report.text, terminator: "")
     if !report.isVerified { throw ExitCode(1) }
   }
 }

@@ -69,14 +69,28 @@ final class Workplace: Sendable {
     return result(of: process)
   }
 
+  /// Runs `mixfuse` to its end by a line of the shell, in which `"$@"` is the command.
+  func run(_ arguments: [String], by script: String) throws -> CommandResult {
+    let process = try start(arguments, script: script)
+    process.waitUntilExit()
+    return result(of: process)
+  }
+
   /// Starts `mixfuse` with its output going to the files `output` and `errors` of the folder.
-  func start(_ arguments: [String], fileLimit: Int? = nil) throws -> Process {
+  ///
+  /// - Parameters:
+  ///   - script: a line of the shell in which `"$@"` is the command.
+  ///   - environment: variables in which the command's environment differs from the test's.
+  func start(
+    _ arguments: [String], fileLimit: Int? = nil, script: String? = nil,
+    environment changes: [String: String] = [:]
+  ) throws -> Process {
     let executable = try Self.executable()
     let process = Process()
-    if let fileLimit {
-      process.executableURL = URL(fileURLWithPath: "/bin/sh")
-      let script = "trap '' XFSZ; ulimit -f \(fileLimit); exec \"$0\" \"$@\""
-      process.arguments = ["-c", script, executable] + arguments
+    let limited = fileLimit.map { "ulimit -f \($0); exec \"$@\"" }
+    if let script = script ?? limited {
+      process.executableURL = URL(fileURLWithPath: "/bin/bash")
+      process.arguments = ["-c", script, "bash", executable] + arguments
     } else {
       process.executableURL = URL(fileURLWithPath: executable)
       process.arguments = arguments
@@ -84,6 +98,7 @@ final class Workplace: Sendable {
     process.currentDirectoryURL = URL(fileURLWithPath: path)
     var environment = ProcessInfo.processInfo.environment
     environment["XDG_CACHE_HOME"] = Self.cache.path
+    environment.merge(changes) { _, new in new }
     process.environment = environment
     for name in ["output", "errors"] { _ = try write("", as: name) }
     process.standardInput = FileHandle.nullDevice

@@ -99,6 +99,8 @@ struct NDArrayTests {
       (try NDArray([Int64(1) << 40], shape: [1]), .int32, "1099511627776.0 at [0] does not fit"),
       (try NDArray([Double.nan], shape: []), .int64, "nan at [] does not fit"),
       (try NDArray([2] as [UInt8], shape: [1]), .bool, "2.0 at [0] does not fit"),
+      (try NDArray([.infinity, -1e300], shape: [2]), .float32, "-1e+300 at [1] does not fit"),
+      (try NDArray([3.5e38], shape: []), .float32, "3.5e+38 at [] does not fit"),
       (try NDArray([1.0], shape: [1]), .float16, "nothing is converted to f16"),
     ]
     for (array, target, reason) in cases {

@@ -22,18 +22,20 @@ struct LayeringTests {
     ("CTemplates", []),
     ("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
     ("CLLVM", []),
-    ("Toolchain", ["CLLVM", "Diagnostics"]),
+    ("AtomicFiles", []),
+    ("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
     (
       "MixFuse",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR", "Toolchain",
+        "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
+        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
+        "Toolchain",
       ]
     ),
     ("CMixFuseThreads", []),
     ("CZlib", []),
-    ("MixFuseRuntime", ["CMixFuseThreads", "CZlib"]),
-    ("mixfuse", ["MixFuse", "MixFuseRuntime"]),
+    ("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
+    ("mixfuse", ["AtomicFiles", "MixFuse", "MixFuseRuntime"]),
   ]
 
   /// Where the sources of a target are, unless in a folder of its name.

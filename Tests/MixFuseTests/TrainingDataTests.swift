@@ -53,12 +53,12 @@ struct TrainingDataTests {
 
   @Test("an array of the input's shape is fed whole, one with a first axis of its own is a table")
   func fixedAndTables() throws {
-    let feed = try DataFeed(
+    let feed = try feed(
       [input("whole", [4, 3]), input("rows", [2, 4, 3]), input("inputs", [3])],
       from: [
         "whole": array([4, 3]), "rows": array([9, 3]), "inputs": array([7, 3]),
         "unused": array([1]),
-      ], path: "data.npz")
+      ])
     #expect(feed.fixed.names == ["whole"])
     #expect(feed.tables.map(\.input.name) == ["rows", "inputs"])
     #expect(feed.tables[0].draw == RowDraw(rowCount: 9, indexShape: [2, 4]))
@@ -68,9 +68,8 @@ struct TrainingDataTests {
 
   @Test("tables of as many rows for the same axes share their row numbers")
   func sharedRows() throws {
-    let feed = try DataFeed(
-      [input("x", [5, 8, 3]), input("y", [5, 8])],
-      from: ["x": array([20, 3]), "y": array([20])], path: "data.npz")
+    let feed = try feed(
+      [input("x", [5, 8, 3]), input("y", [5, 8])], from: ["x": array([20, 3]), "y": array([20])])
     #expect(feed.tables[0].draw == feed.tables[1].draw)
   }
 
@@ -78,7 +77,7 @@ struct TrainingDataTests {
   func misfits() throws {
     func failure(_ inputShape: [Int], _ arrayShape: [Int]) -> TrainingError? {
       #expect(throws: TrainingError.self) {
-        try DataFeed([input("x", inputShape)], from: ["x": array(arrayShape)], path: "data.npz")
+        try feed([input("x", inputShape)], from: ["x": array(arrayShape)])
       }
     }
     #expect(
@@ -92,8 +91,75 @@ struct TrainingDataTests {
       throws: TrainingError.dataMissing(
         name: "x", expected: "f32 [5]", path: "data.npz", suggestion: "X")
     ) {
-      try DataFeed([input("x", [5])], from: ["X": array([5])], path: "data.npz")
+      try feed([input("x", [5])], from: ["X": array([5])])
     }
+  }
+
+  /// Inputs with what a file has for them, and the input that is named as not going with another.
+  static let lengths: [(inputs: [(String, [Int])], found: [[Int]], fault: String?)] = [
+    // One length, the same axes.
+    ([("x", [5, 8, 3]), ("y", [5, 8])], [[20, 3], [20]], nil),
+    ([("x", [5, 8, 3]), ("y", [5, 8])], [[1500, 3], [2000]], "y"),
+    ([("x", [8, 3]), ("y", [8])], [[1500, 3], [2000]], "y"),
+    // Whole inputs as rows.
+    ([("x", [8, 3]), ("y", [8])], [[15, 8, 3], [20, 8]], "y"),
+    // A table beside an array that is fed as it is, or whose rows are those of fewer axes.
+    ([("x", [5, 8, 3]), ("y", [5, 8])], [[20, 3], [5, 8]], "y"),
+    ([("x", [5, 8, 3]), ("y", [5, 8])], [[5, 8, 3], [20]], "x"),
+    ([("x", [5, 8, 3]), ("y", [5, 8])], [[20, 3], [20, 8]], "y"),
+    // Other axes have nothing to do with these.
+    ([("x", [5, 8, 3]), ("rate", [5])], [[20, 3], [5]], nil),
+    ([("x", [5, 8, 3]), ("noise", [5, 7])], [[20, 3], [30, 7]], nil),
+    ([("x", [8, 3]), ("scale", [])], [[20, 3], []], nil),
+    ([("x", [8, 3]), ("z", [9, 3])], [[20, 3], [30, 3]], nil),
+  ]
+
+  @Test("arrays that are drawn for the same axes have one length", arguments: lengths)
+  func oneLength(inputs: [(String, [Int])], found: [[Int]], fault: String?) throws {
+    func plan(apart: Set<String>) throws -> DataPlan {
+      try DataPlan(
+        inputs.map { input($0.0, $0.1) }, apart: apart,
+        from: Dictionary(
+          zip(inputs, found).map { ($0.0, ArrayHeader(elementType: .float32, shape: $1)) }
+        ) { $1 }, names: inputs.map(\.0), path: "data.npz")
+    }
+    guard let fault else {
+      _ = try plan(apart: [])
+      return
+    }
+    let error = #expect(throws: TrainingError.self) { try plan(apart: []) }
+    #expect(error?.text.hasPrefix("\(fault): expected a table of ") == true)
+    _ = try plan(apart: [fault])
+  }
+
+  @Test("inner and outer data belong together where a row is a whole task, and only there")
+  func parts() throws {
+    let outer = DataPlan.Part(isOuter: true, isBatched: true)
+    let inner = DataPlan.Part(isOuter: false, isBatched: true)
+    func plan(_ shape: [Int], _ first: [Int], _ second: [Int], tasks: Int?) throws -> DataPlan {
+      try DataPlan(
+        [input("support", shape), input("query", shape)],
+        parts: ["support": inner, "query": outer], tasks: tasks,
+        from: [
+          "support": ArrayHeader(elementType: .float32, shape: first),
+          "query": ArrayHeader(elementType: .float32, shape: second),
+        ], names: ["support", "query"], path: "data.npz")
+    }
+    #expect(throws: TrainingError.self) { try plan([3, 5, 1], [20, 5, 1], [30, 5, 1], tasks: 3) }
+    _ = try plan([3, 5, 1], [20, 5, 1], [20, 5, 1], tasks: 3)
+    // Rows within tasks: training and validation points come from tables of their own.
+    _ = try plan([3, 5, 1], [200, 1], [300, 1], tasks: 3)
+    _ = try plan([8, 3], [200, 3], [300, 3], tasks: nil)
+    #expect(throws: TrainingError.self) { try plan([8, 3], [20, 8, 3], [30, 8, 3], tasks: nil) }
+  }
+
+  private func feed(
+    _ inputs: [Manifest.ArrayDescription], from arrays: NamedArrays
+  ) throws -> DataFeed {
+    let headers = arrays.map { ($0, ArrayHeader(elementType: $1.elementType, shape: $1.shape)) }
+    let plan = try DataPlan(
+      inputs, from: Dictionary(headers) { $1 }, names: arrays.names, path: "data.npz")
+    return try DataFeed(plan) { arrays[$0] }
   }
 
   private func input(_ name: String, _ shape: [Int]) -> Manifest.ArrayDescription {

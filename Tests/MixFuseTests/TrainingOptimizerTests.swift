@@ -60,13 +60,50 @@ struct TrainingOptimizerTests {
       try state.optimizer.update(&rate, name: "lr", gradient: NDArray(scalar: 3.0), step: 1)
       state.parameters["lr"] = rate
       state.step = 1
-      try ArrayFile.write(state.checkpoint(), to: path)
-      let resumed = try fresh.resumed(from: path, learned: ["lr"], seedIsGiven: true)
+      var settings = TrainingSettings()
+      settings["rate"] = "0.1"
+      settings["data.x"] = "f32 [3] = 12"
+      try ArrayFile.write(state.checkpoint(settings), to: path)
+      let reader = try CheckpointReader(path: path)
+      #expect(reader.seed == UInt64.max - 3)
+      #expect(reader.settings == settings)
+      let resumed = try reader.state(like: fresh, learned: ["lr"])
       #expect(resumed.step == 1)
       #expect(resumed.parameters == state.parameters)
       #expect(resumed.optimizer.moments == state.optimizer.moments)
       #expect(try resumed.checkpoint() == state.checkpoint())
     }
+  }
+
+  @Test("an update leaves the moments of an earlier state alone", arguments: [0, 1])
+  func earlierMoments(reuses: Int) throws {
+    var optimizer = OuterOptimizer(kind: .adam, rate: 0.1)
+    var parameter = try NDArray([1.0], shape: [1])
+    let gradient = try NDArray([2.0], shape: [1])
+    try optimizer.update(&parameter, name: "eta", gradient: gradient, step: 1)
+    let earlier = optimizer
+    let moments = earlier.moments
+    if reuses == 1 { optimizer.reuse(["eta": [[7], [7]]]) }
+    try optimizer.update(&parameter, name: "eta", gradient: gradient, step: 2)
+    #expect(earlier.moments == moments)
+    let mean = try #require(optimizer.moments["eta"])[0][0]
+    #expect(abs(mean - 0.38) < 1e-15)
+  }
+
+  @Test("the first number that is not finite is found at every place")
+  func nonFinite() throws {
+    for place in 0..<37 {
+      for value in [Double.nan, .infinity, -.infinity] {
+        var values = [Double](repeating: -1.5, count: 37)
+        values[place] = value
+        #expect(values.firstNonFinite.map { "\($0)" } == "\(value)")
+        #expect(try NDArray(values, shape: [37]).firstNonFinite.map { "\($0)" } == "\(value)")
+        let single = try NDArray(values.map { Float($0) }, shape: [37])
+        #expect(single.firstNonFinite.map { "\($0)" } == "\(value)")
+      }
+    }
+    #expect([Double.greatestFiniteMagnitude, -.leastNonzeroMagnitude, 0].firstNonFinite == nil)
+    #expect(try NDArray([Float.greatestFiniteMagnitude, 1], shape: [2]).firstNonFinite == nil)
   }
 
   /// Adam with the prelude's constants; `pull` is the decoupled weight decay.

@@ -3,6 +3,7 @@
 // The content hash against its published test vectors, and the build cache: what is stored comes
 // back, what is damaged does not, and the folder stays below its cap.
 
+import Diagnostics
 import Glibc
 import Testing
 
@@ -103,16 +104,85 @@ struct BuildCacheTests {
     #expect(folder.contents() == ["\(keys[1].hex).mixcache"])
   }
 
-  @Test("what a killed process left is removed once it is old")
+  @Test("what a killed process left is removed")
   func staleTemporaries() throws {
     let folder = try TemporaryFolder()
     let cache = BuildCache(folder: folder.path)
-    let old = try folder.write("half", as: ".entry.1.tmp")
-    _ = try folder.write("half", as: ".entry.2.tmp")
-    let past = timespec(tv_sec: time(nil) - 7200, tv_nsec: 0)
-    utimensat(AT_FDCWD, old, [past, past], 0)
+    _ = try folder.write("half", as: ".entry.mixcache.0123456789abc.partial")
     try cache.store(entry, for: key)
-    #expect(folder.contents() == [".entry.2.tmp", "\(key.hex).mixcache"].sorted())
+    #expect(folder.contents() == ["\(key.hex).mixcache"])
+  }
+
+  @Test("the folder is made for the user alone")
+  func newFolder() throws {
+    let folder = try TemporaryFolder()
+    let cache = BuildCache(folder: "\(folder.path)/cache")
+    #expect(cache.distrust == nil)
+    try cache.store(entry, for: key)
+    var status = stat()
+    #expect(stat(cache.folder, &status) == 0)
+    #expect(status.st_mode & 0o777 == 0o700)
+    #expect(cache.entry(for: key) == entry)
+    unlink("\(cache.folder)/\(key.hex).mixcache")
+    rmdir(cache.folder)
+  }
+
+  @Test("a folder that others may write to, or a link to one, is not used", arguments: 0...3)
+  func untrusted(fault: Int) throws {
+    let folder = try TemporaryFolder()
+    let cache = BuildCache(folder: folder.path)
+    try cache.store(entry, for: key)
+    var path = folder.path
+    switch fault {
+    case 0: chmod(path, 0o770)
+    case 1: chmod(path, 0o707)
+    case 2:
+      path += "-link"
+      symlink(folder.path, path)
+    default:
+      guard geteuid() == 0 else { return }  // Only the superuser can give a folder away.
+      chown(path, 12345, 12345)
+    }
+    defer {
+      unlink("\(folder.path)-link")
+      chmod(folder.path, 0o700)
+    }
+    let other = BuildCache(folder: path)
+    let reasons = [
+      "others than its owner may write", "others than its owner may write", "it is a link",
+      "it belongs to user 12345, not to 0",
+    ]
+    #expect(other.distrust?.text.contains(reasons[fault]) == true)
+    #expect(other.distrust?.severity == .warning)
+    #expect(other.entry(for: key) == nil)
+    #expect(throws: ToolchainError.self) { try other.store(entry, for: key) }
+    #expect(folder.contents() == ["\(key.hex).mixcache"])
+  }
+
+  @Test("an entry that is not the user's own file is not used", arguments: 0...4)
+  func untrustedEntry(fault: Int) throws {
+    let folder = try TemporaryFolder()
+    let elsewhere = try TemporaryFolder()
+    let cache = BuildCache(folder: folder.path)
+    try cache.store(entry, for: key)
+    let path = "\(folder.path)/\(key.hex).mixcache"
+    switch fault {
+    case 0: chmod(path, 0o666)
+    case 1: chmod(path, 0o660)
+    case 2:
+      let target = try elsewhere.write("", as: "entry")
+      rename(path, target)
+      symlink(target, path)
+    case 3:
+      unlink(path)
+      mkfifo(path, 0o600)
+    default:
+      guard geteuid() == 0 else { return }
+      chown(path, 12345, 12345)
+    }
+    #expect(cache.entry(for: key) == nil)
+    #expect(folder.contents() == [])
+    #expect(fault != 2 || elsewhere.contents() == ["entry"])
   }
 
   @Test("a folder that cannot be made is an error to store to and empty to read from")

@@ -106,6 +106,56 @@ struct LinkTests {
     #expect(AtomicFile.read(path) == Array("old".utf8))
   }
 
+  @Test(
+    "a linker that says nothing and leaves no library is not believed",
+    arguments: [
+      ("exit 0", "an empty file"),
+      ("echo hello > \"$out\"", "6 bytes that are no ELF shared library"),
+      (
+        "/usr/bin/ld.bfd \"$@\"; head -c 3000 \"$out\" > /tmp/cut.$$; cat /tmp/cut.$$ > \"$out\"; "
+          + "truncate -s 3000 \"$out\"; rm /tmp/cut.$$",
+        "an ELF shared library that is damaged or cut off at 3000 bytes"
+      ),
+    ])
+  func silentLinker(script: String, found: String) throws {
+    guard access("/usr/bin/ld.bfd", X_OK) == 0 else { return }
+    let programs = try TemporaryFolder()
+    let folder = try TemporaryFolder()
+    let path = try folder.write("old", as: "libaffine.so")
+    let output =
+      "for argument; do test \"$last\" = -o && out=\"$argument\"; last=\"$argument\"; done\n"
+    let tools = try linkerScript(output + script, in: programs)
+    let units = try objects()
+    #expect(
+      throws: ToolchainError.linkResult(linker: "\(programs.path)/ld.bfd", found: found)
+    ) {
+      try linkSharedLibrary(units, to: path, tools: tools)
+    }
+    #expect(folder.contents() == ["libaffine.so"])
+    #expect(AtomicFile.read(path) == Array("old".utf8))
+  }
+
+  @Test("a library is checked for its symbols, and one that was cut off anywhere is damaged")
+  func libraryCheck() throws {
+    let library = try linkSharedLibrary(
+      try objects(), name: "libaffine.so", exports: ["affine"])
+    #expect(sharedLibraryFault(library, exports: ["affine"]) == nil)
+    #expect(
+      sharedLibraryFault(library, exports: ["affine", "absent"])
+        == "a library without the symbol absent")
+    // Undefined symbols are no exports.
+    #expect(sharedLibraryFault(library, exports: [""]) != nil)
+    for count in 0..<library.count {
+      #expect(sharedLibraryFault(Array(library.prefix(count)), exports: ["affine"]) != nil)
+    }
+    // No change of a byte makes the check itself fail.
+    for position in library.indices {
+      var damaged = library
+      damaged[position] ^= 0xff
+      _ = sharedLibraryFault(damaged, exports: ["affine"])
+    }
+  }
+
   @Test("a linker that cannot be started is reported with the reason")
   func unusableLinker() throws {
     let programs = try TemporaryFolder()

@@ -5,6 +5,7 @@
 // same drawn inputs; what comes out is compared. How far the combinations may differ depends on the
 // problem, so the first one is also called on inputs with noise in their last place.
 
+import AtomicFiles
 import Differentiation
 import Foundation
 import MixFuseRuntime
@@ -145,9 +146,18 @@ extension Compilation {
 
   /// Calls `body` with a new folder, which is removed afterwards.
   static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("mixfuse-bench-\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
+    let folder = try temporaryFolder()
+    return try withExtendedLifetime(folder) { try body(folder.path) }
+  }
+
+  /// A new folder that goes with the object.
+  ///
+  /// - Throws: `RuntimeError.fileUnwritable`.
+  static func temporaryFolder() throws(RuntimeError) -> TemporaryFolder {
+    do {
+      return try TemporaryFolder()
+    } catch {
+      throw .fileUnwritable(path: error.path, reason: String(cString: strerror(error.code)))
+    }
   }
 }

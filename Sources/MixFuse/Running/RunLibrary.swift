@@ -54,7 +54,7 @@ package func runLibrary(_ request: RunRequest) throws(RuntimeError) -> RunReport
   let session = try Session(library, entryPoint: request.entryPoint, pool: pool)
   if let path = request.inputs {
     session.conversion = request.converts ? .whenNeeded : .never
-    try session.setInputs(checkedInputs(path, for: session))
+    try session.setInputs(checkedInputs(path, for: session, converts: request.converts))
   } else {
     let sampler = InputSampler(seed: request.seed ?? library.manifest.seed)
     try session.setInputs(sampler.inputs(of: session.entryPoint))
@@ -86,18 +86,35 @@ package func runLibrary(_ request: RunRequest) throws(RuntimeError) -> RunReport
 /// The arrays of a file that concern an entry point, free of NaNs.
 ///
 /// One file may serve several entry points of a library: an array that only another one takes or
-/// gives is passed over. Any other name is probably a slip of the hand, and is left in for the
-/// session to report.
+/// gives is passed over. Any other name is probably a slip of the hand. Names, types and shapes are
+/// looked at before any data is read, so a file costs no more than what the call takes.
 private func checkedInputs(
-  _ path: String, for session: Session
+  _ path: String, for session: Session, converts: Bool
 ) throws(RuntimeError) -> NamedArrays {
   let entryPoint = session.entryPoint
-  let inputNames = Set(entryPoint.inputs.map(\.name))
+  let inputs = Dictionary(entryPoint.inputs.map { ($0.name, $0) }) { first, _ in first }
   let elsewhere = Set(
     session.library.manifest.entryPoints.flatMap { ($0.inputs + $0.outputs).map(\.name) })
+  let file = try ArrayFileReader(path)
+  for name in file.names {
+    if let input = inputs[name], let found = try file.header(of: name) {
+      guard found.shape == input.shape, converts || found.elementType == input.elementType else {
+        throw .arrayMismatch(
+          name: name, expected: input.typeDescription, found: found.description,
+          isTypeOnly: found.shape == input.shape)
+      }
+    } else if !elsewhere.contains(name) {
+      throw .arrayUnknown(
+        name: name, within: "input of \(entryPoint.name)", known: entryPoint.inputs.map(\.name))
+    }
+  }
+  let names = Set(file.names)
+  for input in entryPoint.inputs where !names.contains(input.name) {
+    throw .arrayMissing(name: input.name, expected: input.typeDescription)
+  }
   var result = NamedArrays()
-  for (name, array) in try ArrayFile.read(path) {
-    guard inputNames.contains(name) || !elsewhere.contains(name) else { continue }
+  for name in file.names where inputs[name] != nil {
+    guard let array = try file.array(name) else { continue }
     if let index = array.firstNaN { throw .nanInInput(name: name, index: index) }
     result[name] = array
   }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a data file feeds the inputs of a library. An array with an input's full shape is fed as it
-// is. One whose first axis stands for leading axes of the input is a table: every step draws rows
-// for those axes. So `x [4000, 40]` feeds an input `[steps, batch, 40]` with new minibatches, and
+// How the arrays of a data file feed the inputs of a library, as a DataPlan says: as they are, or as
+// tables of which every step draws rows for the leading axes of an input. So `x [4000, 40]` feeds an input `[steps, batch, 40]` with new minibatches, and
 // `x_support [2000, 10, 1]` an input `[tasks, 10, 1]` with new tasks.
 
 import Diagnostics
@@ -24,56 +23,36 @@ struct DataFeed {
     let rowLength: Int
   }
 
-  /// Matches arrays to inputs by name and shape, and converts them to the inputs' types.
+  /// Takes the arrays that a plan asks for, and converts them to the inputs' types.
   ///
-  /// - Parameters:
-  ///   - inputs: the inputs to be fed, all of them.
-  ///   - arrays: the arrays of the file; those of other names are left alone.
-  ///   - path: the file, for messages.
-  /// - Throws: `TrainingError.dataMissing`, `.dataShape`, `.dataTooFewRows`;
-  ///   `RuntimeError.conversion`, `.nanInInput`.
-  init(_ inputs: [Manifest.ArrayDescription], from arrays: NamedArrays, path: String) throws {
+  /// - Parameter array: the array of a name in the plan.
+  /// - Throws: `RuntimeError.conversion`, `.nanInInput`, and what `array` throws.
+  init(_ plan: DataPlan, array: (String) throws -> NDArray?) throws {
     var fixed = NamedArrays()
     var tables: [Table] = []
-    for input in inputs {
-      guard let found = arrays[input.name] else {
-        throw TrainingError.dataMissing(
-          name: input.name, expected: input.typeDescription, path: path,
-          suggestion: closestName(to: input.name, among: arrays.names))
-      }
+    for feed in plan.feeds {
+      let input = feed.input
+      guard let found = try array(input.name) else { continue }
       if let index = found.firstNaN {
         throw RuntimeError.nanInInput(name: input.name, index: index)
       }
       let array = try found.converted(to: input.elementType, name: input.name)
-      if array.shape == input.shape {
-        fixed[input.name] = array
+      if let draw = feed.draw {
+        let rowLength = array.shape.dropFirst().reduce(1, *)
+        tables.append(Table(input: input, array: array, draw: draw, rowLength: rowLength))
       } else {
-        tables.append(try Self.table(array, for: input))
+        fixed[input.name] = array
       }
     }
     self.fixed = fixed
     self.tables = tables
   }
 
-  private static func table(
-    _ array: NDArray, for input: Manifest.ArrayDescription
-  ) throws -> Table {
-    let axes = input.shape.count - array.shape.count + 1
-    guard axes >= 0, axes <= input.shape.count,
-      array.shape.dropFirst() == input.shape.dropFirst(axes)
-    else {
-      throw TrainingError.dataShape(
-        name: input.name, expected: input.shape,
-        row: (0...input.shape.count).contains(axes) ? Array(input.shape.dropFirst(axes)) : nil,
-        found: array.shape)
-    }
-    let draw = RowDraw(rowCount: array.shape[0], indexShape: Array(input.shape.prefix(axes)))
-    let batch = draw.indexShape.last ?? 1
-    guard batch <= draw.rowCount else {
-      throw TrainingError.dataTooFewRows(name: input.name, needed: batch, found: draw.rowCount)
-    }
-    return Table(
-      input: input, array: array, draw: draw, rowLength: array.shape.dropFirst().reduce(1, *))
+  /// All arrays, as they are fed, by the names of their inputs.
+  var arrays: NamedArrays {
+    var arrays = fixed
+    for table in tables { arrays[table.input.name] = table.array }
+    return arrays
   }
 
   /// Sets the inputs that never change.

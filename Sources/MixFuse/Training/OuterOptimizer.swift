@@ -29,6 +29,11 @@ struct OuterOptimizer {
   /// The moments of each parameter, in the order of `kind.momentNames`, each as long as the
   /// parameter; a parameter that has not been updated yet has none.
   var moments: [String: [[Double]]] = [:]
+  /// The number of steps of the run that were finished when the moments were zero.
+  var start = 0
+  /// Memory for the next moments: an update writes to it and leaves the old moments as they are for
+  /// a state that is still needed.
+  private var spare: [String: [[Double]]] = [:]
 
   private let decay = 0.9
   private let squareDecay = 0.999
@@ -40,6 +45,9 @@ struct OuterOptimizer {
     self.rate = rate
   }
 
+  /// Takes over the memory of moments that are no longer needed.
+  mutating func reuse(_ moments: [String: [[Double]]]) { spare = moments }
+
   /// Moves a parameter one step along its gradient.
   ///
   /// - Parameters:
@@ -50,6 +58,10 @@ struct OuterOptimizer {
   mutating func update(
     _ parameter: inout NDArray, name: String, gradient: NDArray, step: Int
   ) throws(RuntimeError) {
+    guard gradient.elementType == parameter.elementType, gradient.shape == parameter.shape else {
+      throw .arrayMismatch(
+        name: name, expected: parameter.description, found: gradient.description, isTypeOnly: false)
+    }
     switch parameter.elementType {
     case .float32: try update(&parameter, Float.self, name, gradient, step)
     case .float64: try update(&parameter, Double.self, name, gradient, step)
@@ -63,43 +75,114 @@ struct OuterOptimizer {
     _ parameter: inout NDArray, _ type: Element.Type, _ name: String, _ gradient: NDArray,
     _ step: Int
   ) throws(RuntimeError) {
+    guard !kind.momentNames.isEmpty else {
+      let rate = rate
+      try parameter.withUnsafeMutableElements(of: type) { values in
+        gradient.withUnsafeBytes { bytes in
+          let slopes = bytes.bindMemory(to: type)
+          for i in values.indices {
+            values[i] = Element(Double(values[i]) - rate * Double(slopes[i]))
+          }
+        }
+      }
+      return
+    }
     let count = parameter.count
-    let zeros = kind.momentNames.map { _ in [Double](repeating: 0, count: count) }
-    // Taken out of the table, because a second reference would make changing them a copy.
-    var state = moments.removeValue(forKey: name) ?? zeros
-    defer { moments[name] = kind.momentNames.isEmpty ? nil : state }
-    let slopes = try gradient.elements(as: type)
+    func zeros() -> [[Double]] {
+      kind.momentNames.map { _ in [Double](repeating: 0, count: count) }
+    }
+    let old = moments[name] ?? zeros()
+    // Taken out of the table, because a second reference would make writing to them a copy.
+    var new = spare.removeValue(forKey: name) ?? zeros()
+    let rule = rule(step: step - start)
     try parameter.withUnsafeMutableElements(of: type) { values in
-      switch kind {
-      case .sgd:
-        for i in values.indices {
-          values[i] = Element(Double(values[i]) - rate * Double(slopes[i]))
+      gradient.withUnsafeBytes { bytes in
+        rule.apply(to: values, bytes.bindMemory(to: type), old, &new)
+      }
+    }
+    moments[name] = new
+  }
+
+  /// What a step does to every element.
+  private func rule(step: Int) -> Rule {
+    Rule(
+      kind: kind, rate: rate, decay: decay, squareDecay: squareDecay, epsilon: epsilon,
+      pull: kind == .adamw ? weightDecay : 0,
+      meanScale: 1 / (1 - pow(decay, Double(step))),
+      squareScale: 1 / (1 - pow(squareDecay, Double(step))))
+  }
+}
+
+/// One step of an optimiser with moments, element by element.
+private struct Rule {
+  let kind: OuterOptimizerKind
+  let rate: Double, decay: Double, squareDecay: Double, epsilon: Double, pull: Double
+  let meanScale: Double, squareScale: Double
+
+  func apply<Element: BinaryFloatingPoint>(
+    to values: UnsafeMutableBufferPointer<Element>, _ slopes: UnsafeBufferPointer<Element>,
+    _ old: [[Double]], _ new: inout [[Double]]
+  ) {
+    old[0].withUnsafeBufferPointer { oldFirst in
+      new[0].withUnsafeMutableBufferPointer { first in
+        switch kind {
+        case .sgd: break
+        case .momentum, .nesterov: follow(values, slopes, oldFirst, first)
+        case .rmsprop: scale(values, slopes, oldFirst, first)
+        case .adam, .adamw: break
         }
-      case .momentum, .nesterov:
-        for i in values.indices {
-          let slope = Double(slopes[i])
-          state[0][i] = decay * state[0][i] + slope
-          let direction = kind == .momentum ? state[0][i] : slope + decay * state[0][i]
-          values[i] = Element(Double(values[i]) - rate * direction)
-        }
-      case .rmsprop:
-        for i in values.indices {
-          let slope = Double(slopes[i])
-          state[0][i] = decay * state[0][i] + (1 - decay) * slope * slope
-          let direction = slope / (state[0][i].squareRoot() + epsilon)
-          values[i] = Element(Double(values[i]) - rate * direction)
-        }
-      case .adam, .adamw:
-        let pull = kind == .adamw ? weightDecay : 0
-        let meanScale = 1 / (1 - pow(decay, Double(step)))
-        let squareScale = 1 / (1 - pow(squareDecay, Double(step)))
+      }
+    }
+    guard kind == .adam || kind == .adamw else { return }
+    var (mean, square) = (new[0], new[1])
+    new.removeAll()
+    adapt(values, slopes, old[0], old[1], &mean, &square)
+    new = [mean, square]
+  }
+
+  /// Momentum, ahead of itself or not.
+  private func follow<Element: BinaryFloatingPoint>(
+    _ values: UnsafeMutableBufferPointer<Element>, _ slopes: UnsafeBufferPointer<Element>,
+    _ old: UnsafeBufferPointer<Double>, _ velocity: UnsafeMutableBufferPointer<Double>
+  ) {
+    let looksAhead = kind == .nesterov
+    for i in values.indices {
+      let slope = Double(slopes[i])
+      let now = decay * old[i] + slope
+      velocity[i] = now
+      let direction = looksAhead ? slope + decay * now : now
+      values[i] = Element(Double(values[i]) - rate * direction)
+    }
+  }
+
+  /// RMSProp.
+  private func scale<Element: BinaryFloatingPoint>(
+    _ values: UnsafeMutableBufferPointer<Element>, _ slopes: UnsafeBufferPointer<Element>,
+    _ old: UnsafeBufferPointer<Double>, _ square: UnsafeMutableBufferPointer<Double>
+  ) {
+    for i in values.indices {
+      let slope = Double(slopes[i])
+      let now = decay * old[i] + (1 - decay) * slope * slope
+      square[i] = now
+      values[i] = Element(Double(values[i]) - rate * (slope / (now.squareRoot() + epsilon)))
+    }
+  }
+
+  /// Adam and AdamW.
+  private func adapt<Element: BinaryFloatingPoint>(
+    _ values: UnsafeMutableBufferPointer<Element>, _ slopes: UnsafeBufferPointer<Element>,
+    _ oldMean: [Double], _ oldSquare: [Double], _ mean: inout [Double], _ square: inout [Double]
+  ) {
+    mean.withUnsafeMutableBufferPointer { mean in
+      square.withUnsafeMutableBufferPointer { square in
         for i in values.indices {
           let slope = Double(slopes[i])
           let value = Double(values[i])
-          state[0][i] = decay * state[0][i] + (1 - decay) * slope
-          state[1][i] = squareDecay * state[1][i] + (1 - squareDecay) * slope * slope
-          let size = (state[1][i] * squareScale).squareRoot() + epsilon
-          let direction = state[0][i] * meanScale / size + pull * value
+          let nextMean = decay * oldMean[i] + (1 - decay) * slope
+          let nextSquare = squareDecay * oldSquare[i] + (1 - squareDecay) * slope * slope
+          (mean[i], square[i]) = (nextMean, nextSquare)
+          let size = (nextSquare * squareScale).squareRoot() + epsilon
+          let direction = nextMean * meanScale / size + pull * value
           values[i] = Element(value - rate * direction)
         }
       }

@@ -11,13 +11,16 @@ struct RowDraw: Hashable, Sendable {
   /// The shape of the array of row numbers. Along its last axis (a minibatch, a batch of tasks) rows
   /// are distinct; draws along the other axes are independent.
   let indexShape: [Int]
+  /// What a table is drawn by that has nothing to do with others of its length; empty otherwise.
+  var group = ""
 
   /// The row numbers of a step, in C order; one number for an empty index shape.
   ///
   /// - Cost: linear in the result.
   func rows(seed: UInt64, step: Int) -> [Int] {
     var generator = SplitMix64(
-      mixing: [seed, UInt64(step), UInt64(rowCount)] + indexShape.map { UInt64($0) })
+      mixing: [seed, UInt64(step), UInt64(rowCount)] + indexShape.map { UInt64($0) }
+        + group.utf8.map { UInt64($0) })
     let batch = indexShape.last ?? 1
     let batches = indexShape.dropLast().reduce(1, *)
     return (0..<batches).flatMap { _ in distinctRows(batch, &generator) }

@@ -19,6 +19,8 @@ struct TrainedArrays {
   let scalars: [String]
   /// All other inputs.
   let data: [Manifest.ArrayDescription]
+  /// Where they are read, by name.
+  let parts: [String: DataPlan.Part]
 
   /// More learned scalars than these are too many to watch.
   private static let scalarLimit = 8
@@ -32,6 +34,12 @@ struct TrainedArrays {
     let names = Set((problem.theta + problem.meta).map(\.name))
     parameters = entryPoint.inputs.filter { names.contains($0.name) }
     data = entryPoint.inputs.filter { !names.contains($0.name) }
+    let leaves = problem.innerData.map { ($0, false) } + problem.outerData.map { ($0, true) }
+    parts = Dictionary(
+      leaves.map { data, isOuter in
+        (data.leaf.name, DataPlan.Part(isOuter: isOuter, isBatched: data.isBatched))
+      }
+    ) { first, _ in first }
     learned = zip(problem.meta, problem.gradientNames).map { ($0.name, $1) }
     carried = carriesTheta ? try Self.carried(problem, entryPoint) : []
     let scalars = problem.meta.filter { $0.type.shape.isEmpty }.map(\.name)

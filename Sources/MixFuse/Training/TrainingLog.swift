@@ -2,7 +2,7 @@
 //
 // The history of a training run: one row a step, kept in memory and written as a CSV file.
 
-import Foundation
+import AtomicFiles
 import MixFuseRuntime
 
 /// One finished step.
@@ -44,7 +44,9 @@ struct TrainingLog: Equatable {
   /// Reads back the rows up to a step, as far as there is a log with the same columns: the history
   /// is for people, and training goes on without it.
   mutating func readRows(upTo step: Int, from path: String) {
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return }
+    guard let bytes = readRegularFile(path, limit: 1 << 30),
+      let text = String(validating: bytes, as: UTF8.self)
+    else { return }
     let lines = text.split(separator: "\n")
     guard lines.first?.split(separator: ",").dropFirst(3).map(String.init) == scalarNames else {
       return

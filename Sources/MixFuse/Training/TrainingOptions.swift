@@ -21,6 +21,12 @@ package struct TrainingOptions: Sendable {
   package var threads: Int?
   /// Whether to go on from the folder's checkpoint.
   package var resumes = false
+  /// Whether what an earlier run left in the folder may be replaced.
+  package var overwrites = false
+  /// Settings in which the checkpoint's run may differ from this one; `all` stands for all.
+  package var allowedChanges: [String] = []
+  /// Data whose rows are drawn apart from those of other tables.
+  package var apart: [String] = []
   /// Whether each step's inner parameters start where those of the step before ended.
   package var carriesTheta = false
   /// Values to fill parameters with at the start, by name; they go before the file's and the spec's.
@@ -33,6 +39,8 @@ package struct TrainingOptions: Sendable {
 
   /// Where the checkpoint lies.
   package var checkpointPath: String { "\(folder)/checkpoint.npz" }
+  /// Where the state of the lowest loss lies.
+  package var bestPath: String { "\(folder)/best.npz" }
   /// Where the history lies.
   package var logPath: String { "\(folder)/log.csv" }
   /// Where the picture of the history lies.
@@ -51,6 +59,9 @@ package struct TrainingOptions: Sendable {
     }
     guard workers >= 1 else {
       throw .setting(name: "--threads", expected: "at least 1", found: "\(workers)")
+    }
+    for name in allowedChanges where !TrainingSettings.groups.contains(name) {
+      throw .changeUnknown(name: name)
     }
     for (name, value) in initialValues where !value.isFinite {
       throw .setting(name: "--init \(name)", expected: "a finite number", found: "\(value)")

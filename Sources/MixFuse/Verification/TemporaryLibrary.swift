@@ -3,33 +3,22 @@
 // A library that is built only to be called by a verification: it lies in a folder of its own, which
 // goes when it is no longer needed.
 
+import AtomicFiles
 import Differentiation
-import Foundation
 import MixFuseRuntime
 
 /// A library in a temporary folder.
 final class TemporaryLibrary {
   let library: Library
-  private let folder: URL
+  private let folder: TemporaryFolder
 
   /// Builds and loads the library of a compilation, through the build cache if that is wanted.
   ///
   /// - Throws: `CompilationFailure`, `RuntimeError`.
   init(_ compilation: Compilation, usesCache: Bool) throws {
-    let name = "mixfuse-verify-\(UUID().uuidString)"
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
-    self.folder = folder
-    do {
-      let cache = usesCache ? Compilation.defaultCache : nil
-      library = try Library(path: compilation.build(into: folder.path, cache: cache).library)
-    } catch {
-      try? FileManager.default.removeItem(at: folder)
-      throw error
-    }
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(at: folder)
+    folder = try Compilation.temporaryFolder()
+    let cache = usesCache ? Compilation.defaultCache : nil
+    library = try Library(path: compilation.build(into: folder.path, cache: cache).library)
   }
 
   /// The outputs of an entry point. Inputs are converted to the library's element types; arrays that

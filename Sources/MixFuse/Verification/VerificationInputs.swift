@@ -30,26 +30,41 @@ extension Compilation {
   /// - Throws: `RuntimeError` for a file that cannot be read or lacks an input; `CompilationFailure`
   ///   with `verify.shapes` or `verify.no-result`.
   func reference(_ path: String, for problem: MetaProblem) throws -> NamedArrays {
-    let arrays = try ArrayFile.read(path)
+    // What the file says is looked at before any of its data is read.
+    let file = try ArrayFileReader(path)
     let shapes = problem.inputShapes
-    for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) where arrays[name] == nil {
+    let results = ["loss"] + problem.gradientNames
+    var found: [String: [Int]] = [:]
+    for name in file.names
+    where shapes[name] != nil || results.contains(name) || name.hasPrefix("final.") {
+      found[name] = try file.header(of: name)?.shape
+    }
+    for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) where found[name] == nil {
       throw RuntimeError.arrayMissing(name: name, expected: "\(shape)")
     }
-    let wrong = shapes.filter { arrays[$0.key]?.shape != $0.value }.keys.sorted()
-    if let name = wrong.first, let array = arrays[name], let expected = shapes[name] {
-      let dims = DimensionSearch(self, problem, target: arrays.shapes)
+    let wrong = shapes.filter { found[$0.key] != $0.value }.keys.sorted()
+    if let name = wrong.first, let shape = found[name], let expected = shapes[name] {
+      let dims = DimensionSearch(self, problem, target: found)
       let message = VerificationMessage.shapes(
-        file: path, array: name, expected: expected, found: array.shape, others: wrong.count - 1)
+        file: path, array: name, expected: expected, found: shape, others: wrong.count - 1)
       diagnostics.report(message, at: nil, help: dims.advice())
       throw CompilationFailure(diagnostics: diagnostics)
     }
-    guard (["loss"] + problem.gradientNames).contains(where: { arrays[$0] != nil }) else {
+    let ends = problem.theta.map { ("final" + $0.name.drop { $0 != "." }, $0.type.shape) }
+    let shapesOfResults =
+      [("loss", [])] + zip(problem.gradientNames, problem.meta.map(\.type.shape)) + ends
+    for (name, shape) in shapesOfResults {
+      if let given = found[name], given != shape {
+        throw RuntimeError.arrayMismatch(
+          name: name, expected: "\(shape)", found: "\(given)", isTypeOnly: false)
+      }
+    }
+    guard results.contains(where: { found[$0] != nil }) else {
       diagnostics.report(
-        VerificationMessage.noResult(file: path, expected: ["loss"] + problem.gradientNames),
-        at: nil)
+        VerificationMessage.noResult(file: path, expected: results), at: nil)
       throw CompilationFailure(diagnostics: diagnostics)
     }
-    return arrays
+    return try ArrayFile.read(path, names: Set(found.keys))
   }
 
   /// The dims that no input's shape depends on, such as a step count with fixed data.
@@ -62,12 +77,6 @@ extension Compilation {
     var options = options
     options.dims.merge(dims) { _, new in new }
     return try? Compilation(path: path, options: options).problem()
-  }
-}
-
-extension NamedArrays {
-  fileprivate var shapes: [String: [Int]] {
-    Dictionary(map { ($0.name, $0.array.shape) }) { first, _ in first }
   }
 }
 

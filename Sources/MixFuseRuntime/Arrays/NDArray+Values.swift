@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reading an array's values as numbers, whatever its element type; finding NaNs; converting between
-// element types. Conversions never lose a value silently: floating point may be rounded, but an
-// integer that does not fit, or a fraction where an integer is wanted, is an error that names the
-// element.
+// element types. Conversions never lose a value silently: what becomes floating point is rounded to
+// nearest, but a finite number that would become infinite, an integer that does not fit, or a
+// fraction where an integer is wanted, is an error that names the element.
 
 extension NDArray {
   /// All elements as doubles, in C order. Integers beyond 2^53 are rounded.
@@ -32,8 +32,8 @@ extension NDArray {
 
   /// A copy with another element type, or the array itself if it has that type already.
   ///
-  /// Floating-point values are rounded to nearest; values become integers only if they are
-  /// integers.
+  /// What becomes floating point is rounded to nearest, and what was finite stays so; values become
+  /// integers only if they are integers.
   ///
   /// - Parameters:
   ///   - target: the wanted element type; every type except `float16`.
@@ -50,8 +50,9 @@ extension NDArray {
     var result = try NDArray(zeros: shape, elementType: target)
     let failure: Int?
     switch target {
-    case .float32: failure = try fill(&result) { (value: Number) in Float(value.double) }
-    case .float64: failure = try fill(&result) { (value: Number) in value.double }
+    case .float32: failure = try fill(&result) { (value: Number) in value.floating(Float.self) }
+    case .float64:
+      failure = try fill(&result) { (value: Number) in value.floating(Double.self) }
     case .int32: failure = try fill(&result) { (value: Number) in value.integer(Int32.self) }
     case .int64: failure = try fill(&result) { (value: Number) in value.integer(Int64.self) }
     case .uint8: failure = try fill(&result) { (value: Number) in value.integer(UInt8.self) }
@@ -91,6 +92,11 @@ extension NDArray {
       case .floating(let value): value
       case .whole(let value): Double(value)
       }
+    }
+
+    func floating<Target: BinaryFloatingPoint>(_ type: Target.Type) -> Target? {
+      let rounded = Target(double)
+      return rounded.isInfinite && double.isFinite ? nil : rounded
     }
 
     func integer<Target: FixedWidthInteger>(_ type: Target.Type) -> Target? {

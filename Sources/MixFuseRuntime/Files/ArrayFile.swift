@@ -35,25 +35,12 @@ public enum ArrayFile {
   public static func read(
     _ path: String, names: Set<String>? = nil
   ) throws(RuntimeError) -> NamedArrays {
-    let file = try InputFile(path: path)
-    let isWanted = { (name: String) in names?.contains(name) ?? true }
-    let start = try file.bytes(at: 0, count: min(file.byteCount, 9), member: "")
-    if start.starts(with: [0x93] + Array("NUMPY".utf8)) {
-      let name = stem(of: path)
-      let source = PlainSource(file, offset: 0, count: file.byteCount, member: "")
-      return isWanted(name) ? [name: try NpyFormat.read(from: source)] : [:]
+    let reader = try ArrayFileReader(path)
+    var result = NamedArrays()
+    for name in reader.names where names?.contains(name) ?? true {
+      result[name] = try reader.array(name)
     }
-    if SafetensorsFormat.matches(start) {
-      return try SafetensorsFormat.read(file, isWanted: isWanted)
-    }
-    // "PK": a zip archive, empty ones included. Damaged files with a known extension are reported
-    // as such.
-    if start.starts(with: Array("PK".utf8)) || Format(path: path) == .npz {
-      return try readArchive(file, isWanted: isWanted)
-    }
-    throw .fileMalformed(
-      path: path, member: "", expected: "an .npy, .npz or .safetensors file",
-      found: file.byteCount == 0 ? "an empty file" : "other bytes")
+    return result
   }
 
   /// Writes arrays to a file in the format that its extension asks for, replacing it only when
@@ -89,26 +76,6 @@ public enum ArrayFile {
     try file.commit()
   }
 
-  /// Reads the .npy members of an archive; other members are left alone, as numpy does.
-  private static func readArchive(
-    _ file: InputFile, isWanted: (String) -> Bool
-  ) throws(RuntimeError) -> NamedArrays {
-    let archive = try ZipArchive(file)
-    var result = NamedArrays()
-    for member in archive.members where member.name.hasSuffix(".npy") {
-      let name = String(member.name.dropLast(4))
-      guard isWanted(name) else {
-        continue
-      }
-      guard result[name] == nil else {
-        throw .fileMalformed(
-          path: file.path, member: member.name, expected: "each name once", found: "it twice")
-      }
-      result[name] = try NpyFormat.read(from: archive.open(member))
-    }
-    return result
-  }
-
   private static func writeArchive(
     _ arrays: NamedArrays, to file: AtomicFile, compression: Compression
   ) throws(RuntimeError) {
@@ -120,12 +87,6 @@ public enum ArrayFile {
         compression: compression)
     }
     try writer.finish()
-  }
-
-  private static func stem(of path: String) -> String {
-    let name = path.split(separator: "/").last ?? ""
-    let end = name.lastIndex(of: ".") ?? name.endIndex
-    return String(name[..<end])
   }
 }
 

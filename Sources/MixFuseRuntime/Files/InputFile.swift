@@ -18,7 +18,8 @@ final class InputFile {
   ///
   /// - Errors: `fileUnreadable`, also for a directory or a device.
   init(path: String) throws(RuntimeError) {
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe that nobody writes to is not waited for.
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw .fileUnreadable(path: path, reason: systemReason())
     }
@@ -32,7 +33,8 @@ final class InputFile {
     guard status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
       let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-      throw .fileUnreadable(path: path, reason: isDirectory ? "is a directory" : "is not a file")
+      throw .fileUnreadable(
+        path: path, reason: isDirectory ? "is a directory" : "is not a regular file")
     }
     byteCount = Int(status.st_size)
   }

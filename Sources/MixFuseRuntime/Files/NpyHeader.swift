@@ -70,13 +70,17 @@ struct NpyHeader: Equatable {
     let knownOrders: [Character] = ["<", ">", "|", "="]
     guard let type = Self.codes[String(code.dropFirst())], knownOrders.contains(byteOrder) else {
       throw source.malformed(
-        expected: "elements of type bool, u1, i4, i8, f2, f4 or f8", found: "'\(code)'")
+        expected: "elements of type bool, u1, i4, i8, f2, f4 or f8", found: "'\(code.prefix(20))'")
     }
     guard case .boolean(let isFortranOrder) = fields["fortran_order"] else {
       throw source.malformed(expected: "fortran_order True or False", found: "something else")
     }
     guard case .tuple(let shape) = fields["shape"] else {
       throw source.malformed(expected: "a tuple of sizes as shape", found: "something else")
+    }
+    guard shape.count <= ArrayHeader.longestShape else {
+      throw source.malformed(
+        expected: "at most \(ArrayHeader.longestShape) dimensions", found: "\(shape.count)")
     }
     elementType = type
     isBigEndian = byteOrder == ">"

@@ -44,8 +44,9 @@ enum SafetensorsFormat {
     }
   }
 
-  /// The longest header that the format's own library accepts.
-  private static let longestHeader = 100_000_000
+  /// The longest header that is read: some 80,000 arrays. (The format's own library accepts ten times
+  /// as much, which a JSON decoder turns into gigabytes.)
+  private static let longestHeader = 10_000_000
   private static let types: [String: ElementType] = [
     "BOOL": .bool, "F16": .float16, "F32": .float32, "F64": .float64, "I32": .int32,
     "I64": .int64, "U8": .uint8,
@@ -56,12 +57,19 @@ enum SafetensorsFormat {
     start.count > 8 && start[8] == UInt8(ascii: "{")
   }
 
-  /// Reads the arrays that `isWanted` accepts, in the order of their data.
+  /// An array in a file.
+  struct Place {
+    let name: String
+    let elementType: ElementType
+    let shape: [Int]
+    /// Where its data begins.
+    let offset: Int
+  }
+
+  /// The arrays of a file, in the order of their data.
   ///
-  /// - Errors: `fileMalformed`, `fileUnreadable`, `memoryExhausted`.
-  static func read(
-    _ file: InputFile, isWanted: (String) -> Bool
-  ) throws(RuntimeError) -> NamedArrays {
+  /// - Errors: `fileMalformed`, `fileUnreadable`.
+  static func places(in file: InputFile) throws(RuntimeError) -> [Place] {
     let (entries, dataStart) = try readHeader(of: file)
     let sorted = entries.sorted { left, right in
       let (leftOffsets, rightOffsets) = (left.value.data_offsets, right.value.data_offsets)
@@ -69,27 +77,34 @@ enum SafetensorsFormat {
         ? left.key < right.key : leftOffsets.lexicographicallyPrecedes(rightOffsets)
     }
     var position = 0
-    var result = NamedArrays()
+    var places: [Place] = []
     for (name, entry) in sorted {
       let elementType = try check(entry, name: name, position: position, path: file.path)
+      places.append(
+        Place(
+          name: name, elementType: elementType, shape: entry.shape, offset: dataStart + position))
       position = entry.data_offsets[1]
       guard position <= file.byteCount - dataStart else {
         throw .fileMalformed(
           path: file.path, member: name, expected: "\(dataStart + position) bytes",
           found: "a file of \(file.byteCount) bytes")
       }
-      if isWanted(name) {
-        let array = try NDArray(zeros: entry.shape, elementType: elementType)
-        let target = UnsafeMutableRawBufferPointer(
-          start: array.memory.pointer, count: array.byteCount)
-        try file.read(into: target, at: dataStart + entry.data_offsets[0], member: name)
-        if elementType == .bool {
-          NpyFormat.normaliseTruthValues(in: target)
-        }
-        result[name] = array
-      }
     }
-    return result
+    return places
+  }
+
+  /// Reads one array.
+  ///
+  /// - Errors: `fileMalformed`, `fileUnreadable`, `memoryExhausted`.
+  static func read(_ place: Place, from file: InputFile) throws(RuntimeError) -> NDArray {
+    let array = try NDArray(zeros: place.shape, elementType: place.elementType)
+    let target = UnsafeMutableRawBufferPointer(
+      start: array.memory.pointer, count: array.byteCount)
+    try file.read(into: target, at: place.offset, member: place.name)
+    if place.elementType == .bool {
+      NpyFormat.normaliseTruthValues(in: target)
+    }
+    return array
   }
 
   /// Appends the arrays to `file` and leaves committing it to the caller.
@@ -147,22 +162,29 @@ enum SafetensorsFormat {
     guard let elementType = types[entry.dtype] else {
       throw .fileMalformed(
         path: path, member: name,
-        expected: "a type of " + types.keys.sorted().joined(separator: ", "), found: entry.dtype)
+        expected: "a type of " + types.keys.sorted().joined(separator: ", "),
+        found: String(entry.dtype.prefix(20)))
     }
-    guard let byteCount = try? NDArray.size(of: entry.shape, elementType: elementType).byteCount
+    guard entry.shape.count <= ArrayHeader.longestShape,
+      let byteCount = try? NDArray.size(of: entry.shape, elementType: elementType).byteCount
     else {
       throw .fileMalformed(
-        path: path, member: name, expected: "a possible shape", found: "\(entry.shape)")
+        path: path, member: name, expected: "a possible shape", found: shortList(entry.shape))
     }
     let (end, overflow) = position.addingReportingOverflow(byteCount)
     guard !overflow, entry.data_offsets == [position, end] else {
       throw .fileMalformed(
         path: path, member: name,
         expected: "\(byteCount) bytes from \(position) for \(elementType) \(entry.shape)",
-        found: "offsets \(entry.data_offsets)")
+        found: "offsets \(shortList(entry.data_offsets))")
     }
     return elementType
   }
+}
+
+/// The first numbers of a list as text: a damaged file may have millions.
+func shortList(_ numbers: [Int]) -> String {
+  numbers.count <= 8 ? "\(numbers)" : "\(numbers.count) numbers"
 }
 
 /// What a JSON decoder complained about, on one line.

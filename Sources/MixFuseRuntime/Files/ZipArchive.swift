@@ -28,6 +28,8 @@ struct ZipArchive {
   let members: [Member]
   private let file: InputFile
 
+  /// The longest directory that is read: some 200,000 members.
+  private static let longestDirectory = 1 << 24
   private static let directoryMark: [UInt8] = [0x50, 0x4b, 1, 2]
   private static let localMark: [UInt8] = [0x50, 0x4b, 3, 4]
   private static let endMark: [UInt8] = [0x50, 0x4b, 5, 6]
@@ -40,6 +42,11 @@ struct ZipArchive {
   init(_ file: InputFile) throws(RuntimeError) {
     self.file = file
     let (offset, byteCount, count) = try Self.locateDirectory(of: file)
+    guard byteCount <= Self.longestDirectory else {
+      throw .fileMalformed(
+        path: file.path, member: "",
+        expected: "a directory of at most \(Self.longestDirectory) bytes", found: "\(byteCount)")
+    }
     var rest = try file.bytes(at: offset, count: byteCount, member: "")[...]
     var members: [Member] = []
     for _ in 0..<count {

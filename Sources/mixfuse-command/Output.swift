@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Standard output and standard error, as all commands use them: nothing is buffered, and a write that
+// fails is an error of the command. A command whose output is lost has not done its work.
+
+import AtomicFiles
+import Foundation
+import MixFuseRuntime
+
+/// Writes a line, or with an empty terminator any text, to standard output.
+///
+/// - Throws: `RuntimeError.fileUnwritable`; `ReaderIsGone` if nobody reads it any more.
+func printOutput(_ text: String, terminator: String = "\n") throws {
+  let code = writeFully(text + terminator, to: STDOUT_FILENO)
+  if code == EPIPE { throw ReaderIsGone() }
+  if code != 0 { throw outputFailure(code) }
+}
+
+/// Writes text to standard error as it is. There is nowhere to report a failure to.
+func printError(_ text: String) {
+  _ = writeFully(text, to: STDERR_FILENO)
+}
+
+/// The reader of standard output has seen enough (`| head`): the command ends as the system would
+/// have ended it.
+struct ReaderIsGone: Error {}
+
+enum StandardStreams {
+  /// Makes failures of the streams errors instead of signals, and puts something in place of streams
+  /// that are closed: a file opened later would get their numbers, and the output.
+  static func prepare() {
+    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
+    where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number, open in the wrong direction, so that using it fails.
+      _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+  }
+
+  /// Closes standard output: some file systems report a full disk only then.
+  static func finish() throws {
+    if close(STDOUT_FILENO) != 0 { throw outputFailure(errno) }
+  }
+}
+
+extension ReaderIsGone {
+  /// Ends the process by the signal that `prepare` has kept away.
+  static func end() -> Never {
+    Unfinished.removeAll {
+      signal(SIGPIPE, SIG_DFL)
+      kill(getpid(), SIGPIPE)
+      Foundation.exit(128 + SIGPIPE)
+    }
+  }
+}
+
+private func outputFailure(_ code: Int32) -> RuntimeError {
+  .fileUnwritable(path: "standard output", reason: String(cString: strerror(code)))
+}
+
+/// Writes all bytes; returns 0 or the number of the error.
+private func writeFully(_ text: String, to descriptor: Int32) -> Int32 {
+  var text = text
+  return text.withUTF8 { bytes in
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let written = write(descriptor, base + done, bytes.count - done)
+      if written < 0 && errno == EINTR { continue }
+      if written < 0 && errno == EAGAIN {
+        // A pipe that does not block: wait until it takes more.
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&waiting, 1, -1)
+        continue
+      }
+      guard written > 0 else { return written < 0 ? errno : ENOSPC }
+      done += written
+    }
+    return 0
+  }
+}
