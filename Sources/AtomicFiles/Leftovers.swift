@@ -5,6 +5,7 @@
 // lock that every living writer holds on them. Only what meets all three is removed.
 
 import Foundation
+import Synchronization
 
 /// Finds and removes what killed processes left behind.
 package enum Leftovers {
@@ -30,6 +31,13 @@ package enum Leftovers {
       removeIfUnowned("\(folder)/\(name)", type: S_IFREG) { unlink($0) }
     }
   }
+
+  /// Does the same once per process and folder: what every file that is begun can afford.
+  static func removeOnce(in folder: String) {
+    if folders.withLock({ $0.insert(folder).inserted }) { remove(in: folder) }
+  }
+
+  private static let folders = Mutex<Set<String>>([])
 
   /// Removes temporary folders in `parent` whose owners are gone.
   ///

@@ -13,10 +13,22 @@ package final class TemporaryFolder {
 
   private static let prefix = "mixfuse-work-"
 
+  /// `$TMPDIR` or `/tmp`.
+  private static var parent: String {
+    FileManager.default.temporaryDirectory.standardizedFileURL.path
+  }
+
+  /// Removes the folders that killed processes left.
+  ///
+  /// - Cost: one listing of `$TMPDIR`.
+  package static func removeLeftovers() {
+    Leftovers.removeFolders(in: parent, prefix: prefix)
+  }
+
   /// Makes the folder below `$TMPDIR` or `/tmp`, and removes those that killed processes left.
   package init() throws(FileFailure) {
-    let parent = FileManager.default.temporaryDirectory.standardizedFileURL.path
-    Leftovers.removeFolders(in: parent, prefix: Self.prefix)
+    let parent = Self.parent
+    Self.removeLeftovers()
     while true {
       var template = Array("\(parent)/\(Self.prefix)XXXXXX".utf8CString)
       guard mkdtemp(&template) != nil else { throw FileFailure(path: parent) }

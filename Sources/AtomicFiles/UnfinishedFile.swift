@@ -151,6 +151,7 @@ package final class UnfinishedFile {
   private static func create(
     beside path: String, mode: mode_t
   ) throws(FileFailure) -> (String, Int32) {
+    Leftovers.removeOnce(in: split(path).folder)
     while true {
       let temporary = Leftovers.temporaryPath(beside: path)
       Unfinished.add(temporary)

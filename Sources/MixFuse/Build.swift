@@ -3,7 +3,6 @@
 // Spec file to shared library on disk: the stages of `Compilation`, then check, compile, link, cache,
 // write. The files are written all or none.
 
-import AtomicFiles
 package import CEmission
 import Diagnostics
 package import Differentiation
@@ -149,7 +148,6 @@ extension Compilation {
     _ artifacts: BuildCache.Entry, _ name: String, into folder: String
   ) throws -> [String] {
     try AtomicFile.createFolder(folder)
-    Leftovers.remove(in: folder)
     let contents = Self.suffixes.compactMap { suffix in
       artifacts[suffix].map { bytes in
         let path = "\(folder)/\(name)\(suffix)"

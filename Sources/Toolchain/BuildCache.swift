@@ -12,7 +12,6 @@
 // Entry file: magic line, digest (32 bytes) of all that follows, key (32 bytes), then for each
 // named file its name and its bytes, both preceded by their length (8 bytes, little-endian).
 
-import AtomicFiles
 import Glibc
 
 /// A folder of finished builds, addressed by the digest of what went into them.
@@ -189,10 +188,8 @@ package struct BuildCache: Sendable {
     let modified: timespec
   }
 
-  /// Removes the least recently used entries until the rest fits, and what killed processes left.
-  /// The youngest entry always stays.
+  /// Removes the least recently used entries until the rest fits. The youngest entry always stays.
   private func evict() {
-    Leftovers.remove(in: folder)
     let entries = files(withSuffix: BuildCache.suffix).sorted {
       ($0.modified.tv_sec, $0.modified.tv_nsec, $0.path)
         < ($1.modified.tv_sec, $1.modified.tv_nsec, $1.path)

@@ -17,7 +17,7 @@ import Glibc
 /// - Returns: the bytes of the library.
 /// - Cost: 5 to 25 ms.
 /// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc and
-///   libm define; `toolchain.link-result` for a linker that says nothing and leaves no such library;
+///   libm define; `toolchain.tool-result` for a linker that says nothing and leaves no such library;
 ///   `toolchain.tool-missing`.
 package func linkSharedLibrary(
   _ objects: [CompiledUnit], name: String, exports: [String] = [],
@@ -45,7 +45,7 @@ package func linkSharedLibrary(
   }
   let bytes = linker.style == .bfd ? library.bytes() : result.output
   if let fault = sharedLibraryFault(bytes, exports: exports) {
-    throw .linkResult(linker: linker.path, found: fault)
+    throw .toolResult(tool: linker.path, found: fault, expected: "the shared library")
   }
   return bytes
 }

@@ -18,14 +18,14 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   case frontEndFailed(name: String, output: String)
   /// The linker stopped.
   case linkFailed(linker: String, output: String)
-  /// The linker ended without an error, but what it wrote is no library.
-  case linkResult(linker: String, found: String)
   /// LLVM reported an error while reading, optimising or emitting a module.
   case llvmFailed(step: String, name: String, messages: [String])
   /// A program could not be started at all.
   case programUnusable(path: String, reason: String)
   /// A program is not installed.
   case toolMissing(tool: String, package: String)
+  /// A program ended without an error, but what it wrote is not what it was asked for.
+  case toolResult(tool: String, found: String, expected: String)
 
   /// Stable id, shown in brackets.
   package var id: String {
@@ -35,10 +35,10 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .fileUnwritable: "toolchain.file-unwritable"
     case .frontEndFailed: "toolchain.front-end-failed"
     case .linkFailed: "toolchain.link-failed"
-    case .linkResult: "toolchain.link-result"
     case .llvmFailed: "toolchain.llvm-failed"
     case .programUnusable: "toolchain.program-unusable"
     case .toolMissing: "toolchain.tool-missing"
+    case .toolResult: "toolchain.tool-result"
     }
   }
 
@@ -46,7 +46,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   package var category: DiagnosticCategory {
     switch self {
     case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
-    case .cpuUnknown, .fileUnwritable, .linkResult, .programUnusable, .toolMissing: .userError
+    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: .userError
     }
   }
 
@@ -63,14 +63,14 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       "clang could not translate the generated C of \(name)"
     case .linkFailed(let linker, _):
       "\(linker) could not link the generated objects"
-    case .linkResult(let linker, let found):
-      "\(linker) ended without an error, but left \(found); expected the shared library"
     case .llvmFailed(let step, let name, _):
       "LLVM could not \(step) \(name)"
     case .programUnusable(let path, let reason):
       "cannot run \(path): \(reason)"
     case .toolMissing(let tool, _):
       "\(tool) was not found"
+    case .toolResult(let tool, let found, let expected):
+      "\(tool) ended without an error, but left \(found); expected \(expected)"
     }
   }
 
@@ -80,7 +80,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .cRejected(_, let diagnostics): diagnostics
     case .frontEndFailed(_, let output), .linkFailed(_, let output): [output]
     case .llvmFailed(_, _, let messages): messages
-    case .cpuUnknown, .fileUnwritable, .linkResult, .programUnusable, .toolMissing: []
+    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: []
     }
   }
 
@@ -91,7 +91,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       suggestion ?? "'clang-19 --print-supported-cpus' lists the names"
     case .toolMissing(_, let package):
       "install it: sudo apt-get install \(package)"
-    case .linkResult:
+    case .toolResult:
       "is the disk or the memory full, or is it another program of that name?"
     case .cRejected, .fileUnwritable, .frontEndFailed, .linkFailed, .llvmFailed, .programUnusable:
       nil

@@ -5,6 +5,7 @@
 // yet, 3 a bug of the compiler, 130 interrupted after saving).
 
 import ArgumentParser
+import AtomicFiles
 import Foundation
 import MixFuse
 
@@ -31,6 +32,7 @@ struct MixFuseCommand: ParsableCommand {
     Interruption.watch()
     do {
       var command = try parseAsRoot()
+      TemporaryFolder.removeLeftovers()
       try command.run()
       try StandardStreams.finish()
     } catch {

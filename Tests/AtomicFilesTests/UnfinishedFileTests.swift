@@ -113,6 +113,16 @@ struct UnfinishedFileTests {
     #expect(names(folder) == ["0", "1", "2", "3"])
   }
 
+  @Test("the first file that a process begins in a folder cleans it")
+  func firstFile() throws {
+    try withFolder { folder in
+      let left = "\(folder)/.other.0123456789abc.partial"
+      try "half".write(toFile: left, atomically: false, encoding: .utf8)
+      try unfinished("\(folder)/file", "whole").commit()
+      #expect(names(folder) == ["file"])
+    }
+  }
+
   @Test("a temporary folder goes with its object, and with the next one if nobody owned it")
   func temporaryFolders() throws {
     var owned: TemporaryFolder? = try TemporaryFolder()

@@ -155,6 +155,18 @@ struct CompileTests {
     }
   }
 
+  @Test("a clang that says nothing and leaves no bitcode is not believed")
+  func silentFrontEnd() throws {
+    let programs = try TemporaryFolder()
+    _ = try programs.write("#!/bin/sh\nexit 0\n", as: "clang-19")
+    let expected = ToolchainError.toolResult(
+      tool: "\(programs.path)/clang-19", found: "0 bytes", expected: "LLVM's bitcode")
+    #expect(throws: expected) {
+      try compile(
+        [affineKernel], for: .host(), tools: ExternalTools(searchPath: [programs.path]))
+    }
+  }
+
   @Test("bytes that are not bitcode are refused by LLVM, with its reason")
   func notBitcode() {
     do {

@@ -127,7 +127,8 @@ struct LinkTests {
     let tools = try linkerScript(output + script, in: programs)
     let units = try objects()
     #expect(
-      throws: ToolchainError.linkResult(linker: "\(programs.path)/ld.bfd", found: found)
+      throws: ToolchainError.toolResult(
+        tool: "\(programs.path)/ld.bfd", found: found, expected: "the shared library")
     ) {
       try linkSharedLibrary(units, to: path, tools: tools)
     }
