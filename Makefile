@@ -67,7 +67,7 @@ demo: build
 	mkdir -p $(DEMO_FOLDER)
 	$(MIXFUSE) build Examples/maml_sinusoid.mix -o $(DEMO_FOLDER)
 	$(MIXFUSE) verify Examples/maml_sinusoid.mix
-	$(MIXFUSE) train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz --optimizer sgd --rate 0.3 --outer-steps 50 --init lr=1.5 --out $(DEMO_FOLDER)/mnist1d_lr
+	$(MIXFUSE) train Examples/mnist1d_lr.mix --data Examples/data/mnist1d.npz --optimizer sgd --rate 0.3 --outer-steps 50 --init lr=1.5 --out $(DEMO_FOLDER)/mnist1d_lr --overwrite
 	echo "the learning curve is in $(DEMO_FOLDER)/mnist1d_lr:"
 	ls $(DEMO_FOLDER)/mnist1d_lr
 
