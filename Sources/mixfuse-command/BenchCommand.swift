@@ -60,6 +60,7 @@ struct BenchCommand: ParsableCommand {
     request.repetitions = repetitions
     request.threads = threads
     request.usesCache = !flags.noCache
+    let files = (svg: try TextFile(svg), markdown: try TextFile(markdown))
     let compilation = try flags.compilation(threads: threads)
     if ablation {
       // The program itself runs the libraries, each in a process of its own.
@@ -67,12 +68,12 @@ struct BenchCommand: ParsableCommand {
       let report = try compilation.ablation(request, executable: executable) { name in
         printError("measuring \(name)\n")
       }
-      if let svg { try AtomicFile.write(report.svg, to: svg) }
-      if let markdown { try AtomicFile.write(report.markdown, to: markdown) }
+      try files.svg?.finish(report.svg)
+      try files.markdown?.finish(report.markdown)
       try printOutput(json ? try report.json() : report.text, terminator: "")
     } else {
       let report = try compilation.profile(request)
-      if let markdown { try AtomicFile.write(report.markdown, to: markdown) }
+      try files.markdown?.finish(report.markdown)
       try printOutput(json ? try report.json() : report.text, terminator: "")
     }
     printError(compilation.warningText)

@@ -16,6 +16,24 @@ func printOutput(_ text: String, terminator: String = "\n") throws {
   if code != 0 { throw outputFailure(code) }
 }
 
+/// A text file that a command writes when its work is done. It is begun before: a path that cannot be
+/// written is found out before the work, not after.
+struct TextFile {
+  private let file: AtomicFile
+
+  /// Begins a file, if there is a path.
+  init?(_ path: String?) throws {
+    guard let path else { return nil }
+    file = try AtomicFile(path: path)
+  }
+
+  /// Writes the whole text.
+  func finish(_ text: String) throws {
+    try file.write(Array(text.utf8))
+    try file.commit()
+  }
+}
+
 /// Writes text to standard error as it is. There is nowhere to report a failure to.
 func printError(_ text: String) {
   _ = writeFully(text, to: STDERR_FILENO)

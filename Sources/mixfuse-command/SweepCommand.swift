@@ -38,14 +38,15 @@ struct SweepCommand: ParsableCommand {
   var svg: String?
 
   mutating func run() throws {
+    let files = (csv: try TextFile(csv), svg: try TextFile(svg))
     let request = SweepRequest(
       specs: specs, presets: presets, dims: dims.map { ($0.name, $0.sizes) })
     let count = request.points.count
     let report = try request.run { done in
       if done % 50 == 0 || done == count { printError("\(done) of \(count) planned\n") }
     }
-    if let csv { try AtomicFile.write(report.csv, to: csv) }
-    if let svg { try AtomicFile.write(report.svg, to: svg) }
+    try files.csv?.finish(report.csv)
+    try files.svg?.finish(report.svg)
     try printOutput(csv == nil ? report.csv : report.summary, terminator: "")
   }
 }

@@ -70,6 +70,25 @@ struct OutputTests {
     #expect(try place.run("run", place.file("library/maml_sinusoid.so")).exitCode == 0)
   }
 
+  @Test("a path that cannot be written is found out before the work")
+  func earlyCheck() throws {
+    let place = try Workplace()
+    let library = try place.buildSinusoid()
+    let commands = [
+      ["run", library, "--repeat", "1000000000", "--outputs", place.file("nowhere/out.npz")],
+      ["run", library, "--repeat", "1000000000", "--outputs", place.file("out.txt")],
+      ["bench"] + Workplace.smallSinusoid + ["--ablation", "--svg", place.file("nowhere/a.svg")],
+      ["sweep", Workplace.example("maml_sinusoid.mix"), "--csv", place.file("nowhere/a.csv")],
+    ]
+    for command in commands {
+      let result = try place.run(command, by: "exec timeout 20 \"$@\"")
+      #expect(result.exitCode == 1)
+      #expect(result.errors.contains("cannot be written"))
+      #expect(!result.errors.contains("measuring") && !result.errors.contains("planned"))
+    }
+    #expect(place.names() == ["errors", "library", "output"])
+  }
+
   @Test("commands print through one place only")
   func onePlace() throws {
     let folder = "\(Workplace.root)/Sources/mixfuse-command"

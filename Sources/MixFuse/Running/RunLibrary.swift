@@ -49,6 +49,7 @@ private let warmUpSeconds = 1.0
 /// - Cost: the calls, one pass over the inputs to look for NaNs, and loading (milliseconds).
 /// - Throws: `RuntimeError`: everything that can be wrong with the library, the arrays and the files.
 package func runLibrary(_ request: RunRequest) throws(RuntimeError) -> RunReport {
+  if let path = request.outputs { try ArrayFile.checkDestination(path) }
   let library = try Library(path: request.library)
   let pool = try ThreadPool(workers: request.threads ?? ThreadPool.availableProcessors)
   let session = try Session(library, entryPoint: request.entryPoint, pool: pool)

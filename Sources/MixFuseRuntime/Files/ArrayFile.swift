@@ -55,7 +55,7 @@ public enum ArrayFile {
     _ arrays: NamedArrays, to path: String, compression: Compression = .stored
   ) throws(RuntimeError) {
     guard let format = Format(path: path) else {
-      throw .fileUnwritable(path: path, reason: "the name must end in .npy, .npz or .safetensors")
+      throw unknownFormat(path)
     }
     if format == .npy && arrays.count != 1 {
       throw .fileUnwritable(
@@ -74,6 +74,18 @@ public enum ArrayFile {
       try SafetensorsFormat.write(arrays, to: file)
     }
     try file.commit()
+  }
+
+  /// Finds out whether arrays can be written to a path, before they are there.
+  ///
+  /// - Throws: `fileUnwritable`, as `write` would.
+  public static func checkDestination(_ path: String) throws(RuntimeError) {
+    guard Format(path: path) != nil else { throw unknownFormat(path) }
+    _ = try AtomicFile(path: path)
+  }
+
+  private static func unknownFormat(_ path: String) -> RuntimeError {
+    .fileUnwritable(path: path, reason: "the name must end in .npy, .npz or .safetensors")
   }
 
   private static func writeArchive(
