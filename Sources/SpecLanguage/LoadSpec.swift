@@ -42,7 +42,7 @@ private struct Loader {
   private func read(_ path: String, importedAt span: Span?) -> SourceFile? {
     let reason: String
     do {
-      guard isRegular(path) else { throw CocoaError(.fileReadUnknown) }
+      guard isReadable(path) else { throw CocoaError(.fileReadUnknown) }
       let data = try Data(contentsOf: URL(fileURLWithPath: path))
       if let text = String(data: data, encoding: .utf8) {
         return SourceFile(name: path, text: text)
@@ -51,15 +51,20 @@ private struct Loader {
     } catch CocoaError.fileReadNoSuchFile {
       reason = "there is no such file"
     } catch {
-      reason = "it cannot be opened (is it a folder, a device, or protected?)"
+      reason = "it cannot be opened (is it a folder, a device, protected, or no spec at all?)"
     }
     diagnostics.report(SyntaxMessage.importedFile(path, reason: reason), at: span)
     return nil
   }
 
-  /// Whether a path is a file or nothing at all: a pipe would be waited for, and a device has no end.
-  private func isRegular(_ path: String) -> Bool {
+  /// A spec of more bytes than this is taken for another kind of file.
+  private static let longestSpec = 1 << 24
+
+  /// Whether a path is a file of a fitting size, or nothing at all: a pipe would be waited for, and a
+  /// device has no end.
+  private func isReadable(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
+    return stat(path, &status) != 0
+      || (status.st_mode & S_IFMT == S_IFREG && status.st_size <= Self.longestSpec)
   }
 }
