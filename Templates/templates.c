@@ -75,6 +75,12 @@ static const unsigned char text_mf_erf_f32[] = {
 static const unsigned char text_mf_erf_f64[] = {
 #embed "runtime/mf_erf_f64.h"
     , 0};
+static const unsigned char text_mf_erfc_f32[] = {
+#embed "runtime/mf_erfc_f32.h"
+    , 0};
+static const unsigned char text_mf_erfc_f64[] = {
+#embed "runtime/mf_erfc_f64.h"
+    , 0};
 static const unsigned char text_mf_exp_f32[] = {
 #embed "runtime/mf_exp_f32.h"
     , 0};
@@ -204,6 +210,12 @@ static const unsigned char text_mf_sincos_f32[] = {
 static const unsigned char text_mf_sincos_f64[] = {
 #embed "runtime/mf_sincos_f64.h"
     , 0};
+static const unsigned char text_mf_softplus_f32[] = {
+#embed "runtime/mf_softplus_f32.h"
+    , 0};
+static const unsigned char text_mf_softplus_f64[] = {
+#embed "runtime/mf_softplus_f64.h"
+    , 0};
 static const unsigned char text_mf_sum_f32[] = {
 #embed "runtime/mf_sum_f32.h"
     , 0};
@@ -258,6 +270,8 @@ static const struct template templates[] = {
     {"mf_cos_f64", text_mf_cos_f64},
     {"mf_erf_f32", text_mf_erf_f32},
     {"mf_erf_f64", text_mf_erf_f64},
+    {"mf_erfc_f32", text_mf_erfc_f32},
+    {"mf_erfc_f64", text_mf_erfc_f64},
     {"mf_exp_f32", text_mf_exp_f32},
     {"mf_exp_f64", text_mf_exp_f64},
     {"mf_expm1_f32", text_mf_expm1_f32},
@@ -301,6 +315,8 @@ static const struct template templates[] = {
     {"mf_sin_f64", text_mf_sin_f64},
     {"mf_sincos_f32", text_mf_sincos_f32},
     {"mf_sincos_f64", text_mf_sincos_f64},
+    {"mf_softplus_f32", text_mf_softplus_f32},
+    {"mf_softplus_f64", text_mf_softplus_f64},
     {"mf_sum_f32", text_mf_sum_f32},
     {"mf_sum_f64", text_mf_sum_f64},
     {"mf_sum_lanes_f32", text_mf_sum_lanes_f32},

@@ -85,14 +85,18 @@ struct ScalarSpelling {
     switch function {
     case .negate: "-\(x)"
     case .exp: helper("mf_exp", type, x)
+    case .expm1: helper("mf_expm1", type, x)
     case .log: helper("mf_log", type, x)
+    case .log1p: helper("mf_log1p", type, x)
     case .sqrt: builtin("sqrt", type, x)
     case .rsqrt: "\(type.literal(1)) / \(builtin("sqrt", type, x))"
     case .tanh: helper("mf_tanh", type, x)
     case .logistic: helper("mf_logistic", type, x)
+    case .softplus: helper("mf_softplus", type, x)
     case .sin: helper("mf_sin", type, x)
     case .cos: helper("mf_cos", type, x)
     case .erf: helper("mf_erf", type, x)
+    case .erfc: helper("mf_erfc", type, x)
     case .abs: builtin("fabs", type, x)
     // The last operand is x, not 0: NaN stays NaN.
     case .sign: "\(x) > 0 ? \(type.literal(1)) : \(x) < 0 ? \(type.literal(-1)) : \(x)"

@@ -4,7 +4,6 @@
 // here, in Float64.
 
 import Diagnostics
-import Foundation
 import TensorIR
 
 extension Elaborator {
@@ -41,21 +40,9 @@ extension Elaborator {
   /// The function of a number known at build time.
   private func fold(_ builtin: Builtin, _ x: Double) -> Double? {
     switch builtin {
-    case .exp: Foundation.exp(x)
-    case .log: Foundation.log(x)
-    case .sqrt: x.squareRoot()
-    case .rsqrt: 1 / x.squareRoot()
-    case .tanh: Foundation.tanh(x)
-    case .sin: Foundation.sin(x)
-    case .cos: Foundation.cos(x)
-    case .erf: Foundation.erf(x)
-    case .abs: Swift.abs(x)
-    case .sign: x > 0 ? 1 : x < 0 ? -1 : 0
-    case .floor: x.rounded(.down)
-    case .sigmoid: 1 / (1 + Foundation.exp(-x))
     case .relu: Swift.max(x, 0)
     case .square: x * x
-    default: nil
+    default: builtin.function?(x)
     }
   }
 
@@ -79,22 +66,8 @@ extension Elaborator {
 }
 
 extension Builtin {
-  /// The IR's function of one argument, for those that are one.
+  /// The IR's function of one argument, for those that are one: of the same name but for one.
   fileprivate var function: UnaryFunction? {
-    switch self {
-    case .exp: .exp
-    case .log: .log
-    case .sqrt: .sqrt
-    case .rsqrt: .rsqrt
-    case .tanh: .tanh
-    case .sin: .sin
-    case .cos: .cos
-    case .erf: .erf
-    case .abs: .abs
-    case .sign: .sign
-    case .floor: .floor
-    case .sigmoid: .logistic
-    default: nil
-    }
+    self == .sigmoid ? .logistic : UnaryFunction(rawValue: rawValue)
   }
 }

@@ -11,7 +11,8 @@ import TensorIR
 /// The built-in functions by the name the language gives them.
 enum Builtin: String, CaseIterable {
   // Elementwise; trees are treated leaf by leaf.
-  case exp, log, sqrt, rsqrt, tanh, sin, cos, erf, abs, sign, floor, sigmoid, relu, square
+  case exp, expm1, log, log1p, sqrt, rsqrt, tanh, sigmoid, softplus, sin, cos, erf, erfc
+  case abs, sign, floor, relu, square
   case power, maximum, minimum, select
   case stopGradient = "stop_gradient"
   case float, int
@@ -37,8 +38,8 @@ enum Builtin: String, CaseIterable {
   /// The parameters in order; those that end in `=` may be left out.
   var parameters: [String] {
     switch self {
-    case .exp, .log, .sqrt, .rsqrt, .tanh, .sin, .cos, .erf, .abs, .sign, .floor, .sigmoid, .relu,
-      .square, .stopGradient, .float, .int:
+    case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .sigmoid, .softplus, .sin, .cos, .erf,
+      .erfc, .abs, .sign, .floor, .relu, .square, .stopGradient, .float, .int:
       ["x"]
     case .power: ["x", "exponent"]
     case .maximum, .minimum, .dot, .matmul: ["a", "b"]
@@ -86,8 +87,8 @@ extension Elaborator {
   func call(_ builtin: Builtin, _ callee: Name, _ arguments: [Argument]) throws -> Value {
     let call = try matched(builtin, callee, arguments)
     switch builtin {
-    case .exp, .log, .sqrt, .rsqrt, .tanh, .sin, .cos, .erf, .abs, .sign, .floor, .sigmoid, .relu,
-      .square, .stopGradient, .float, .int:
+    case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .sigmoid, .softplus, .sin, .cos, .erf,
+      .erfc, .abs, .sign, .floor, .relu, .square, .stopGradient, .float, .int:
       return try mapLeaves(call["x"]) { try elementwise(builtin, $0) }
     case .power: return try binary(.power, at: callee.span, call["x"], call["exponent"])
     case .maximum: return try extremum(.maximum, at: callee.span, call["a"], call["b"])

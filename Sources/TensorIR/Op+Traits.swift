@@ -26,9 +26,9 @@ extension Op {
   /// Whether computing an element costs some twenty operations: more than to read it from a cache.
   package var isTranscendental: Bool {
     switch self {
-    case .unary(.exp), .unary(.log), .unary(.tanh), .unary(.logistic), .unary(.sin), .unary(.cos),
-      .unary(.erf), .binary(.power):
-      true
+    case .unary(.rsqrt): false
+    case .unary(let function): !function.isExactlyRounded
+    case .binary(.power): true
     default: false  // A trait, not a meaning: an op is taken as cheap until said so.
     }
   }

@@ -9,15 +9,19 @@
 //                                        `ScalarMeaning.swift`),
 //   5. its derivative rule              (`Differentiation/Rules/`),
 //   6. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
-// An elementwise function is a case of `UnaryFunction` or `BinaryFunction` and needs only a line in
-// each of those; a row of test data is then demanded by the rule tests.
+// An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
+// whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
+// `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the
+// language to have it, a case of `Builtin` (`Elaboration`). The compiler asks for each; the tests ask
+// for a domain, a known point and a row of special points.
 //
 // Conventions: no implicit broadcasting (operands of an elementwise op have equal shapes); axes count
 // from 0; `bool` values appear only as conditions.
 
 /// Scalar functions of one float argument, applied elementwise.
 package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
-  case negate, exp, log, sqrt, rsqrt, tanh, logistic, sin, cos, erf, abs, sign, floor
+  case negate, exp, expm1, log, log1p, sqrt, rsqrt, tanh, logistic, softplus, sin, cos, erf, erfc
+  case abs, sign, floor
 }
 
 /// Scalar functions of two arguments of one type, applied elementwise.

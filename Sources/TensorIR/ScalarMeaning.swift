@@ -12,14 +12,18 @@ extension UnaryFunction {
     switch self {
     case .negate: -x
     case .exp: Foundation.exp(x)
+    case .expm1: Foundation.expm1(x)
     case .log: Foundation.log(x)
+    case .log1p: Foundation.log1p(x)
     case .sqrt: x.squareRoot()
     case .rsqrt: 1 / x.squareRoot()
     case .tanh: Foundation.tanh(x)
     case .logistic: 1 / (1 + Foundation.exp(-x))
+    case .softplus: (x > 0 ? x : 0) + Foundation.log1p(Foundation.exp(-x.magnitude))
     case .sin: Foundation.sin(x)
     case .cos: Foundation.cos(x)
     case .erf: Foundation.erf(x)
+    case .erfc: Foundation.erfc(x)
     case .abs: x.magnitude
     case .sign: x > 0 ? 1 : (x < 0 ? -1 : x)  // sign(0) = 0, sign(NaN) = NaN
     case .floor: x.rounded(.down)
@@ -31,7 +35,8 @@ extension UnaryFunction {
   package var isExactlyRounded: Bool {
     switch self {
     case .negate, .sqrt, .abs, .sign, .floor: true
-    case .exp, .log, .rsqrt, .tanh, .logistic, .sin, .cos, .erf: false
+    case .exp, .expm1, .log, .log1p, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc:
+      false
     }
   }
 }

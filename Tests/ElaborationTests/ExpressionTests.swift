@@ -81,7 +81,8 @@ struct ExpressionTests {
       ExpressionCase("stop_gradient([4])", [1], [4]),
       ExpressionCase("float(int([2.7]))", [1], [2]),
       ExpressionCase("sqrt(16) * theta.value", [], [8]),
-      ExpressionCase("sin([0]) + cos([0]) + tanh([0]) + erf([0])", [1], [1]),
+      ExpressionCase("sin([0]) + cos([0]) + tanh([0]) + erf([0]) + erfc([0])", [1], [2]),
+      ExpressionCase("log1p(expm1([2, 3])) + log1p(0) + expm1(0) + erfc(0)", [2], [3, 4]),
     ])
   func elementwise(test: ExpressionCase) throws { try check(test) }
 

@@ -101,8 +101,9 @@ struct RandomGrowth {
     case .negate, .abs: return Entry(value: apply(x.value), bound: x.bound, isExact: x.isExact)
     case .tanh, .logistic, .sin, .cos, .erf:
       return entry(apply(x.value), max(1, x.bound))
-    case .exp: return entry(apply(builder.unary(.sin, x.value)), 3)
-    case .log, .sqrt, .rsqrt:
+    case .softplus, .erfc: return entry(apply(x.value), x.bound + 2)
+    case .exp, .expm1: return entry(apply(builder.unary(.sin, x.value)), 3)
+    case .log, .log1p, .sqrt, .rsqrt:
       return entry(apply(positive(x)), x.bound * x.bound + 2)
     case .sign, .floor:
       return entry(x.isExact ? apply(x.value) : x.value, x.bound + 1)

@@ -14,14 +14,18 @@ func unaryRule(_ function: UnaryFunction) -> DerivativeRule {
   switch function {
   case .negate: unary { _, _ in .number(-1) }
   case .exp: unary { _, y in .array(y) }
+  case .expm1: unary { x, _ in .array(x.applying(.exp)) }
   case .log: unary { x, _ in .array(1 / x) }
+  case .log1p: unary { x, _ in .array(1 / (x.filled(1) + x)) }
   case .sqrt: unary { x, y in .array(squareRootPartial(x, y)) }
   case .rsqrt: unary { x, y in .array(-0.5 * (y / x)) }
   case .tanh: unary { _, y in .array(1 - y * y) }
   case .logistic: unary { _, y in .array(y * (1 - y)) }
+  case .softplus: unary { x, _ in .array(x.applying(.logistic)) }
   case .sin: unary { x, _ in .array(x.applying(.cos)) }
   case .cos: unary { x, _ in .array(-x.applying(.sin)) }
   case .erf: unary { x, _ in .array(twoOverSquareRootOfPi * (-(x * x)).applying(.exp)) }
+  case .erfc: unary { x, _ in .array(-twoOverSquareRootOfPi * (-(x * x)).applying(.exp)) }
   case .abs: unary { x, _ in .array(x.applying(.sign)) }
   case .sign: .constant(reason: "sign is piecewise constant")
   case .floor: .constant(reason: "floor is piecewise constant")

@@ -82,8 +82,8 @@ private func one(
 private func unaryProgram(_ function: UnaryFunction) -> TestProgram {
   let domain: Domain =
     switch function {
-    case .negate, .exp, .tanh, .logistic, .sin, .cos, .erf: .real
-    case .log, .sqrt, .rsqrt: .positive
+    case .negate, .exp, .expm1, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc: .real
+    case .log, .log1p, .sqrt, .rsqrt: .positive
     case .abs, .sign: .nonzero
     case .floor: .betweenIntegers
     }
