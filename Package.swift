@@ -99,8 +99,8 @@ let package = Package(
     tests(
       "MixFuse",
       [
-        "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Interpreter",
-        "MixFuseRuntime", "Scheduling", "TensorIR", "Toolchain",
+        "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
+        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "Toolchain",
       ]),
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],

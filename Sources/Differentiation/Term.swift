@@ -30,6 +30,9 @@ package struct Term {
     Term(builder.power(value, exponent.value), builder)
   }
 
+  /// The term as a number that does not change.
+  package var stopped: Term { Term(builder.stopGradient(value), builder) }
+
   /// This term where `condition` holds between `a` and `b`, else `other`.
   package func `where`(
     _ a: Term, _ condition: Comparison, _ b: Term, else other: Term
@@ -56,6 +59,7 @@ package struct Term {
     Term(a.builder.divide(a.value, b.value), a.builder)
   }
 
+  package static func + (a: Double, b: Term) -> Term { b + b.filled(a) }
   package static func - (a: Double, b: Term) -> Term { b.filled(a) - b }
   package static func - (a: Term, b: Double) -> Term { a - a.filled(b) }
   package static func * (a: Double, b: Term) -> Term { b.filled(a) * b }

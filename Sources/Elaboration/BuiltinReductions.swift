@@ -50,11 +50,13 @@ extension Elaborator {
   }
 
   /// Everything is taken relative to the largest element, so nothing overflows. The largest element
-  /// cancels from the result, so no derivative flows through it.
+  /// cancels from the result, so no derivative flows through it. The log-sum-exp of infinities is
+  /// infinite, so there an infinite element is not subtracted from itself.
   private func softmaxFamily(
     _ builtin: Builtin, _ x: Tensor, axes: [Int], keep: Bool
   ) throws -> Tensor {
-    let largest = emitter.add(.stopGradient, emitter.reduce(.maximum, x, axes: axes))
+    var largest = emitter.add(.stopGradient, emitter.reduce(.maximum, x, axes: axes))
+    if builtin == .logsumexp { largest = finite(largest) }
     let shifted = emitter.binary(.subtract, x, repeated(largest, like: x, axes))
     let exponentials = emitter.unary(.exp, shifted)
     let sum = emitter.reduce(.sum, exponentials, axes: axes)
@@ -67,6 +69,13 @@ extension Elaborator {
       let result = emitter.binary(.add, emitter.unary(.log, sum), largest)
       return restored(result, x, axes, keep)
     }
+  }
+
+  /// The elements of `x`, 0 in the place of infinite ones.
+  private func finite(_ x: Tensor) -> Tensor {
+    let infinity = emitter.constant(.infinity, x.type)
+    let isInfinite = emitter.add(.compare(.equal), emitter.unary(.abs, x), infinity)
+    return emitter.add(.select, isInfinite, emitter.constant(0, x.type), x)
   }
 
   /// A reduced array repeated along the axes that were reduced.

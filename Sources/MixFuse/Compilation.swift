@@ -47,13 +47,19 @@ package struct Compilation {
     return file
   }
 
-  /// Syntax tree to problem.
+  /// Syntax tree to problem, ready for derivatives to be taken.
   package func problem() throws -> MetaProblem {
-    let problem = elaborate(
+    let elaborated = elaborate(
       try parsed(), dims: options.dims, preset: options.preset, dtype: options.dtype,
       diagnostics: diagnostics)
-    guard let problem, !diagnostics.hasErrors else {
+    guard var problem = elaborated, !diagnostics.hasErrors else {
       throw CompilationFailure(diagnostics: diagnostics)
+    }
+    let graphs: [WritableKeyPath<MetaProblem, Graph>] = [
+      \.innerLoss, \.initialState, \.update, \.outerLoss,
+    ]
+    for graph in graphs {
+      problem[keyPath: graph] = runPasses(problem[keyPath: graph], Pipelines.beforeDerivatives)
     }
     return problem
   }

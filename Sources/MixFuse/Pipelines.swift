@@ -6,6 +6,9 @@ package import Differentiation
 package import Optimization
 
 package enum Pipelines {
+  /// Over the graphs of a problem, before any derivative is taken of them.
+  package static let beforeDerivatives: [Pass] = [.applyIdentities]
+
   /// From a graph derived with some choices to what is scheduled.
   package static func standard(for options: DerivationOptions) -> [Pass] {
     // Derivatives are taken: what only stood in their way can go.

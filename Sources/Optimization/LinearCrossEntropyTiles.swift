@@ -109,8 +109,12 @@ struct TiledCrossEntropy {
       ]
     }
     let largest = b.maximum(sums[0], b.reduce(.maximum, z, axes: [1]))
-    let kept = b.multiply(sums[1], b.unary(.exp, b.subtract(sums[0], largest)))
-    let sum = b.sum(b.unary(.exp, b.subtract(z, perRow(largest))), axes: [1])
+    // A tile may have nothing but logits of -inf, which are not to be subtracted from themselves.
+    let isInfinite = b.compare(
+      .equal, b.unary(.abs, largest), b.constant(.infinity, like: largest))
+    let shift = b.select(isInfinite, b.constant(0, like: largest), largest)
+    let kept = b.multiply(sums[1], b.unary(.exp, b.subtract(sums[0], shift)))
+    let sum = b.sum(b.unary(.exp, b.subtract(z, perRow(shift))), axes: [1])
     return [largest, b.add(kept, sum), b.add(sums[2], picked(z))]
   }
 }

@@ -2,8 +2,9 @@
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //
-// One step of a maximum over values that are not NaN (a NaN may or may not survive).
+// One step of a maximum; a NaN stays. The comparison takes `value` if that is NaN.
 
 static inline float mf_maximum_step_f32(float best, float value) {
-  return best > value ? best : value;
+  const float larger = best > value ? best : value;
+  return best != best ? best : larger;
 }

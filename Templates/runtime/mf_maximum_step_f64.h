@@ -2,8 +2,9 @@
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //
-// One step of a maximum over values that are not NaN (a NaN may or may not survive).
+// One step of a maximum; a NaN stays. The comparison takes `value` if that is NaN.
 
 static inline double mf_maximum_step_f64(double best, double value) {
-  return best > value ? best : value;
+  const double larger = best > value ? best : value;
+  return best != best ? best : larger;
 }

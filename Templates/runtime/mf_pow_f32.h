@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // x raised to y, through the f64 logarithm and exponential. Error below 0.6 ULP. A negative x
-// needs an integer y (else NaN); pow(x, 0) and pow(1, y) are 1; the sign of a zero x is ignored.
+// needs an integer y (else NaN) unless it is infinite; pow(x, 0) and pow(1, y) are 1; the sign of a
+// zero x is ignored.
 
 __attribute__((always_inline)) static inline float mf_pow_f32(float x, float y) {
   const double size = __builtin_fabs((double)x);
@@ -13,7 +14,8 @@ __attribute__((always_inline)) static inline float mf_pow_f32(float x, float y) 
   const float is_odd = (y - 2.0f * __builtin_floorf(half) == 1.0f) ? 1.0f : 0.0f;
   const float is_integer = __builtin_floorf(y) == y ? 1.0f : 0.0f;
   const float signed_power = is_odd != 0.0f ? -(float)power : (float)power;
-  const float negative = is_integer != 0.0f ? signed_power : __builtin_nanf("");
+  const float fractional = size < (double)__builtin_inff() ? __builtin_nanf("") : (float)power;
+  const float negative = is_integer != 0.0f ? signed_power : fractional;
   const float result = x < 0.0f ? negative : (float)power;
   return y == 0.0f ? 1.0f : result;
 }

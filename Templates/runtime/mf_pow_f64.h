@@ -4,8 +4,8 @@
 //
 // x raised to y. The logarithm is computed as a sum of two doubles, about 65 bits, so that
 // multiplying it by y up to 700 loses nothing. Error below 1.6 ULP. A negative x needs an integer
-// y (else NaN); pow(x, 0) and pow(1, y) are 1; the sign of a zero x is ignored. Needs fused
-// multiply-add.
+// y (else NaN) unless it is infinite; pow(x, 0) and pow(1, y) are 1; the sign of a zero x is
+// ignored. Needs fused multiply-add.
 
 __attribute__((always_inline)) static inline double mf_pow_f64(double x, double y) {
   const double size = __builtin_fabs(x);
@@ -72,7 +72,8 @@ __attribute__((always_inline)) static inline double mf_pow_f64(double x, double 
   const double is_odd = y - 2.0 * __builtin_floor(half) == 1.0 ? 1.0 : 0.0;
   const double is_integer = __builtin_floor(y) == y ? 1.0 : 0.0;
   const double signed_result = is_odd != 0.0 ? -result : result;
-  const double negative = is_integer != 0.0 ? signed_result : __builtin_nan("");
+  const double fractional = size < __builtin_inf() ? __builtin_nan("") : result;
+  const double negative = is_integer != 0.0 ? signed_result : fractional;
   const double any = x < 0.0 ? negative : result;
   return y == 0.0 ? 1.0 : any;
 }

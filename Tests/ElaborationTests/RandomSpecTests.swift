@@ -34,7 +34,7 @@ struct RandomSpecTests {
     let text = (0..<1500).map { RandomSpec(seed: $0).text }.joined()
     let words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
     let prelude = [
-      "linear", "rms_norm", "layer_norm", "embedding", "gelu", "silu", "softplus",
+      "linear", "rms_norm", "layer_norm", "embedding", "gelu", "silu", "elu",
       "cross_entropy", "binary_cross_entropy", "mean_squared_error", "token_cross_entropy",
       "token_logits", "rope", "swiglu", "geglu", "global_norm", "clip_by_norm", "regularized",
       "sgd",

@@ -11,8 +11,9 @@ import Testing
 
 /// Every pass of the target; a new one belongs here.
 let allPasses: [Pass] = [
-  .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode, .inlineSingleTripLoops,
-  .simplifyLoops, .hoistLoopInvariants, .removeStopGradients, .lowerLinearCrossEntropy,
+  .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
+  .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
+  .lowerLinearCrossEntropy,
   .decomposeStructuredOps, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 

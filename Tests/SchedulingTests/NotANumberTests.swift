@@ -45,4 +45,37 @@ struct NotANumberTests {
       #expect(lost.isEmpty, "\(first)")
     }
   }
+
+  @Test("a maximum is NaN if one of its values is", arguments: [DType.f32, .f64])
+  func maxima(_ dtype: DType) throws {
+    let widths = [2, 3, 7, 8, 10, 15, 16, 17, 31, 64, 100, 1031]
+    let graphs = widths.flatMap { width in
+      // Over rows, over columns, over everything.
+      [[1], [0], [0, 1]].map { axes in
+        graph([TensorType([width + 1, width], dtype)]) { b, x in
+          [b.reduce(.maximum, x[0], axes: axes)]
+        }
+      }
+    }
+    let compiled = try CompiledGraphs(graphs)
+    for (index, graph) in graphs.enumerated() {
+      let type = graph.inputTypes[0]
+      // Everywhere on a diagonal, of both signs; and nowhere in one row.
+      for sign in [FloatingPointSign.plus, .minus] {
+        var input = NumericArray(type, (0..<type.elementCount).map { Double($0 % 11) - 5 })
+        for row in 0..<type.shape[1] {
+          let number = row % 3 == 1 ? Double.infinity : -.infinity
+          input.elements[row * type.shape[1]] = number
+          input.elements[row * type.shape[1] + row] = Double(
+            sign: sign, exponent: 0, significand: .nan)
+        }
+        let expected = try Evaluator().evaluate(graph, inputs: [input])[0].elements
+        for workers in [1, 2] {
+          let found = try compiled.call(index, [input], .init(workers: workers))[0].elements
+          let isSame = zip(expected, found).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
+          #expect(isSame, "maximum of \(type): \(found), not \(expected)")
+        }
+      }
+    }
+  }
 }

@@ -127,8 +127,10 @@ extension RandomSpecWriter {
     case 0:
       let function = generator.choose(["tanh", "sigmoid", "sin", "cos", "erf"])
       return value("\(function)(\(argument))", 1)
-    case 1: return value("exp(\(generator.choose(["sin", "tanh"]))(\(argument)))", 2.8)
-    case 2: return value("log(\(positive(x).text))", x.bound)
+    case 1:
+      let function = generator.choose(["exp", "expm1"])
+      return value("\(function)(\(generator.choose(["sin", "tanh"]))(\(argument)))", 2.8)
+    case 2: return value("\(generator.choose(["log", "log1p"]))(\(positive(x).text))", x.bound)
     case 3: return value("sqrt(\(positive(x).text))", x.bound + 1)
     case 4: return value("rsqrt(\(positive(x).text))", 1.5)
     case 5: return value("\(generator.choose(["abs", "relu"]))(\(argument))", x.bound)
@@ -137,7 +139,9 @@ extension RandomSpecWriter {
     case 8:
       let exact = generator.choose(["", ", exact: true", ", exact: false"])
       return value("gelu(\(argument)\(exact))", x.bound)
-    case 9: return value("\(generator.choose(["silu", "softplus"]))(\(argument))", x.bound + 1)
+    case 9:
+      let function = generator.choose(["silu", "softplus", "erfc", "elu"])
+      return value("\(function)(\(argument))", x.bound + 2)
     case 10:
       guard x.isExact else { return value("tanh(\(argument))", 1) }
       return value("\(generator.choose(["sign", "floor"]))(\(argument))", x.bound + 1)

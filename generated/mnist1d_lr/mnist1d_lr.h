@@ -177,7 +177,7 @@ int32_t mnist1d_lr_outer_loss_gradient(const mnist1d_lr_outer_loss_gradient_inpu
     const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
-// Needs 6983040 bytes of arena, and 0
+// Needs 6943040 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
 // argument, or 2 for a row index out of range (nothing is written then).
 int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs *inputs,

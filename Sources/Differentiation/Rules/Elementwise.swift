@@ -2,10 +2,15 @@
 //
 // Rules of the elementwise ops. `x` and `a`, `b` are operands, `y` is the result.
 //
-// Kinks are decided here, once. relu is elaborated to `select(x <= 0, 0, x)`, so `relu'(0) = 0`.
-// Where a formula has a pole at a kink, the pole is kept out of the formula by a second select (its
-// operand is replaced by a harmless number), not only masked out of the result: a masked infinity
-// times a zero adjoint would be NaN in the next order of derivative. See Note [Guarded poles].
+// Kinks and poles are decided here, once; LANGUAGE.md tells users what is decided.
+//   - relu is elaborated to `select(x <= 0, 0, x)`, so `relu'(0) = 0`.
+//   - Where a function is finite but a derivative of it is not (sqrt at 0), that derivative counts as
+//     0. The pole is kept out of the formula by a second select (its operand is replaced by a
+//     harmless number), not only masked out of the result: a masked infinity times a zero adjoint
+//     would be NaN in the next order of derivative. See Note [Guarded poles].
+//   - A guard holds at the pole and nowhere else. Where a formula is finite it stays as it is, so
+//     that its own derivatives are right; see Note [Powers at base 0].
+//   - Where a function is NaN, so are its derivatives: what has failed must not look like success.
 
 import TensorIR
 
@@ -15,8 +20,8 @@ func unaryRule(_ function: UnaryFunction) -> DerivativeRule {
   case .negate: unary { _, _ in .number(-1) }
   case .exp: unary { _, y in .array(y) }
   case .expm1: unary { x, _ in .array(x.applying(.exp)) }
-  case .log: unary { x, _ in .array(1 / x) }
-  case .log1p: unary { x, _ in .array(1 / (x.filled(1) + x)) }
+  case .log: unary { x, _ in .array(one(ifNotBelow: 0, x) / x) }
+  case .log1p: unary { x, _ in .array(one(ifNotBelow: -1, x) / (1 + x)) }
   case .sqrt: unary { x, y in .array(squareRootPartial(x, y)) }
   case .rsqrt: unary { x, y in .array(-0.5 * (y / x)) }
   case .tanh: unary { _, y in .array(1 - y * y) }
@@ -46,15 +51,15 @@ func binaryRule(_ function: BinaryFunction) -> DerivativeRule {
   case .power:
     binary(
       lhs: { a, b, _ in .array(powerBasePartial(a, b)) },
-      rhs: { a, _, y in .array(powerExponentPartial(a, y)) })
+      rhs: { a, b, y in .array(powerExponentPartial(a, b, y)) })
   case .maximum:
     binary(
-      lhs: { a, b, _ in .array(shareOfWinner(a, .greater, b)) },
-      rhs: { a, b, _ in .array(shareOfWinner(b, .greater, a)) })
+      lhs: { a, b, y in .array(shareOfWinner(a, .greater, b, y)) },
+      rhs: { a, b, y in .array(shareOfWinner(b, .greater, a, y)) })
   case .minimum:
     binary(
-      lhs: { a, b, _ in .array(shareOfWinner(a, .less, b)) },
-      rhs: { a, b, _ in .array(shareOfWinner(b, .less, a)) })
+      lhs: { a, b, y in .array(shareOfWinner(a, .less, b, y)) },
+      rhs: { a, b, y in .array(shareOfWinner(b, .less, a, y)) })
   }
 }
 
@@ -83,30 +88,40 @@ func convertRule(_ dtype: DType) -> DerivativeRule {
 
 private let twoOverSquareRootOfPi = 1.1283791670955126
 
+/// 1, and NaN where `x` is below the least number at which its function is defined.
+private func one(ifNotBelow least: Double, _ x: Term) -> Term {
+  let zero = x.filled(0)
+  return 1 + 0 * x.filled(.infinity).where(x, .less, x.filled(least), else: zero)
+}
+
 /// `0.5 / y`, and 0 at `x = 0`: so Adam at `v = 0` has finite, correct gradients.
 private func squareRootPartial(_ x: Term, _ y: Term) -> Term {
   let zero = x.filled(0)
-  let safe = y.where(x, .greater, zero, else: x.filled(1))
-  return (0.5 / safe).where(x, .greater, zero, else: zero)
+  let safe = x.filled(1).where(x, .equal, zero, else: y)
+  return zero.where(x, .equal, zero, else: 0.5 / safe)
 }
 
-/// `b * a^(b - 1)`, and 0 for `b = 0` also at `a = 0`.
+/// `b * a^(b - 1)`; at `a = 0` with `0 <= b <= 1`, where that or its derivative has a pole, 1 if
+/// `b = 1` and else 0.
 private func powerBasePartial(_ a: Term, _ b: Term) -> Term {
-  let zero = b.filled(0)
-  let safe = b.filled(1).where(b, .equal, zero, else: b)
-  return zero.where(b, .equal, zero, else: safe * a.power(safe - 1))
+  let (zero, one) = (a.filled(0), a.filled(1))
+  let suspect = a.where(b * (1 - b), .greaterOrEqual, zero, else: one)
+  let safe = one.where(suspect, .equal, zero, else: a)
+  return b.applying(.floor).where(suspect, .equal, zero, else: b * safe.power(b - 1))
 }
 
-/// `log(a) * y`, and 0 at `a = 0`.
-private func powerExponentPartial(_ a: Term, _ y: Term) -> Term {
-  let zero = a.filled(0)
-  let safe = a.filled(1).where(a, .equal, zero, else: a)
-  return zero.where(a, .equal, zero, else: safe.applying(.log) * y)
+/// `log(a) * y`, and 0 at `a = 0` with `b >= 0`.
+private func powerExponentPartial(_ a: Term, _ b: Term, _ y: Term) -> Term {
+  let (zero, one) = (a.filled(0), a.filled(1))
+  let suspect = a.where(b, .greaterOrEqual, zero, else: one)
+  let safe = one.where(suspect, .equal, zero, else: a)
+  return zero.where(suspect, .equal, zero, else: safe.applying(.log) * y)
 }
 
-/// 1 where `a` beats `b`, one half on a tie, else 0.
-private func shareOfWinner(_ a: Term, _ beats: Comparison, _ b: Term) -> Term {
-  let shared = a.filled(0.5).where(a, .equal, b, else: a.filled(0))
+/// 1 where `a` beats `b`, one half on a tie, 0 where it is beaten; NaN if one of them is.
+private func shareOfWinner(_ a: Term, _ beats: Comparison, _ b: Term, _ y: Term) -> Term {
+  let beaten = a.filled(0).where(b, beats, a, else: y.stopped)
+  let shared = a.filled(0.5).where(a, .equal, b, else: beaten)
   return a.filled(1).where(a, beats, b, else: shared)
 }
 
@@ -130,3 +145,11 @@ private func binary(
 // sqrt'(x) = select(x > 0, 0.5 / y, 0) is finite at 0, but its VJP is not: the adjoint that reaches
 // `0.5 / y` is 0 there, and the partial of the division is -0.5 / y^2 = -inf, so y_adj = 0 * inf.
 // With `safe = select(x > 0, y, 1)` inside, the division never sees the zero, at any order.
+
+// Note [Powers at base 0]
+//
+// a^b is finite at a = 0 for b >= 0, but b a^(b-1) is not for 0 < b < 1, nor is 0 * 0^-1 at b = 0; and
+// at b = 1 it is 1, but its derivative by b, a^(b-1) (1 + b log(a)), is -inf. Those are the poles, and
+// no others: at b = 0 and a = 2 the mixed derivative is 1/a, whatever the derivative by a alone is. For
+// b < 0 the power itself is infinite at a = 0, and so are its derivatives. The exponent is asked about
+// first, so that all of this folds away for a constant exponent above 1.
