@@ -69,6 +69,12 @@ static const unsigned char text_mf_cos_f32[] = {
 static const unsigned char text_mf_cos_f64[] = {
 #embed "runtime/mf_cos_f64.h"
     , 0};
+static const unsigned char text_mf_cos_far_f32[] = {
+#embed "runtime/mf_cos_far_f32.h"
+    , 0};
+static const unsigned char text_mf_cos_far_f64[] = {
+#embed "runtime/mf_cos_far_f64.h"
+    , 0};
 static const unsigned char text_mf_erf_f32[] = {
 #embed "runtime/mf_erf_f32.h"
     , 0};
@@ -92,6 +98,12 @@ static const unsigned char text_mf_expm1_f32[] = {
     , 0};
 static const unsigned char text_mf_expm1_f64[] = {
 #embed "runtime/mf_expm1_f64.h"
+    , 0};
+static const unsigned char text_mf_is_far_f32[] = {
+#embed "runtime/mf_is_far_f32.h"
+    , 0};
+static const unsigned char text_mf_is_far_f64[] = {
+#embed "runtime/mf_is_far_f64.h"
     , 0};
 static const unsigned char text_mf_library[] = {
 #embed "runtime/mf_library.h"
@@ -204,11 +216,29 @@ static const unsigned char text_mf_sin_f32[] = {
 static const unsigned char text_mf_sin_f64[] = {
 #embed "runtime/mf_sin_f64.h"
     , 0};
+static const unsigned char text_mf_sin_far_f32[] = {
+#embed "runtime/mf_sin_far_f32.h"
+    , 0};
+static const unsigned char text_mf_sin_far_f64[] = {
+#embed "runtime/mf_sin_far_f64.h"
+    , 0};
 static const unsigned char text_mf_sincos_f32[] = {
 #embed "runtime/mf_sincos_f32.h"
     , 0};
 static const unsigned char text_mf_sincos_f64[] = {
 #embed "runtime/mf_sincos_f64.h"
+    , 0};
+static const unsigned char text_mf_sincos_far_f32[] = {
+#embed "runtime/mf_sincos_far_f32.h"
+    , 0};
+static const unsigned char text_mf_sincos_far_f64[] = {
+#embed "runtime/mf_sincos_far_f64.h"
+    , 0};
+static const unsigned char text_mf_sincos_reduced_f32[] = {
+#embed "runtime/mf_sincos_reduced_f32.h"
+    , 0};
+static const unsigned char text_mf_sincos_reduced_f64[] = {
+#embed "runtime/mf_sincos_reduced_f64.h"
     , 0};
 static const unsigned char text_mf_softplus_f32[] = {
 #embed "runtime/mf_softplus_f32.h"
@@ -268,6 +298,8 @@ static const struct template templates[] = {
     {"mf_attention_value_f64", text_mf_attention_value_f64},
     {"mf_cos_f32", text_mf_cos_f32},
     {"mf_cos_f64", text_mf_cos_f64},
+    {"mf_cos_far_f32", text_mf_cos_far_f32},
+    {"mf_cos_far_f64", text_mf_cos_far_f64},
     {"mf_erf_f32", text_mf_erf_f32},
     {"mf_erf_f64", text_mf_erf_f64},
     {"mf_erfc_f32", text_mf_erfc_f32},
@@ -276,6 +308,8 @@ static const struct template templates[] = {
     {"mf_exp_f64", text_mf_exp_f64},
     {"mf_expm1_f32", text_mf_expm1_f32},
     {"mf_expm1_f64", text_mf_expm1_f64},
+    {"mf_is_far_f32", text_mf_is_far_f32},
+    {"mf_is_far_f64", text_mf_is_far_f64},
     {"mf_library", text_mf_library},
     {"mf_log1p_f32", text_mf_log1p_f32},
     {"mf_log1p_f64", text_mf_log1p_f64},
@@ -313,8 +347,14 @@ static const struct template templates[] = {
     {"mf_share_out", text_mf_share_out},
     {"mf_sin_f32", text_mf_sin_f32},
     {"mf_sin_f64", text_mf_sin_f64},
+    {"mf_sin_far_f32", text_mf_sin_far_f32},
+    {"mf_sin_far_f64", text_mf_sin_far_f64},
     {"mf_sincos_f32", text_mf_sincos_f32},
     {"mf_sincos_f64", text_mf_sincos_f64},
+    {"mf_sincos_far_f32", text_mf_sincos_far_f32},
+    {"mf_sincos_far_f64", text_mf_sincos_far_f64},
+    {"mf_sincos_reduced_f32", text_mf_sincos_reduced_f32},
+    {"mf_sincos_reduced_f64", text_mf_sincos_reduced_f64},
     {"mf_softplus_f32", text_mf_softplus_f32},
     {"mf_softplus_f64", text_mf_softplus_f64},
     {"mf_sum_f32", text_mf_sum_f32},

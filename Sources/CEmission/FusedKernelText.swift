@@ -47,6 +47,8 @@ private struct FusedKernelPrinter {
   /// Reductions over memory whose place depends on the lane alone: each has an array of its own.
   private let laneSums: [LaneSum]
   private let orderedMaxima: OrderedMaxima
+  /// What is done about angles too large for the sines and cosines of vector lanes.
+  private var angles = AngleHandling.none
 
   /// `memory[index] (+ or max)= scalar`, where `index` depends on the lane alone, and on the part.
   private struct LaneSum: Hashable {
@@ -74,8 +76,31 @@ private struct FusedKernelPrinter {
     if kernel.splitVariable != nil { signature += ["int64_t begin", "int64_t end"] }
     for (_, range) in bounds { signature += ["int64_t \(range.first)", "int64_t \(range.last)"] }
     var writer = CWriter()
-    let prefix = bounds.isEmpty ? "MF_KERNEL static void" : "static inline void"
-    writer.function("\(prefix) \(name)", signature) { writer in
+    let linkage = bounds.isEmpty ? "MF_KERNEL static" : "static inline"
+    let handlings = AngleHandling.needed(by: kernel, isEpilogue: !bounds.isEmpty)
+    for handling in handlings {
+      angles = handling
+      spelling.angles = handling
+      writeFunction(name, signature, linkage: linkage, to: &writer)
+    }
+    AngleHandling.writeChoice(
+      handlings, name, signature, linkage: linkage, units: units, to: &writer)
+    return KernelText(
+      text: writer.text,
+      requiredHelpers: spelling.requiredHelpers.union(orderedMaxima.requiredHelpers),
+      splitCount: kernel.splitVariable == nil ? nil : kernel.splitExtent)
+  }
+
+  /// The parameters between which the units lie that are shared out over threads.
+  private var units: (first: String, last: String)? {
+    bounds.first?.value ?? (kernel.splitVariable == nil ? nil : ("begin", "end"))
+  }
+
+  private mutating func writeFunction(
+    _ name: String, _ signature: [String], linkage: String, to writer: inout CWriter
+  ) {
+    let flag = kernel.angleFlag
+    angles.writeFunction(name, signature, linkage: linkage, flag: flag, to: &writer) { writer in
       for (number, local) in kernel.locals.enumerated() {
         writer.line("\(local.dtype.cName) r\(number)[\(local.elementCount + padding)];")
       }
@@ -85,10 +110,6 @@ private struct FusedKernelPrinter {
         write(kernel.statements, to: &writer)
       }
     }
-    return KernelText(
-      text: writer.text,
-      requiredHelpers: spelling.requiredHelpers.union(orderedMaxima.requiredHelpers),
-      splitCount: kernel.splitVariable == nil ? nil : kernel.splitExtent)
   }
 
   private mutating func write(_ statements: [Statement], to writer: inout CWriter) {
@@ -117,6 +138,12 @@ private struct FusedKernelPrinter {
     case .define(let scalar, let expression):
       let type = kernel.scalars[scalar]
       writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")
+      if angles.areJudged, let angle = expression.angle {
+        let isFar = spelling.isFarAngle("s\(angle)", kernel.scalars[angle])
+        writer.line("far |= \(isInLanes ? "is_inside & " : "")\(isFar);")
+      }
+    case .store where !angles.areResultsWritten: break
+    case .accumulateInMemory where !angles.areResultsWritten: break
     case .store(let parameter, let index, let scalar):
       writeInBounds("\(element(parameter, index)) = s\(scalar);", to: &writer)
     case .storeLocal(let local, let index, let scalar):
@@ -219,7 +246,7 @@ extension FusedKernelPrinter {
   private mutating func writeLaneLoop(
     _ lanes: LaneLoop, _ body: [Statement], to writer: inout CWriter
   ) {
-    writer.vectorLoop(laneName, below: lanes.paddedExtent, width: lanes.width) { writer in
+    angles.vectorLoop(laneName, below: lanes.paddedExtent, lanes, to: &writer) { writer in
       writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
       isInLanes = true
       write(body, to: &writer)
@@ -241,7 +268,7 @@ extension FusedKernelPrinter {
   ) {
     guard let lanes = kernel.lanes else { return }
     writer.line("\(type.cName) \(name)[\(lanes.paddedExtent)];")
-    writer.vectorLoop("l", below: lanes.paddedExtent, width: lanes.width) {
+    angles.vectorLoop("l", below: lanes.paddedExtent, lanes, to: &writer) {
       $0.line("\(name)[l] = \(type.literal(initial));")
     }
   }
@@ -275,7 +302,7 @@ extension FusedKernelPrinter {
     guard let lanes = kernel.lanes else { return }
     let type = kernel.scalars[scalar]
     for start in stride(from: lanes.width, to: lanes.paddedExtent, by: lanes.width) {
-      writer.vectorLoop("l", below: lanes.width, width: lanes.width) { writer in
+      angles.vectorLoop("l", below: lanes.width, lanes, to: &writer) { writer in
         let sum = combine(reduction, "a\(scalar)[l]", "a\(scalar)[\(start) + l]", scalar)
         writer.line("a\(scalar)[l] = \(sum);")
       }
@@ -288,6 +315,7 @@ extension FusedKernelPrinter {
   private mutating func writeAroundLaneSums(
     to writer: inout CWriter, _ body: (inout Self, inout CWriter) -> Void
   ) {
+    guard angles.areResultsWritten else { return body(&self, &writer) }
     for (number, sum) in laneSums.enumerated() {
       let type = kernel.scalars[sum.value]
       declareLanes("m\(number)", type, sum.reduction.neutralElement(of: type), to: &writer)

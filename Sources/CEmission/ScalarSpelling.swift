@@ -35,6 +35,8 @@ extension DType {
 /// Spells elementwise ops, and notes which helpers of `Templates/runtime` they call.
 struct ScalarSpelling {
   private(set) var requiredHelpers: Set<String> = []
+  /// What is done about angles too large for the sines and cosines of vector lanes.
+  var angles = AngleHandling.none
 
   /// The C expression of `op` applied to scalars.
   ///
@@ -81,6 +83,9 @@ struct ScalarSpelling {
     return "\(family)_\(type.rawValue)x\(count)(\(array))"
   }
 
+  /// Whether a number is too large for the sines and cosines of vector lanes: 1 or 0.
+  mutating func isFarAngle(_ x: String, _ type: DType) -> String { helper("mf_is_far", type, x) }
+
   private mutating func unary(_ function: UnaryFunction, _ x: String, _ type: DType) -> String {
     switch function {
     case .negate: "-\(x)"
@@ -93,8 +98,8 @@ struct ScalarSpelling {
     case .tanh: helper("mf_tanh", type, x)
     case .logistic: helper("mf_logistic", type, x)
     case .softplus: helper("mf_softplus", type, x)
-    case .sin: helper("mf_sin", type, x)
-    case .cos: helper("mf_cos", type, x)
+    case .sin: helper("mf_sin\(angles.suffix)", type, x)
+    case .cos: helper("mf_cos\(angles.suffix)", type, x)
     case .erf: helper("mf_erf", type, x)
     case .erfc: helper("mf_erfc", type, x)
     case .abs: builtin("fabs", type, x)

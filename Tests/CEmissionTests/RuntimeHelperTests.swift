@@ -12,7 +12,7 @@ import Testing
 @Suite("runtime helpers")
 struct RuntimeHelperTests {
   static let functions = [
-    "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "logistic",
+    "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "erfc", "logistic", "softplus",
   ]
   static let elements = ["f32", "f64"]
 
@@ -38,6 +38,28 @@ struct RuntimeHelperTests {
     #expect(measured > 0.4, "an error this small means that nothing was compared")
   }
 
+  @Test("sines and cosines keep their stated error at any argument", arguments: elements)
+  func farAngles(_ element: String) throws {
+    for function in ["sin", "cos"] {
+      let symbol = "mf_\(function)_far_\(element)"
+      let stated = try #require(statedError(symbol))
+      let library = try harness("\(function)_far", element, largestExponent: 1023)
+      let measured = try library.function(
+        "largest_error", as: (@convention(c) () -> Double).self)()
+      #expect(measured < stated, "\(symbol): \(measured) ULP")
+      let value = try library.function("value", as: (@convention(c) (Double) -> Double).self)
+      for x in [Double.infinity, -.infinity, .nan] { #expect(value(x).isNaN) }
+      let isFar = try CompiledLibrary(
+        source(["mf_is_far_\(element)"])
+          + "uint64_t is_far(double x) { return mf_is_far_\(element)((\(Self.real(element)))x); }\n",
+        flags: Self.flags
+      ).function("is_far", as: (@convention(c) (Double) -> UInt64).self)
+      let edge = element == "f32" ? 0x1p22 : 0x1p50
+      #expect([0, -edge, edge].allSatisfy { isFar($0) == 0 })
+      #expect([2 * edge, -2 * edge, .infinity, .nan].allSatisfy { isFar($0) == 1 })
+    }
+  }
+
   @Test("functions treat special values as mathematics does", arguments: elements)
   func specialValues(_ element: String) throws {
     let infinity = Double.infinity
@@ -48,8 +70,10 @@ struct RuntimeHelperTests {
       ("log1p", 0, 0), ("log1p", -1, -infinity), ("log1p", infinity, infinity),
       ("log1p", -2, .nan), ("tanh", 0, 0), ("tanh", infinity, 1), ("tanh", -infinity, -1),
       ("sin", 0, 0), ("sin", infinity, .nan), ("cos", 0, 1), ("cos", -infinity, .nan),
-      ("erf", 0, 0), ("erf", infinity, 1), ("erf", -infinity, -1), ("logistic", 0, 0.5),
-      ("logistic", infinity, 1), ("logistic", -infinity, 0),
+      ("erf", 0, 0), ("erf", infinity, 1), ("erf", -infinity, -1), ("erfc", 0, 1),
+      ("erfc", infinity, 0), ("erfc", -infinity, 2), ("logistic", 0, 0.5),
+      ("logistic", infinity, 1), ("logistic", -infinity, 0), ("softplus", infinity, infinity),
+      ("softplus", -infinity, 0),
     ]
     for function in Self.functions {
       let value = try harness(function, element).function(
@@ -72,8 +96,8 @@ struct RuntimeHelperTests {
     let value = try library.function(
       "value", as: (@convention(c) (Double, Double) -> Double).self)
     let infinity = Double.infinity
-    for x in [0, 0.5, 1, 2, 3, infinity, -1, -2, -0.5, .nan] {
-      for y in [0, 1, 2, 3, -1, -2, 0.5, -0.5, infinity, -infinity, .nan] {
+    for x in [0, 0.5, 1, 2, 3, infinity, -infinity, -1, -2, -0.5, .nan] {
+      for y in [0, 1, 2, 3, -1, -2, 0.5, 1.5, -0.5, infinity, -infinity, .nan] {
         let (found, expected) = (value(x, y), pow(x, y))
         let isClose = abs(found - expected) <= 1e-6 * abs(expected)
         #expect(
@@ -124,11 +148,17 @@ struct RuntimeHelperTests {
   }
 
   /// A library with `largest_error`, over arguments of all exponents, and `value`.
-  private func harness(_ function: String, _ element: String) throws -> CompiledLibrary {
+  private func harness(
+    _ function: String, _ element: String, largestExponent: Int = 10
+  ) throws -> CompiledLibrary {
     let (real, wide) = element == "f32" ? ("float", "double") : ("double", "long double")
     let suffix = element == "f32" ? "" : "l"
     let reference =
-      function == "logistic" ? "1 / (1 + exp\(suffix)(-x))" : "\(function)\(suffix)(x)"
+      switch function {
+      case "logistic": "1 / (1 + exp\(suffix)(-x))"
+      case "softplus": "(x > 0 ? x : 0) + log1p\(suffix)(exp\(suffix)(-fabs\(suffix)(x)))"
+      default: "\(function.replacing("_far", with: ""))\(suffix)(x)"
+      }
     let text =
       source(["mf_\(function)_\(element)"]) + Self.unitInTheLastPlace(element)
         + """
@@ -140,12 +170,13 @@ struct RuntimeHelperTests {
           for (int64_t i = 0; i < 3000000; ++i) {
             state = state * 6364136223846793005u + 1442695040888963407u;
             const double fraction = (double)(state >> 11) * 0x1p-53;
-            // Magnitudes of 2^-40 to 2^10 and, every other time, of order one.
-            const double scale = i % 2 == 0 ? exp2(fraction * 50 - 40) : fraction * 4;
+            // Magnitudes of 2^-40 to 2^10 or more and, every other time, of order one.
+            const double scale =
+                i % 2 == 0 ? exp2(fraction * \(largestExponent + 40) - 40) : fraction * 4;
             const \(real) argument = (\(real))((state & 1024) != 0 ? scale : -scale);
             const \(wide) x = argument;
             const \(wide) expected = \(reference);
-            if (!isnormal((\(real))expected)) {
+            if (!isnormal((\(real))expected) || isinf(argument)) {
               continue;
             }
             const double error = errors(mf_\(function)_\(element)(argument), expected);

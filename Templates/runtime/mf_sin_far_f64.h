@@ -1,0 +1,7 @@
+// mf_sin_far_f64
+// requires: mf_sincos_far_f64
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sine of any x in radians. Error below 1.5 ULP.
+
+static inline double mf_sin_far_f64(double x) { return mf_sincos_far_f64(x, 0); }
