@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: deps build test demo bench sweep format lint clean
+.PHONY: deps build test soak demo bench sweep format lint clean
 
 # Debian's usual place for the toolchain, if the shell does not know one.
 export PATH := $(PATH):/opt/swift/usr/bin
@@ -61,6 +61,13 @@ build: deps
 ## Checks the style, builds everything and runs every test, as CI does; ends with the test runner's own summary.
 test: deps lint
 	swift test $(TEST_FLAGS)
+
+## Tries the compiler and its libraries on random and damaged input for MINUTES, and ends with a table of counts;
+## what fell lies in soak-failures, with the command that repeats it.
+MINUTES := 20
+soak: REQUIREMENTS += libclang-rt-19-dev=/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.asan-x86_64.a
+soak: build
+	.build/release/mixfuse-soak --minutes $(MINUTES)
 
 ## Compiles an example, verifies it, and meta-trains another on real data.
 demo: build

@@ -78,6 +78,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Interpreter", "TensorIR"], path: "Tests/Support",
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "mixfuse-soak",
+      dependencies: [
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
+        "Scheduling", "TensorIR", "TestSupport", "Toolchain",
+      ],
+      path: "Tests/Soak", exclude: ["C"], swiftSettings: swiftSettings),
     tests("Diagnostics"),
     tests("SpecLanguage", ["Diagnostics"]),
     tests("TensorIR"),
@@ -105,6 +112,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],
       swiftSettings: swiftSettings),
+    .testTarget(
+      name: "SoakTests", dependencies: ["mixfuse", "mixfuse-soak"], swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu2x

@@ -36,10 +36,20 @@ struct LayeringTests {
     ("CZlib", []),
     ("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
     ("mixfuse", ["AtomicFiles", "MixFuse", "MixFuseRuntime"]),
+    (
+      "mixfuse-soak",
+      [
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
+        "Scheduling", "TensorIR", "Toolchain",
+      ]
+    ),
   ]
 
   /// Where the sources of a target are, unless in a folder of its name.
-  static let paths = ["CTemplates": "Templates", "mixfuse": "Sources/mixfuse-command"]
+  static let paths = [
+    "CTemplates": "Templates", "mixfuse": "Sources/mixfuse-command",
+    "mixfuse-soak": "Tests/Soak",
+  ]
 
   @Test("every import of a target is one its layer may make", arguments: layers.map(\.target))
   func imports(of target: String) throws {
