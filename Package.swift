@@ -107,7 +107,7 @@ let package = Package(
       "MixFuse",
       [
         "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "Toolchain",
+        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport", "Toolchain",
       ]),
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],

@@ -83,6 +83,8 @@ package struct DerivationOptions: Hashable, Sendable {
   package var stepActivations: StepActivations
   package var firstStep: FirstStep
   package var lastStep: LastStep
+  /// A parameter so that tests can show that a wrong rule is found.
+  package var rules: RuleTable = .standard
 
   package init(
     derivation: Derivation = .mixed, rematerialization: Rematerialization = .block,
@@ -113,12 +115,12 @@ package struct DerivationOptions: Hashable, Sendable {
     }
   }
 
-  /// The differentiator with these choices and the ordinary rules.
+  /// The differentiator with these choices.
   var differentiator: Differentiator {
     var differentiator =
       switch derivation {
-      case .mixed: Differentiator(derivation: .forwardOverReverse)
-      case .standard: Differentiator(derivation: .reverseOverReverse)
+      case .mixed: Differentiator(derivation: .forwardOverReverse, rule: rules.rule)
+      case .standard: Differentiator(derivation: .reverseOverReverse, rule: rules.rule)
       }
     if gradientRematerialization != nil {
       differentiator.secondOrderSavePolicy = rematerialization.savePolicy

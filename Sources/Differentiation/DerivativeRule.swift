@@ -107,6 +107,25 @@ package struct NodeFlow {
   package var usefulResults: [Bool]
 }
 
+/// The rule of every op, under a name.
+package struct RuleTable: Hashable, Sendable {
+  /// Tables of one name are the same.
+  package let name: String
+  package let rule: @Sendable (Op) -> DerivativeRule
+
+  package init(name: String, rule: @escaping @Sendable (Op) -> DerivativeRule) {
+    self.name = name
+    self.rule = rule
+  }
+
+  /// The rules of this compiler.
+  package static let standard = RuleTable(name: "standard") { derivativeRule(for: $0) }
+
+  package static func == (lhs: Self, rhs: Self) -> Bool { lhs.name == rhs.name }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
 /// A derivative that does not exist was asked for.
 package struct UndefinedDerivative: Error, CustomStringConvertible {
   /// The op, as dumps name it.

@@ -29,7 +29,7 @@ package enum EntryPoint: String, Hashable, Sendable, CaseIterable {
   package func graph(
     of problem: MetaProblem, options: DerivationOptions = DerivationOptions()
   ) throws -> Graph {
-    let programs = StepPrograms(problem: problem, options: options, entry: self)
+    let programs = StepPrograms(problem: problem, options: options, name: rawValue)
     let graph =
       switch self {
       case .innerLoss: programs.innerLoss()
@@ -43,11 +43,33 @@ package enum EntryPoint: String, Hashable, Sendable, CaseIterable {
   }
 }
 
+extension MetaProblem {
+  /// The outer loss of one task alone, with the inputs of `outer_loss_gradient`, to `loss`.
+  package func outerLossValue(options: DerivationOptions) throws -> Graph {
+    let programs = StepPrograms(problem: self, options: options, name: "outer_loss")
+    return try options.differentiator.expandGradients(in: programs.outerLossValue())
+      .removingDeadCode()
+  }
+
+  /// The mixed second derivative of the inner loss, contracted with a direction of theta: the inputs
+  /// of `hvp` to `mixed.NAME`, the derivative of `<grad_theta loss, direction>` with respect to each
+  /// meta leaf that the inner loss reads.
+  ///
+  /// No library exports it. It is what the meta-gradient gets from one inner step by the chosen
+  /// derivation, and verification judges it on its own. `nil` if the inner loss reads no meta leaf.
+  package func mixedProduct(options: DerivationOptions) throws -> Graph? {
+    let programs = StepPrograms(problem: self, options: options, name: "mixed_product")
+    guard let graph = try programs.mixedProduct() else { return nil }
+    return try options.differentiator.expandGradients(in: graph).removingDeadCode()
+  }
+}
+
 /// The programs of one step of one task.
 private struct StepPrograms {
   let problem: MetaProblem
   let options: DerivationOptions
-  let entry: EntryPoint
+  /// The second half of the graphs' names.
+  let name: String
 
   func innerLoss() -> Graph {
     let inputs = innerInputs()
@@ -103,7 +125,60 @@ private struct StepPrograms {
     return builder.graph
   }
 
+  func mixedProduct() throws -> Graph? {
+    let read = problem.meta.indices.filter { loss.reads(input: problem.theta.count + $0) }
+    guard !read.isEmpty else { return nil }
+    let inputs = innerInputs()
+    let builder = inputs.builder
+    let function = GraphBuilder(name: "inner gradient")
+    let arguments = builder.graph.inputs
+    let parameters = function.inputs(like: builder.graph)
+    let position = Dictionary(zip(arguments, arguments.indices)) { first, _ in first }
+    let operands = inputs.arguments.map { argument in
+      position[argument].map { parameters[$0] }
+        ?? function.constant(0, builder.type(of: argument))
+    }
+    for (index, result) in function.append(innerGradientOp, operands).enumerated() {
+      function.output("\(index)", result)
+    }
+    let directions = problem.theta.map { builder.input("direction.\($0.name)", $0.type) }
+    let wrt = read.compactMap { position[inputs.arguments[problem.theta.count + $0]] }
+    let (_, adjoints) = try options.differentiator.appendVJP(
+      function.graph, arguments: arguments, outputAdjoints: [nil] + directions, wrt: wrt,
+      into: builder)
+    for (index, adjoint) in zip(read, adjoints) {
+      let leaf = problem.meta[index]
+      builder.output("mixed.\(leaf.name)", adjoint ?? builder.constant(0, leaf.type))
+    }
+    return builder.graph
+  }
+
+  func outerLossValue() -> Graph {
+    let inputs = outerInputs()
+    let builder = inputs.builder
+    builder.output("loss", builder.inline(problem.outerLoss, inputs.arguments)[0])
+    return builder.graph
+  }
+
   func outerLossGradient() -> Graph {
+    let inputs = outerInputs()
+    let builder = inputs.builder
+    let visible = inputs.visible
+    let gradient = GradientOp(
+      function: problem.outerLoss.withSavePolicy(options.lossSavePolicy),
+      wrt: problem.theta.indices + visible.map { problem.theta.count + $0 })
+    let results = builder.append(.gradient(gradient), inputs.arguments)
+    builder.output("loss", results[0])
+    let leaves = problem.theta + visible.map { problem.meta[$0] }
+    for (leaf, value) in zip(leaves, results.dropFirst()) {
+      builder.output("grad.\(leaf.name)", value)
+    }
+    return builder.graph
+  }
+
+  /// A builder with the inputs of the outer loss, the arguments of the outer loss, and the meta
+  /// leaves that are among the inputs.
+  private func outerInputs() -> (builder: GraphBuilder, arguments: [ValueID], visible: [Int]) {
     let builder = newBuilder()
     let theta = builder.inputs(problem.theta)
     let meta = metaInputs(builder) { problem.outerLoss.reads(input: theta.count + $0) }
@@ -112,16 +187,7 @@ private struct StepPrograms {
       problem.usesInnerLosses
       ? builder.input("inner_losses", lossesType) : builder.constant(0, lossesType)
     let data = builder.inputs(problem.outerData.map(\.leaf))
-    let gradient = GradientOp(
-      function: problem.outerLoss.withSavePolicy(options.lossSavePolicy),
-      wrt: theta.indices + meta.visible.map { theta.count + $0 })
-    let results = builder.append(.gradient(gradient), theta + meta.values + [losses] + data)
-    builder.output("loss", results[0])
-    let leaves = problem.theta + meta.visible.map { problem.meta[$0] }
-    for (leaf, value) in zip(leaves, results.dropFirst()) {
-      builder.output("grad.\(leaf.name)", value)
-    }
-    return builder.graph
+    return (builder, theta + meta.values + [losses] + data, meta.visible)
   }
 
   // MARK: Parts
@@ -133,7 +199,7 @@ private struct StepPrograms {
   }
 
   private func newBuilder() -> GraphBuilder {
-    GraphBuilder(name: "\(problem.name)_\(entry.rawValue)")
+    GraphBuilder(name: "\(problem.name)_\(name)")
   }
 
   /// A builder with the inputs of the inner loss, and the arguments of the inner loss.

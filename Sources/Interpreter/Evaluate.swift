@@ -12,9 +12,9 @@ extension Evaluator {
   {
     switch node.op {
     case .unary(let function):
-      return [map(operands[0]) { function($0) }]
+      return [map(operands[0], rounds: function.rounds) { function($0) }]
     case .binary(let function):
-      return [combine(operands[0], operands[1]) { function($0, $1) }]
+      return [combine(operands[0], operands[1], rounds: function.rounds) { function($0, $1) }]
     case .compare(let comparison):
       let type = operands[0].type.with(.bool)
       return [combine(operands[0], operands[1], as: type) { comparison($0, $1) ? 1 : 0 }]
@@ -70,20 +70,45 @@ extension Evaluator {
   // MARK: Elementwise
 
   private func map(
-    _ x: NumericArray, as type: TensorType? = nil, _ function: (Double) -> Double
+    _ x: NumericArray, as type: TensorType? = nil, rounds: Bool = false,
+    _ function: (Double) -> Double
   ) -> NumericArray {
     let type = type ?? x.type
     let precision = precision.appropriate(for: type.dtype)
-    return NumericArray(type, x.elements.map { precision.rounded(function($0)) })
+    let round = rounds ? precision.computed : precision.rounded
+    return NumericArray(type, x.elements.map { round(function($0)) })
   }
 
   private func combine(
-    _ x: NumericArray, _ y: NumericArray, as type: TensorType? = nil,
+    _ x: NumericArray, _ y: NumericArray, as type: TensorType? = nil, rounds: Bool = false,
     _ function: (Double, Double) -> Double
   ) -> NumericArray {
     let type = type ?? x.type
     let precision = precision.appropriate(for: type.dtype)
-    let elements = zip(x.elements, y.elements).map { precision.rounded(function($0, $1)) }
+    let round = rounds ? precision.computed : precision.rounded
+    let elements = zip(x.elements, y.elements).map { round(function($0, $1)) }
     return NumericArray(type, elements)
+  }
+}
+
+extension UnaryFunction {
+  /// Whether the result is computed, rather than an operand's bits or a whole number.
+  fileprivate var rounds: Bool {
+    switch self {
+    case .negate, .abs, .sign, .floor: false
+    case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf,
+      .erfc:
+      true
+    }
+  }
+}
+
+extension BinaryFunction {
+  /// Whether the result is computed, rather than one of the operands.
+  fileprivate var rounds: Bool {
+    switch self {
+    case .add, .subtract, .multiply, .divide, .power: true
+    case .maximum, .minimum: false
+    }
   }
 }

@@ -88,7 +88,7 @@ extension Evaluator {
       for offset in 0..<size {
         let update = updates.elements[position * size + offset]
         let sum = result.elements[index * size + offset] + update
-        result.elements[index * size + offset] = precision.rounded(sum)
+        result.elements[index * size + offset] = precision.computed(sum)
       }
     }
     return result

@@ -19,7 +19,7 @@ extension Evaluator {
         var result = x[start]
         for step in steps.dropFirst() {
           switch reduction {
-          case .sum: result = precision.rounded(result + x[start + step])
+          case .sum: result = precision.computed(result + x[start + step])
           case .maximum: result = BinaryFunction.maximum(result, x[start + step])
           }
         }
@@ -54,8 +54,8 @@ extension Evaluator {
         zip(lhsStarts, rhsStarts).map { lhsStart, rhsStart in
           var sum = 0.0
           for (lhsStep, rhsStep) in steps {
-            let product = precision.rounded(lhs[lhsStart + lhsStep] * rhs[rhsStart + rhsStep])
-            sum = precision.rounded(sum + product)
+            let product = precision.computed(lhs[lhsStart + lhsStep] * rhs[rhsStart + rhsStep])
+            sum = precision.computed(sum + product)
           }
           return sum
         }

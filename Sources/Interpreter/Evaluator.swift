@@ -12,7 +12,7 @@ package struct Evaluator: Sendable {
   /// one; the interpreter itself knows nothing about derivatives.
   package typealias GradientExpansion = @Sendable (GradientOp) throws -> Graph
 
-  package let precision: Precision
+  package private(set) var precision: Precision
   private let expandGradient: GradientExpansion?
 
   package init(precision: Precision = .float64, expandGradient: GradientExpansion? = nil) {
@@ -66,11 +66,18 @@ package struct Evaluator: Sendable {
     for (value, input) in zip(graph.inputs, inputs) { values[value.index] = input }
     for (index, node) in graph.nodes.enumerated() {
       let operands = node.operands.map { defined(values[$0.index], $0) }
-      let results = try evaluate(node, operands, region: program.regions[index])
+      let results = try within(node: index).evaluate(
+        node, operands, region: program.regions[index])
       for (value, result) in zip(node.results, results) { values[value.index] = result }
       for value in program.dying[index] { values[value.index] = nil }
     }
     return graph.outputs.map { defined(values[$0.index], $0) }
+  }
+
+  private func within(node index: Int) -> Evaluator {
+    var result = self
+    result.precision = precision.within(node: index)
+    return result
   }
 
   private func defined(_ array: NumericArray?, _ value: ValueID) -> NumericArray {

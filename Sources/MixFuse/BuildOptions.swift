@@ -35,6 +35,7 @@ public struct BuildOptions: Sendable {
     if let gradients = derivation.gradientRematerialization {
       summary["remat_of_gradients"] = gradients.rawValue
     }
+    if derivation.rules != .standard { summary["rules"] = derivation.rules.name }
     if let lastStep = derivation.lastStepText { summary["last_step"] = lastStep }
     return summary
   }

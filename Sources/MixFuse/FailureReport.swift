@@ -5,6 +5,7 @@
 // 3 a bug of the compiler.
 
 import Diagnostics
+import Interpreter
 import MixFuseRuntime
 
 /// The last words of a command that failed.
@@ -24,6 +25,9 @@ package struct FailureReport: Sendable {
     case let error as RuntimeError:
       self.init(
         "error: \(error) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
+    case EvaluationError.indexOutOfRange:
+      // The interpreter met it in the user's arrays.
+      self.init("error: \(error) [index.range]\n", DiagnosticCategory.userError.exitCode)
     case let message as any DiagnosticMessage:
       self.init(Diagnostic(message, at: nil).rendered(), message.category.exitCode)
     default:

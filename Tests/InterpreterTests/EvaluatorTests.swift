@@ -138,6 +138,46 @@ struct EvaluatorTests {
     #expect(try elements(dot, x, x, precision: .float64) != [Double(squares)])
   }
 
+  @Test("perturbed precisions move what is computed by a last place, each draw otherwise")
+  func perturbed() throws {
+    let (x, y) = (array([], [0.1]), array([], [0.7]))
+    func product(_ precision: Precision) throws -> Double {
+      try elements(.binary(.multiply), x, y, precision: precision)[0]
+    }
+    let single = try (0..<50).map { try product(.perturbed32(Perturbation(draw: $0))) }
+    #expect(Set(single).count > 1 && single.allSatisfy { abs($0 / 0.07 - 1) < 0x1p-22 })
+    let double = try (0..<50).map { try product(.perturbed64(Perturbation(draw: $0))) }
+    #expect(Set(double).count > 1 && double.allSatisfy { abs($0 / 0.07 - 1) < 0x1p-50 })
+    #expect(try product(.perturbed32(Perturbation(draw: 7))) == single[7])
+  }
+
+  @Test("perturbed precisions leave whole numbers, choices and copies as they are")
+  func unperturbed() throws {
+    let (x, y) = (array([], [1.5]), array([], [0.5]))
+    for draw in 0..<20 {
+      let noise = Perturbation(draw: draw)
+      for precision in [Precision.perturbed32(noise), .perturbed64(noise)] {
+        #expect(try elements(.binary(.add), x, y, precision: precision) == [2])
+        #expect(try elements(.binary(.maximum), x, y, precision: precision) == [1.5])
+        #expect(try elements(.unary(.negate), x, precision: precision) == [-1.5])
+      }
+    }
+  }
+
+  @Test("a value that is computed twice differs if nodes are perturbed one by one")
+  func perturbedByNode() throws {
+    let builder = GraphBuilder(name: "twice")
+    let x = builder.input("x", .scalar(.f64))
+    builder.output("zero", builder.subtract(builder.unary(.exp, x), builder.unary(.exp, x)))
+    func zero(_ isByNode: Bool, _ draw: Int) throws -> Double {
+      let noise = Perturbation(draw: draw, isByNode: isByNode)
+      return try Evaluator(precision: .perturbed64(noise))
+        .evaluate(builder.graph, inputs: [array([], [0.3])])[0].elements[0]
+    }
+    #expect(try (0..<20).allSatisfy { try zero(false, $0) == 0 })
+    #expect(try (0..<20).contains { try zero(true, $0) != 0 })
+  }
+
   @Test("integers stay exact in float32")
   func integersInFloat32() throws {
     let large = integers([], [16_777_217])

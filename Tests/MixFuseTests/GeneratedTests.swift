@@ -92,14 +92,14 @@ struct GeneratedTests {
     let compilation = compilation(example)
     let problem = try compilation.problem()
     let library = try Library(path: path)
+    let pool = try ThreadPool(workers: 2)
     for entry in EntryPoint.allCases {
       let session = try Session(library, entryPoint: entry.rawValue)
       let inputs = try InputSampler(seed: 5).inputs(of: session.entryPoint)
       let found = try session.run(inputs)
       let program = InterpretedProgram(graph: try compilation.derived(entry, of: problem))
-      let exact = Computation(method: "") { try program.outputs(for: $0) }
-      let single = Computation(method: "") { try program.outputs(for: $0, in: .float32) }
-      let judgement = try Judgement(exact, single: single, at: inputs, seed: 5)
+      let exact = Computation(method: "", program, pool: pool)
+      let judgement = try Judgement(exact, of: problem.dtype, at: inputs)
       let comparisons = try judgement.comparisons(
         of: found, with: judgement.expected, .interpreter, "", entryPoint: entry)
       #expect(comparisons.count == session.entryPoint.outputs.count)

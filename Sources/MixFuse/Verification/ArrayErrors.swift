@@ -9,20 +9,36 @@ import MixFuseRuntime
 package struct ArrayError: Sendable {
   /// The largest absolute difference of two elements; infinite if one of the two is not finite.
   package let maximum: Double
+  /// The norm of the difference; infinite likewise.
+  package let distance: Double
   /// The norm of the difference over the norm of the expected array; 0 if both are zero.
   package let relative: Double
+
+  fileprivate init(maximum: Double, distance: Double, relative: Double) {
+    (self.maximum, self.distance, self.relative) = (maximum, distance, relative)
+  }
 
   /// Measures `found` against `expected`, which has as many elements.
   package init(_ found: [Double], expected: [Double]) {
     precondition(found.count == expected.count, "compiler bug: comparing different arrays")
     let differences = zip(found, expected).map { $0 == $1 ? 0 : abs($0 - $1) }
     guard differences.allSatisfy(\.isFinite) else {
-      (maximum, relative) = (.infinity, .infinity)
+      (maximum, distance, relative) = (.infinity, .infinity, .infinity)
       return
     }
     maximum = differences.max() ?? 0
-    let scale = norm(expected)
-    relative = maximum == 0 ? 0 : norm(differences) / scale
+    distance = norm(differences)
+    relative = maximum == 0 ? 0 : distance / norm(expected)
+  }
+}
+
+extension ArrayError {
+  /// What is left of the error beyond a part of it, whose norm is given.
+  func less(_ part: Double) -> ArrayError {
+    guard distance.isFinite && distance > 0 else { return self }
+    let share = max(0, distance - part) / distance
+    return ArrayError(
+      maximum: share * maximum, distance: share * distance, relative: share * relative)
   }
 }
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One library at one choice of dimensions, held against every oracle there is for it.
+// One library at one choice of dimensions and inputs, held against every oracle there is for it.
 //
 // How strictly (DESIGN section 7): an f64 result may differ from the oracle by 1e-9 in relative norm,
-// tensor by tensor. An f32 result is judged against what f32 can do: 4 times the error that the
-// interpreter has when it rounds every operation to Float32, and never less than 1e-5. That error is
-// one draw of luck; where the problem is ill-conditioned, another f32 program is as likely to be off
-// by what noise in the last place of the inputs does in exact arithmetic, so the larger of the two
-// counts. A tensor that is zero but for rounding has no digits to agree in: if an f64 comparison
-// fails, the oracle is asked how far f64 noise on the inputs moves it, and 4 times that is allowed.
+// tensor by tensor, and an f32 result by 1e-5. Beyond that it is judged against what its float type
+// can do: 4 times the error that the interpreter makes when every operation is rounded to that type,
+// in several random ways (`Precision`). Where the problem is ill-conditioned, another f32 program is
+// also as likely to be off by what noise in the last place of the inputs does in exact arithmetic, so
+// the larger of the two counts. A tensor that is zero but for rounding has no digits to agree in: the
+// same measure says how large its rounding may be.
+//
+// Derivatives are judged by differences of what they are derivatives of: `DerivativeLevels.swift`.
 
 import Differentiation
 import Interpreter
@@ -25,12 +27,14 @@ struct Examination {
   let pool: ThreadPool
   let usesCache: Bool
   let seed: UInt64
+  /// Inputs at kinks and extremes instead of drawn ones.
+  private(set) var special: SpecialInputs?
   /// As they were given, not yet rounded to the library's float type.
   let givenInputs: NamedArrays
   /// As the library sees them.
-  let inputs: NamedArrays
+  private(set) var inputs: NamedArrays
   /// Where the inputs come from, in words.
-  let source: String
+  private(set) var source: String
 
   /// Builds the library and gets its inputs.
   ///
@@ -58,31 +62,63 @@ struct Examination {
     inputs = problem.dtype == .f32 ? try givenInputs.roundedToFloat32() : givenInputs
   }
 
+  /// The same library at special inputs; nil if the spec's initialisers leave nothing to choose.
+  ///
+  /// - Throws: `RuntimeError`.
+  func with(_ special: SpecialInputs) throws -> Examination? {
+    var result = self
+    result.special = special
+    result.source = special.title
+    result.inputs = try result.arrays(for: .metaGradient, InputSampler(seed: seed))
+    return result.inputs == inputs ? nil : result
+  }
+
   // MARK: Sections
 
   /// Everything, with the interpreter.
   func section(title: String) throws -> VerificationSection {
-    let gradient = programs.gradient
-    let exact = Computation(method: "unoptimised graph") { try gradient.outputs(for: $0) }
-    let single = Computation(method: "in Float32") { try gradient.outputs(for: $0, in: .float32) }
+    let exact = Computation(method: "unoptimised graph", programs.gradient, pool: pool)
     let other = try otherDerivation(mayInterpret: true)
-    var result = try section(title: title, exact: exact, single: single, other: other)
-    result.comparisons += try finiteDifferences(of: result)
-    result.comparisons += try otherEntryPoints()
+    let judged = try section(title: title, exact: exact, other: other)
+    var result = judged.section
+    let probes = try otherEntryPoints() + metaGradientProbe(judged.results)
+    result.comparisons += probes.flatMap(\.comparisons)
+    result.notes += probes.flatMap(\.notes)
     return result
   }
 
   /// Without the interpreter: the other derivation, compiled in both float types, stands in for it.
   func sectionWithoutInterpreter(title: String) throws -> VerificationSection {
-    let other = try otherDerivation(mayInterpret: false)
-    let single = try problem.dtype == .f32 ? compiledOther(.f32) : other
-    return try section(title: title, exact: nil, single: single, other: other)
+    try section(title: title, exact: nil, other: otherDerivation(mayInterpret: false)).section
+  }
+
+  /// The interpreter and the ladder of derivatives at special inputs, each in its worst row.
+  ///
+  /// - Returns: nil where the program has no finite result.
+  func specialSection() throws -> VerificationSection? {
+    let exact = Computation(method: "unoptimised graph", programs.gradient, pool: pool)
+    var section = VerificationSection(
+      title: "special inputs", dims: [], inputs: source, isSpecial: true)
+    let results = try results(of: .metaGradient, by: exact, at: inputs)
+    guard results.judgement.expected.allSatisfy({ $0.array.doubles().allSatisfy(\.isFinite) })
+    else { return nil }
+    section.comparisons += try results.judgement.comparisons(
+      of: results.found, with: results.judgement.expected, .interpreter, exact.method)
+    if programs.otherGradient.estimatedSeconds <= VerificationPrograms.worthInterpreting {
+      let other = try otherDerivation(mayInterpret: true)
+      section.comparisons += try results.judgement.comparisons(
+        of: results.found, with: other.outputs(inputs), .otherDerivation, other.method)
+    }
+    let probes = try otherEntryPoints() + metaGradientProbe(results)
+    section.comparisons += probes.flatMap(\.comparisons)
+    section.notes = probes.flatMap(\.notes)
+    return section.keepingWorst
   }
 
   /// The comparisons of whole meta-gradients, and the conditioning.
   private func section(
-    title: String, exact: Computation?, single: Computation, other: Computation
-  ) throws -> VerificationSection {
+    title: String, exact: Computation?, other: Computation
+  ) throws -> (section: VerificationSection, results: DerivativeProbe.Results) {
     var section = VerificationSection(
       title: title, dims: problem.dims.map { .init(name: $0.name, value: $0.value) },
       inputs: source)
@@ -90,8 +126,8 @@ struct Examination {
     let judge = exact ?? other
     section.conditioning = try conditioning(judge: judge, other: other)
     let judgement = try Judgement(
-      judge, single: problem.dtype == .f32 ? single : nil, at: inputs,
-      conditioning: section.conditioning, seed: seed)
+      judge, of: problem.dtype, at: inputs, conditioning: section.conditioning)
+    if problem.dtype == .f32 { try addRounding(to: &section, judgement) }
     if exact != nil {
       section.comparisons += try judgement.comparisons(
         of: found, with: judgement.expected, .interpreter, judge.method)
@@ -102,14 +138,24 @@ struct Examination {
     if let reference {
       let atGiven =
         problem.dtype == .f32
-        ? try Judgement(
-          judge, single: single, at: givenInputs, conditioning: section.conditioning, seed: seed)
+        ? try Judgement(judge, of: .f32, at: givenInputs, conditioning: section.conditioning)
         : judgement
       section.comparisons += try atGiven.comparisons(
         of: found, with: reference, .reference, "")
     }
     section.notes = try notes(section, loss: found.values("loss")[0])
-    return section
+    return (section, (found, judgement))
+  }
+
+  /// Measures what rounding does, which is zero where the right result is.
+  private func addRounding(to section: inout VerificationSection, _ judgement: Judgement) throws {
+    for index in section.conditioning.indices {
+      let name = section.conditioning[index].array
+      let size = norm(try judgement.expected.values(name))
+      let effect = try judgement.roundingEffect(on: name)
+      let isZero = size <= Judgement.safetyFactor * effect
+      section.conditioning[index].rounding = isZero ? nil : effect / size
+    }
   }
 
   // MARK: Oracles
@@ -117,78 +163,71 @@ struct Examination {
   /// The other derivation in f64: interpreted if that is quicker than compiling it.
   private func otherDerivation(mayInterpret: Bool) throws -> Computation {
     let program = programs.otherGradient
-    guard mayInterpret, program.estimatedSeconds <= VerificationPrograms.worthInterpreting else {
-      return try compiledOther(.f64)
-    }
     let name = programs.otherOptions.derivation.rawValue
-    return Computation(method: "\(name), interpreted") { try program.outputs(for: $0) }
+    guard mayInterpret, program.estimatedSeconds <= VerificationPrograms.worthInterpreting else {
+      return try compiledOther(name)
+    }
+    return Computation(method: "\(name), interpreted", program, pool: pool)
   }
 
-  private func compiledOther(_ dtype: DType) throws -> Computation {
-    var options = compilation.options
-    options.derivation = programs.otherOptions
-    options.dtype = dtype
-    let other = try TemporaryLibrary(
-      Compilation(path: compilation.path, options: options), usesCache: usesCache)
-    let name = options.derivation.derivation.rawValue
-    return Computation(method: "\(name), compiled \(dtype.rawValue)", isCompiled: true) { arrays in
-      try other.outputs(of: .metaGradient, for: arrays, pool: pool)
+  private func compiledOther(_ name: String) throws -> Computation {
+    func built(_ dtype: DType) throws -> TemporaryLibrary {
+      var options = compilation.options
+      options.derivation = programs.otherOptions
+      options.dtype = dtype
+      return try TemporaryLibrary(
+        Compilation(path: compilation.path, options: options), usesCache: usesCache)
     }
+    let exact = try built(.f64)
+    let single = problem.dtype == .f32 ? try built(.f32) : exact
+    return Computation(
+      method: "\(name), compiled f64",
+      exact: { [pool] in try exact.outputs(of: .metaGradient, for: $0, pool: pool) },
+      single: { [pool] in try single.outputs(of: .metaGradient, for: $0, pool: pool) },
+      seed: seed)
   }
 
-  /// One row for each meta leaf, or a single one if the interpreter would take too long.
-  private func finiteDifferences(of section: VerificationSection) throws -> [Comparison] {
-    let found = try library.outputs(of: .metaGradient, for: inputs, pool: pool)
-    let stopped = StoppedValues(in: programs.value.graph)
-    let point = try stopped.fixed(at: inputs)
-    let leaves = Array(zip(problem.meta.map(\.name), problem.gradientNames))
-    let seconds =
-      programs.value.estimatedSeconds * Double(DirectionalDifference.evaluationCount * leaves.count)
-    let groups = seconds <= 3 ? leaves.map { [$0] } : [leaves]
-    return try groups.map { group in
-      let direction = try DirectionalDifference.random(
-        in: group.map(\.0), of: inputs, seed: seed)
-      let difference = try DirectionalDifference(
-        of: stopped.replaying, at: point, along: direction, pool: pool)
-      let products = try group.flatMap { leaf, gradient in
-        zip(try found.values(gradient), direction[leaf] ?? []).map { $0 * $1 }
-      }
-      let rounding = group.compactMap { _, gradient in
-        section.comparisons.first { $0.oracle == .interpreter && $0.array == gradient }?.tolerance
-      }.max()
-      return difference.comparison(
-        with: products, of: group.count == 1 ? group[0].1 : "all gradients",
-        rounding: rounding ?? 0)
-    }
+  /// The library's results and what they should be.
+  func results(
+    of entry: EntryPoint, by computation: Computation, at inputs: NamedArrays
+  ) throws -> DerivativeProbe.Results {
+    let judgement = try Judgement(computation, of: problem.dtype, at: inputs)
+    return (try library.outputs(of: entry, for: inputs, pool: pool), judgement)
   }
 
-  /// One row for each further entry point, for the array that is nearest to its limit.
-  private func otherEntryPoints() throws -> [Comparison] {
-    try EntryPoint.allCases.filter { $0 != .metaGradient }.compactMap { entry in
-      let program = InterpretedProgram(graph: try compilation.derived(entry, of: problem))
-      var arrays = try InputSampler(seed: seed).inputs(
-        of: library.library.entryPoint(entry.rawValue))
-      for (name, array) in arrays where inputs[name]?.shape == array.shape {
-        arrays[name] = inputs[name]
-      }
-      let found = try library.outputs(of: entry, for: arrays, pool: pool)
-      let exact = Computation(method: "unoptimised graph") { try program.outputs(for: $0) }
-      let single = Computation(method: "in Float32") { try program.outputs(for: $0, in: .float32) }
-      let judgement = try Judgement(
-        exact, single: problem.dtype == .f32 ? single : nil, at: arrays, seed: seed)
-      return try judgement.comparisons(
-        of: found, with: judgement.expected, .interpreter, exact.method, entryPoint: entry
-      ).max { $0.relativeError / $0.tolerance < $1.relativeError / $1.tolerance }
+  /// Inputs of an entry point: those of the meta-gradient where they fit, drawn ones otherwise.
+  func arrays(
+    for entry: EntryPoint, _ sampler: InputSampler
+  ) throws -> NamedArrays {
+    let description = try library.library.entryPoint(entry.rawValue)
+    var arrays = try sampler.inputs(of: description)
+    let parameters = Set((problem.theta + problem.meta).map(\.name))
+    for input in description.inputs {
+      guard let drawn = arrays[input.name] else { continue }
+      let isGiven = inputs[input.name]?.shape == drawn.shape
+      let array = isGiven ? inputs[input.name] ?? drawn : drawn
+      arrays[input.name] = array
+      // What is given is special already, once the meta-gradient's inputs are.
+      let isDone = isGiven && (entry != .metaGradient || reference != nil)
+      guard let special, !isDone, !input.name.hasPrefix("direction.") else { continue }
+      arrays[input.name] = try special.array(
+        from: array, input.initializer, isParameter: parameters.contains(input.name))
     }
+    return problem.dtype == .f32 ? try arrays.roundedToFloat32() : arrays
   }
+
+  // MARK: Remarks
 
   /// How far noise in the last place of f32 inputs moves each output, by whichever f64 computation
   /// is at hand and quick.
   private func conditioning(judge: Computation, other: Computation) throws -> [Conditioning] {
-    let own = Computation(method: "the library", isCompiled: true) { [library, pool] arrays in
+    let own = { [library, pool] (arrays: NamedArrays) in
       try library.outputs(of: .metaGradient, for: arrays, pool: pool)
     }
-    let computation = problem.dtype == .f64 ? own : other.isCompiled ? other : judge
+    let computation =
+      problem.dtype == .f64
+      ? Computation(method: "the library", exact: own, single: own, seed: seed)
+      : other.isCompiled ? other : judge
     return try computation.conditioning(at: inputs, noise: 0x1p-24, draws: 3, seed: seed)
   }
 

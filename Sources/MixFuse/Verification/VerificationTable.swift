@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A verification report as text for a person: a table with one row for each array and oracle, the
-// conditioning, remarks, and a last line that says `verified` or `MISMATCH`.
+// conditioning, remarks, and a last line that says `verified`, `UNDECIDED` or `MISMATCH`.
 
 import Foundation
 
@@ -10,8 +10,21 @@ extension VerificationReport {
   package var text: String {
     let switches = derivation.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     let heading = "\(name), \(dtype), \(switches.joined(separator: ", "))"
-    let blocks = [[heading]] + sections.map(\.lines) + [[isVerified ? "verified" : "MISMATCH"]]
+    let skipped = skipped.isEmpty ? [] : [skipped.map { "skipped: \($0)" }]
+    let blocks = [[heading]] + sections.map(\.lines) + skipped + [verdictLines]
     return blocks.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
+  }
+
+  private var verdictLines: [String] {
+    let levels = undecidedLevels.map(\.rawValue)
+    let undecided =
+      levels.isEmpty
+      ? [] : wrapped(levels, prefix: "no oracle without derivative rules decided: ")
+    switch verdict {
+    case .verified: return ["verified"]
+    case .undecided: return undecided + ["UNDECIDED"]
+    case .mismatch: return undecided + ["MISMATCH"]
+    }
   }
 
   /// The report as JSON text with sorted keys; numbers that are not finite are strings.
@@ -27,8 +40,46 @@ extension VerificationReport {
 extension VerificationSection {
   fileprivate var lines: [String] {
     let values = dims.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
-    return ["\(title): \(values)", "inputs: \(inputs)", ""] + aligned(rows)
-      + (conditioning.isEmpty ? [] : [""] + conditioningLines) + notes.map { "note: \($0)" }
+    let heading =
+      dims.isEmpty ? ["\(title): \(inputs)"] : ["\(title): \(values)", "inputs: \(inputs)"]
+    guard !isSpecial || comparisons.contains(where: { $0.outcome == .failed }) else {
+      return heading + summary + notes.flatMap(noteLines)
+    }
+    return heading + [""] + aligned(rows)
+      + (conditioning.isEmpty ? [] : [""] + conditioningLines)
+      + (readingNotes + notes).flatMap(noteLines)
+  }
+
+  /// One line instead of the table where nothing is wrong.
+  private var summary: [String] {
+    guard let worst = comparisons.worst else { return ["  nothing could be compared"] }
+    let share = String(format: "%.2f", worst.shareOfLimit)
+    return [
+      "  all pass; nearest to its limit, at \(share) of it: \(worst.fullName), "
+        + "against \(worst.oracle.title)"
+    ]
+  }
+
+  /// How to read what is in the table.
+  private var readingNotes: [String] {
+    let zeros = comparisons.filter { $0.isOfRounding && $0.oracle == .interpreter }.map(\.fullName)
+    let open = comparisons.filter { $0.outcome == .undecided && $0.oracle == .finiteDifference }
+      .map(\.fullName)
+    var notes: [String] = []
+    if !zeros.isEmpty {
+      notes.append(
+        "no larger than its rounding, so judged by its size alone: "
+          + zeros.joined(separator: ", "))
+    }
+    if comparisons.contains(where: { $0.method.hasSuffix("beside") }) {
+      notes.append(
+        "beside: these inputs are on a kink, where differences say nothing, so the library and the "
+          + "differences were compared 1 % beside them")
+    }
+    if !open.isEmpty {
+      notes.append("differences leave too much open to decide: " + open.joined(separator: ", "))
+    }
+    return notes
   }
 
   /// The table: all rows of an array together, its name on the first.
@@ -41,7 +92,8 @@ extension VerificationSection {
     for array in arrays {
       let group = comparisons.filter { $0.fullName == array }
       for (index, comparison) in group.enumerated() {
-        let names = index == 0 ? [array, "\(comparison.shape)"] : ["", ""]
+        let shape = comparison.array == Comparison.allGradients ? "" : "\(comparison.shape)"
+        let names = index == 0 ? [array, shape] : ["", ""]
         rows.append(names + comparison.cells)
       }
     }
@@ -49,25 +101,40 @@ extension VerificationSection {
   }
 
   private var conditioningLines: [String] {
-    let values = conditioning.map { "\($0.array) \(short($0.movement))" }
-    let warnings = conditioning.filter { $0.movement > Conditioning.warningLimit }
+    let moved = conditioning.map { "\($0.array) \(short($0.movement))" }
+    let rounded = conditioning.compactMap { item in
+      item.rounding.map { "\(item.array) \(short($0))" }
+    }
     let lines =
-      ["moved by 1-ulp f32 noise on the inputs (relative norm):"]
-      + wrapped(values, prefix: "  ")
-    guard let worst = warnings.map(\.movement).max() else { return lines }
-    return lines + wrapped(warnings.map(\.array), prefix: "warning: ill-conditioned: ") + [
-      "  rounding the inputs to f32 moves them by up to \(short(worst)) in exact arithmetic:",
-      "  no f32 program can do better",
-    ]
+      ["moved by 1-ulp f32 noise on the inputs (relative norm):"] + wrapped(moved, prefix: "  ")
+      + (rounded.isEmpty
+        ? []
+        : ["moved by rounding every operation to f32:"] + wrapped(rounded, prefix: "  "))
+    return lines + illConditioned
+  }
+
+  /// What f32 cannot do here, said plainly.
+  private var illConditioned: [String] {
+    let limit = Conditioning.warningLimit
+    let byInputs = conditioning.filter { $0.movement > limit }
+    let byRounding = conditioning.filter { ($0.rounding ?? 0) > limit }
+    if let worst = byInputs.map(\.movement).max() {
+      return wrapped(byInputs.map(\.array), prefix: "warning: ill-conditioned: ") + [
+        "  rounding the inputs to f32 moves them by up to \(short(worst)) in exact arithmetic:",
+        "  no f32 program can do better",
+      ]
+    }
+    if let worst = byRounding.compactMap(\.rounding).max() {
+      return wrapped(byRounding.map(\.array), prefix: "warning: ill-conditioned in f32: ") + [
+        "  rounding every operation to f32 moves them by up to \(short(worst)), and they are judged",
+        "  with that much leave: verify with --dtype f64 too, and expect no more digits of f32",
+      ]
+    }
+    return []
   }
 }
 
 extension Comparison {
-  /// `grad.w1`, and for other entry points `hvp: hvp.theta.w1`.
-  fileprivate var fullName: String {
-    entryPoint == "meta_gradient" ? array : "\(entryPoint): \(array)"
-  }
-
   fileprivate var cells: [String] {
     let verdict =
       switch outcome {
@@ -76,8 +143,8 @@ extension Comparison {
       case .undecided: "undecided"
       }
     return [
-      method.isEmpty ? oracle.title : "\(oracle.title) (\(method))",
-      short(maximumError), short(relativeError), short(tolerance), verdict,
+      method.isEmpty ? oracle.title : "\(oracle.title) (\(method))", short(maximumError),
+      isOfRounding ? "-" : short(relativeError), isOfRounding ? "-" : short(tolerance), verdict,
     ]
   }
 }
@@ -91,6 +158,12 @@ extension Oracle {
     case .reference: "reference file"
     }
   }
+}
+
+/// A remark in lines of at most 90 columns.
+private func noteLines(_ text: String) -> [String] {
+  let words = text.split(separator: " ").map(String.init)
+  return wrapped(words, prefix: "note: ", separator: "")
 }
 
 /// `3.1e-09`.
@@ -112,12 +185,14 @@ private func aligned(_ rows: [[String]]) -> [String] {
   }
 }
 
-/// A prefix and items joined by commas, in lines of at most 90 columns, indented from the second on.
-private func wrapped(_ items: [String], prefix: String) -> [String] {
+/// A prefix and items joined by a separator, in lines of at most 90 columns, indented from the second on.
+private func wrapped(
+  _ items: [String], prefix: String, separator: String = ","
+) -> [String] {
   var lines: [String] = []
   var line = prefix
   for (index, item) in items.enumerated() {
-    let text = index == items.count - 1 ? item : "\(item),"
+    let text = index == items.count - 1 ? item : item + separator
     let isFirst = index == 0
     if !isFirst && line.count + 1 + text.count > 90 {
       lines.append(line)

@@ -5,10 +5,12 @@
 // and how strictly; this file decides at which dimensions.
 //
 // The interpreter judges the graph as it was derived, before any pass, so passes, scheduling, C and
-// LLVM are all between the two. Derivation itself is judged by the other derivation and by finite
-// differences.
+// LLVM are all between the two. Derivation itself is judged by the other derivation and, level by
+// level, by finite differences; only those share no rule with it, so nothing is called verified of
+// which they could not decide anything.
 
 import Differentiation
+import Foundation
 import MixFuseRuntime
 import TensorIR
 
@@ -22,6 +24,8 @@ package struct VerificationRequest: Sendable {
   package var threads: Int?
   /// The most seconds that the interpreter may need; larger problems are made smaller for it.
   package var interpreterBudget = 20.0
+  /// The most seconds that the interpreter may need for special inputs.
+  package var specialInputsBudget = 2.0
   /// Whether libraries may come from the build cache, and go there.
   package var usesCache = true
 
@@ -40,62 +44,53 @@ extension Compilation {
   {
     let problem = try problem()
     let reference = try request.reference.map { try self.reference($0, for: problem) }
-    var report = VerificationReport(
-      name: problem.name, dtype: problem.dtype.rawValue, derivation: options.summary)
     let programs = try VerificationPrograms(self, problem)
+    var report = VerificationReport(
+      name: problem.name, dtype: problem.dtype.rawValue, derivation: options.summary,
+      levels: DerivativeLevel.allCases.filter { $0 != .mixedProduct || programs.hasMixedProduct })
     let examination = try Examination(
       self, problem, programs, request, reference: reference)
     if programs.estimatedSeconds(hasReference: reference != nil) <= request.interpreterBudget {
       report.sections = [try examination.section(title: "full size")]
+      let special = specialSections(examination, request)
+      report.sections += special.sections
+      report.skipped += special.skipped
     } else {
       report.sections = [try examination.sectionWithoutInterpreter(title: "full size")]
-      if let smaller = try reduced(problem, within: request.interpreterBudget) {
-        let title = "reduced dims, for the interpreter"
-        report.sections.append(
-          try Examination(smaller.0, smaller.1, smaller.2, request, reference: nil)
-            .section(title: title))
-      } else {
-        report.sections[0].notes.append(
-          "no smaller dims were found that the interpreter can run: only derivations were compared")
-      }
+      let reduced = reducedSections(problem, request)
+      report.sections += reduced.sections
+      report.skipped += reduced.skipped
     }
     return report
   }
 
-  /// A compilation of the same spec at dims that the interpreter can run in the given seconds.
-  ///
-  /// Halves the largest dim that can be halved, alone or together with one other that it must stay
-  /// in proportion to, until the estimate fits.
-  ///
-  /// - Cost: one elaboration and derivation for each dims tried.
-  private func reduced(
-    _ problem: MetaProblem, within seconds: Double
-  ) throws -> (Compilation, MetaProblem, VerificationPrograms)? {
-    var current = problem
-    while true {
-      guard let next = halved(current) else { return nil }
-      current = next
-      var options = options
-      options.dims = Dictionary(current.dims.map { ($0.name, $0.value) }) { first, _ in first }
-      let compilation = Compilation(path: path, options: options)
-      let programs = try VerificationPrograms(compilation, current)
-      if programs.estimatedSeconds(hasReference: false) <= seconds {
-        return (compilation, current, programs)
+  /// A short section for each kind of special inputs, as far as there is time.
+  func specialSections(
+    _ examination: Examination, _ request: VerificationRequest
+  ) -> (sections: [VerificationSection], skipped: [String]) {
+    // A reference file's inputs are the user's choice.
+    guard examination.reference == nil else { return ([], []) }
+    let seconds =
+      Double(SpecialInputs.allCases.count) * examination.programs.estimatedSecondsOfSpecialInputs
+    guard seconds <= request.specialInputsBudget else {
+      let text = String(format: "%.0f s", seconds.rounded(.up))
+      return ([], ["special inputs: the interpreter would need about \(text)"])
+    }
+    var (sections, skipped): ([VerificationSection], [String]) = ([], [])
+    for special in SpecialInputs.allCases {
+      do {
+        guard let examination = try examination.with(special) else { continue }
+        if let section = try examination.specialSection() {
+          sections.append(section)
+        } else {
+          skipped.append("special inputs, \(special.title): the right result is not finite")
+        }
+      } catch {
+        let text = FailureReport(error).text.split(separator: "\n").first ?? ""
+        skipped.append("special inputs, \(special.title): \(text)")
       }
     }
-  }
-
-  /// The problem with its largest dim halved, or the next one that the spec allows to be smaller.
-  private func halved(_ problem: MetaProblem) -> MetaProblem? {
-    let values = Dictionary(problem.dims.map { ($0.name, $0.value) }) { first, _ in first }
-    let bySize = problem.dims.filter { $0.value > 1 }.sorted { $0.value > $1.value }
-    let halves = bySize.map { [$0.name: ($0.value + 1) / 2] }
-    let pairs = halves.indices.flatMap { first in
-      halves.indices.dropFirst(first + 1).map { halves[first].merging(halves[$0]) { $1 } }
-    }
-    return (halves + pairs).lazy.compactMap { change in
-      self.problem(with: values.merging(change) { $1 })
-    }.first
+    return (sections, skipped)
   }
 }
 
@@ -108,6 +103,8 @@ struct VerificationPrograms {
   let otherGradient: InterpretedProgram
   /// The outer loss alone.
   let value: InterpretedProgram
+  /// Whether the inner loss reads a meta parameter.
+  let hasMixedProduct: Bool
   /// The switches of `otherGradient`.
   let otherOptions: DerivationOptions
 
@@ -119,7 +116,10 @@ struct VerificationPrograms {
     dtype = problem.dtype
     gradient = InterpretedProgram(graph: try compilation.derived(.metaGradient, of: problem))
     otherGradient = InterpretedProgram(graph: try other.derived(.metaGradient, of: problem))
-    value = InterpretedProgram(graph: try metaValue(of: problem))
+    value = InterpretedProgram(
+      graph: try metaValue(of: problem, options: compilation.options.derivation))
+    hasMixedProduct =
+      try problem.mixedProduct(options: compilation.options.derivation) != nil
     otherOptions = options.derivation
   }
 
@@ -131,12 +131,20 @@ struct VerificationPrograms {
     let isOtherInterpreted = otherGradient.estimatedSeconds <= Self.worthInterpreting
     var gradientRuns = 1.0
     if dtype == .f32 {
-      // Rounding every operation to Float32 doubles the time. Conditioning takes four runs, unless
-      // a compiled f64 library does them.
-      gradientRuns += 2 + (hasReference ? 3 : 0) + (isOtherInterpreted ? 4 : 0)
+      // Three draws of rounding, and again for a reference. Conditioning takes four runs, unless a
+      // compiled f64 library does them.
+      gradientRuns += 3 + (hasReference ? 4 : 0) + (isOtherInterpreted ? 4 : 0)
     }
     let other = isOtherInterpreted ? otherGradient.estimatedSeconds : 0
-    let differences = Double(DirectionalDifference.evaluationCount) * value.estimatedSeconds
+    let differences = DifferenceSweep.usualEvaluations * value.estimatedSeconds
     return gradientRuns * gradient.estimatedSeconds + other + differences
+  }
+
+  /// The same for one `Examination.specialSection`.
+  var estimatedSecondsOfSpecialInputs: Double {
+    let other = otherGradient.estimatedSeconds
+    let differences = DifferenceSweep.usualEvaluations * value.estimatedSeconds
+    return 2 * gradient.estimatedSeconds + (other <= Self.worthInterpreting ? other : 0)
+      + differences
   }
 }
