@@ -11,8 +11,10 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Check the meta-gradient of a spec against independent computations of it.",
     discussion: """
       Builds the library and compares every output with the other derivation, with the interpreter
-      in Float64, with finite differences, and with a reference file if there is one. Also says how
-      well-conditioned the problem is. Exits with 1 if anything differs by more than its tolerance.
+      in Float64, with finite differences of what it is the derivative of, and with a reference file
+      if there is one; also at zeros, ties and large values. Says how well-conditioned the problem
+      is. Exits with 1 if anything differs by more than its tolerance, or if finite differences could
+      not decide anything about one of the derivatives.
 
         mixfuse verify Examples/maml_sinusoid.mix
         mixfuse verify Examples/mnist1d_lr.mix --set steps=20 --dtype f64 --reference results.npz
