@@ -100,6 +100,17 @@ struct FalseAlarmTests {
       minimize mean(square(relu(z @ theta.w + theta.b) @ theta.v - 1)) + sum(abs(theta.b))
     }
     """,
+    // Along some directions the kink looks smooth.
+    """
+    spec hidden_kink
+    params theta { a: [5] ~ zeros  b: [] ~ zeros }
+    meta eta: [] ~ ones
+    inner {
+      let m = minimum(theta.a, theta.b)
+      minimize square(max(m) - 0.3) + max(tanh(m)) + sum(square(theta.a - eta)) by sgd(rate: 0.1) for 1
+    }
+    outer { minimize sum(square(theta.a)) + square(theta.b) }
+    """,
     // Nothing reaches the outer loss.
     """
     spec nowhere

@@ -66,11 +66,12 @@ struct DerivativeProbe {
       return try zip(names, measured).map { name, difference in
         let found = try results.found.values(name.tangent)
         let expected = try results.judgement.expected.values(name.tangent)
-        return try row(
+        let row = try row(
           name.tangent, results.found[name.tangent]?.shape ?? [], method, difference, found: found,
           ownError: ArrayError(found, expected: expected).distance,
           scale: max(norm(found), norm(difference.derivative))
         ) { try results.judgement.termSize(of: name.tangent) }
+        return try unlessKink(row, .array(name.output), at: inputs, moving: names.map(\.leaf))
       }
     }
   }
@@ -97,7 +98,7 @@ struct DerivativeProbe {
     let difference = try primal.derivatives(
       at: inputs, along: direction, [(part, norm(products))])[0]
     let scale = max(norm(products), abs(difference.derivative[0]))
-    return try row(
+    let row = try row(
       group.count == 1 ? group[0].gradient : Comparison.allGradients,
       group.count == 1 ? results.found[group[0].gradient]?.shape ?? [] : [], method, difference,
       found: [products.reduce(0, +)], ownError: abs(ownError), scale: scale
@@ -106,6 +107,7 @@ struct DerivativeProbe {
         try results.judgement.termSize(of: gradient) * rootMeanSquare(direction[leaf] ?? [])
       }.reduce(0, +)
     }
+    return try unlessKink(row, part, at: inputs, moving: group.map(\.leaf))
   }
 
   /// The verdict on one derivative.
@@ -132,6 +134,28 @@ struct DerivativeProbe {
   }
 
   // MARK: Kinks
+
+  /// The row, undecided instead of failed if the inputs are on a kink.
+  ///
+  /// Along one direction a kink can look smooth: `max(x, min(y, z))` at 0 has the slope of `z` on both
+  /// sides wherever `z` moves between `x` and `y`. So some others are tried.
+  private func unlessKink(
+    _ row: Comparison, _ part: DifferenceOracle.Part, at inputs: NamedArrays,
+    moving leaves: [String]
+  ) throws -> Comparison {
+    guard row.outcome == .failed else { return row }
+    for trial in 1...UInt64(8) {
+      let direction = try inputs.direction(in: leaves, seed: seed &+ trial)
+      guard try primal.derivatives(at: inputs, along: direction, [(part, 0)])[0].isKink else {
+        continue
+      }
+      var result = row
+      result.outcome = .undecided
+      result.method = "at a kink"
+      return result
+    }
+    return row
+  }
 
   /// Compares at the inputs, and where that decides nothing, beside them.
   ///
