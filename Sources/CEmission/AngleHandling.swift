@@ -73,6 +73,7 @@ enum AngleHandling {
     if self == .judged {
       writer.line("#pragma clang diagnostic push")
       writer.line("#pragma clang diagnostic ignored \"-Wunused\"")
+      writer.line("#pragma clang diagnostic ignored \"-Wunused-parameter\"")
     }
     writer.function("\(linkage) \(result) \(functionName(name))", signature) { writer in
       if areJudged { writer.line("\(flag) far = 0;") }
