@@ -99,6 +99,9 @@ static const unsigned char text_mf_expm1_f32[] = {
 static const unsigned char text_mf_expm1_f64[] = {
 #embed "runtime/mf_expm1_f64.h"
     , 0};
+static const unsigned char text_mf_fault[] = {
+#embed "runtime/mf_fault.h"
+    , 0};
 static const unsigned char text_mf_is_far_f32[] = {
 #embed "runtime/mf_is_far_f32.h"
     , 0};
@@ -192,6 +195,9 @@ static const unsigned char text_mf_pack_transposed_f64x8[] = {
 static const unsigned char text_mf_parallel_for[] = {
 #embed "runtime/mf_parallel_for.h"
     , 0};
+static const unsigned char text_mf_position[] = {
+#embed "runtime/mf_position.h"
+    , 0};
 static const unsigned char text_mf_pow_f32[] = {
 #embed "runtime/mf_pow_f32.h"
     , 0};
@@ -200,6 +206,9 @@ static const unsigned char text_mf_pow_f64[] = {
     , 0};
 static const unsigned char text_mf_profile[] = {
 #embed "runtime/mf_profile.h"
+    , 0};
+static const unsigned char text_mf_refuse[] = {
+#embed "runtime/mf_refuse.h"
     , 0};
 static const unsigned char text_mf_scale_rows_f32[] = {
 #embed "runtime/mf_scale_rows_f32.h"
@@ -270,6 +279,12 @@ static const unsigned char text_mf_tanh_f32[] = {
 static const unsigned char text_mf_tanh_f64[] = {
 #embed "runtime/mf_tanh_f64.h"
     , 0};
+static const unsigned char text_mf_to_i32_f32[] = {
+#embed "runtime/mf_to_i32_f32.h"
+    , 0};
+static const unsigned char text_mf_to_i32_f64[] = {
+#embed "runtime/mf_to_i32_f64.h"
+    , 0};
 static const unsigned char text_mf_vector_types[] = {
 #embed "runtime/mf_vector_types.h"
     , 0};
@@ -308,6 +323,7 @@ static const struct template templates[] = {
     {"mf_exp_f64", text_mf_exp_f64},
     {"mf_expm1_f32", text_mf_expm1_f32},
     {"mf_expm1_f64", text_mf_expm1_f64},
+    {"mf_fault", text_mf_fault},
     {"mf_is_far_f32", text_mf_is_far_f32},
     {"mf_is_far_f64", text_mf_is_far_f64},
     {"mf_library", text_mf_library},
@@ -339,9 +355,11 @@ static const struct template templates[] = {
     {"mf_pack_transposed_f64x4", text_mf_pack_transposed_f64x4},
     {"mf_pack_transposed_f64x8", text_mf_pack_transposed_f64x8},
     {"mf_parallel_for", text_mf_parallel_for},
+    {"mf_position", text_mf_position},
     {"mf_pow_f32", text_mf_pow_f32},
     {"mf_pow_f64", text_mf_pow_f64},
     {"mf_profile", text_mf_profile},
+    {"mf_refuse", text_mf_refuse},
     {"mf_scale_rows_f32", text_mf_scale_rows_f32},
     {"mf_scale_rows_f64", text_mf_scale_rows_f64},
     {"mf_share_out", text_mf_share_out},
@@ -365,6 +383,8 @@ static const struct template templates[] = {
     {"mf_sum_step_f64", text_mf_sum_step_f64},
     {"mf_tanh_f32", text_mf_tanh_f32},
     {"mf_tanh_f64", text_mf_tanh_f64},
+    {"mf_to_i32_f32", text_mf_to_i32_f32},
+    {"mf_to_i32_f64", text_mf_to_i32_f64},
     {"mf_vector_types", text_mf_vector_types},
     {"mixfuse_parallel", text_mixfuse_parallel},
 };

@@ -20,6 +20,8 @@ struct EntryPointText {
   /// Whether the text calls `mf_parallel_for`, `mf_share_out`.
   var usesParallelFor: Bool { workerCount > 0 }
   private(set) var usesSharedCalls = false
+  /// Whether positions are checked by kernels, not only at entry.
+  var checksOnTheWay: Bool { program.checks.contains { $0.input == nil } }
   /// The calls that are timed, in the order of their table; `nil` if none are.
   private(set) var profiledCalls: [ProfiledCall]?
 
@@ -61,12 +63,14 @@ struct EntryPointText {
       ]
     ) { body in
       writeChecks(to: &body)
+      if checksOnTheWay { body.line("mf_fault faults = {.check = -1};") }
       body.block("const \(symbol)_frame frame_storage =", close: "};") { body in
         body.line(".inputs = inputs,")
         body.line(".outputs = outputs,")
         body.line(".arena = arena,")
         body.line(".workers = (char *)arena + \(program.arenaBytes),")
         body.line(".parallel = parallel,")
+        if checksOnTheWay { body.line(".faults = &faults,") }
       }
       body.line("const \(symbol)_frame *const frame = &frame_storage;")
       writeScope(program.steps, scope, to: &body)
@@ -81,6 +85,7 @@ struct EntryPointText {
       let size = program.workerArenaBytes
       frame.line("char *workers;  // One part of \(size) bytes for each worker.")
       frame.line("const mixfuse_parallel *parallel;")
+      if checksOnTheWay { frame.line("mf_fault *faults;  // The first position out of range.") }
     }
     frame.line()
     if let profiledCalls {
@@ -94,12 +99,28 @@ struct EntryPointText {
 
   private func writeChecks(to writer: inout CWriter) {
     writer.block("if (!inputs || !outputs || !arena)") { $0.line("return 1;") }
-    for port in program.inputs {
-      guard let bound = port.indexBound else { continue }
-      writer.loop("i", below: "\(port.type.elementCount)") { writer in
-        let value = "inputs->\(cName(port.name))[i]"
-        writer.block("if (\(value) < 0 || \(value) >= \(bound))") { $0.line("return 2;") }
+    for (number, check) in program.checks.enumerated() {
+      guard let input = check.input else { continue }
+      writer.loop("i", below: "\(program.inputs[input].type.elementCount)") { writer in
+        let value = "inputs->\(cName(program.inputs[input].name))[i]"
+        let (first, last) = (check.range.lowerBound, check.range.upperBound)
+        writer.block("if (\(value) < \(first) || \(value) > \(last))") {
+          $0.line("return mf_refuse(arena, \(number), i, \(value));")
+        }
       }
+    }
+  }
+
+  /// Ends the call if a position was out of range. Not on workers: what one of them finds must not
+  /// depend on what another has found.
+  private func writeRefusal(after call: KernelCall, _ scope: Scope, to writer: inout CWriter) {
+    let isCheck = call.arguments.contains { program.buffers[$0.buffer].placement == .faults }
+    if isCheck, !scope.isOnWorker { writeRefusal(to: &writer) }
+  }
+
+  private func writeRefusal(to writer: inout CWriter) {
+    writer.block("if (faults.check >= 0)") {
+      $0.line("return mf_refuse(arena, faults.check, faults.position, faults.value);")
     }
   }
 
@@ -110,6 +131,7 @@ struct EntryPointText {
     var frame: String
     var worker: String
     var variables: [LoopVariable]
+    var isOnWorker = false
   }
 
   /// Declares the arrays that the steps use, then writes the steps.
@@ -128,6 +150,7 @@ struct EntryPointText {
       switch step {
       case .call(let call):
         writeCall(call, scope, to: &writer)
+        writeRefusal(after: call, scope, to: &writer)
       case .loop(let loop) where loop.isParallel:
         writeParallelLoop(loop, scope, to: &writer)
       case .loop(let loop):
@@ -186,7 +209,8 @@ struct EntryPointText {
     let function = "\(symbol)_worker_\(workerCount)"
     workerCount += 1
     var body = CWriter()
-    let inner = Scope(frame: "frame", worker: "worker", variables: [loop.variable])
+    let inner = Scope(
+      frame: "frame", worker: "worker", variables: [loop.variable], isOnWorker: true)
     body.comment("One iteration of the loop over \(loop.label).")
     body.function(
       "\(callList)static void \(function)",
@@ -199,6 +223,17 @@ struct EntryPointText {
     workers.verbatim(body.text)
     writer.comment(loop.label)
     writer.line("mf_parallel_for(parallel, \(loop.tripCount), \(function), (void *)frame);")
+    if hasCheck(loop.body) { writeRefusal(to: &writer) }
+  }
+
+  private func hasCheck(_ steps: [Step]) -> Bool {
+    steps.contains { step in
+      switch step {
+      case .call(let call):
+        call.arguments.contains { program.buffers[$0.buffer].placement == .faults }
+      case .loop(let loop): hasCheck(loop.body)
+      }
+    }
   }
 
   /// A kernel whose units are shared out over the workers, by the function that `LibraryText` writes
@@ -250,6 +285,8 @@ struct EntryPointText {
         + "\(scope.frame)->outputs->\(cName(program.outputs[index].name))"
     case .arena(let offset):
       return "\(type) *const \(buffer.name) = (\(type) *)(\(scope.frame)->arena + \(offset))"
+    case .faults:
+      return "int32_t *const \(buffer.name) = (int32_t *)\(scope.frame)->faults"
     case .workerArena(let offset):
       let base = "\(scope.frame)->workers + \(scope.worker) * \(program.workerArenaBytes)"
       return "\(type) *const \(buffer.name) = (\(type) *)(\(base) + \(offset))"

@@ -198,7 +198,7 @@ private struct FusedKernelPrinter {
     let type = kernel.scalars[value]
     if type == .i32 {
       switch reduction {
-      case .sum: return "\(a) + \(b)"
+      case .sum: return "(int32_t)((uint32_t)\(a) + (uint32_t)\(b))"
       case .maximum: return "\(a) > \(b) ? \(a) : \(b)"
       }
     }
@@ -214,6 +214,9 @@ private struct FusedKernelPrinter {
       let place = element(parameter, index)
       return isInLanes && dependsOnLane(index) ? "is_inside ? \(place) : 0" : place
     case .loadLocal(let local, let index): return "r\(local)[\(text(of: index))]"
+    case .position(let scalar, let limit, let check, let place, let faults):
+      return spelling.position(
+        "s\(scalar)", limit: limit, check: check, place: text(of: place), faults: "p\(faults)")
     case .apply(let op, let operands):
       return spelling.expression(
         op, operands.map { "s\($0)" }, operands.map { kernel.scalars[$0] }, result: type)

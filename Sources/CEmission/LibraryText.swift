@@ -114,6 +114,8 @@ private struct LibraryEmitter {
       profiledCalls[entry.name] = text.profiledCalls
       if text.usesParallelFor { helpers.insert("mf_parallel_for") }
       if text.usesSharedCalls { helpers.insert("mf_share_out") }
+      if !entry.checks.isEmpty { helpers.insert("mf_refuse") }
+      if text.checksOnTheWay { helpers.insert("mf_fault") }
     }
     let declarations = Declarations(library: name, entryPoints: entryPoints)
     var top = CWriter()
@@ -228,10 +230,27 @@ private struct Declarations {
     writer.block("typedef struct", close: "} \(name);") { writer in
       for port in ports {
         let type = (constant ? "const " : "") + port.type.dtype.cName
-        writer.line("\(type) *\(cName(port.name));  // \(port.type.shape)")
+        let range = port.range.map { ", \($0.lowerBound) to \($0.upperBound)" } ?? ""
+        writer.line("\(type) *\(cName(port.name));  // \(port.type.shape)\(range)")
       }
     }
     writer.line()
+  }
+
+  /// What the second code means.
+  private func refusal(of entry: Program, to writer: inout CWriter) {
+    guard !entry.checks.isEmpty else { return writer.comment("argument.") }
+    writer.comment("argument, or 2 for a number out of range where a position, a label or a step")
+    writer.comment(
+      "is needed; the arena then begins with three int64_t: the number of the check in")
+    writer.comment(
+      "the manifest, which element it is and its value. No memory outside of the arrays")
+    if entry.checks.allSatisfy({ $0.input != nil }) {
+      writer.comment("is touched, and nothing is written to the outputs.")
+    } else {
+      writer.comment("is touched. Inputs are checked before anything is written to the outputs;")
+      writer.comment("what is computed is checked on the way, when some may have been written.")
+    }
   }
 
   func header(banner: [String]) -> String {
@@ -252,7 +271,7 @@ private struct Declarations {
       writer.comment("Needs \(entry.arenaBytes) bytes of arena, and \(entry.workerArenaBytes)")
       writer.comment(
         "more for each worker, aligned to \(arenaAlignment). Returns 0, or 1 for a null")
-      writer.comment("argument, or 2 for a row index out of range (nothing is written then).")
+      refusal(of: entry, to: &writer)
       let symbol = "\(library)_\(entry.name)"
       writer.line("int32_t \(symbol)(const \(symbol)_inputs *inputs,")
       writer.line("    const \(symbol)_outputs *outputs, void *arena,")

@@ -49,9 +49,12 @@ package struct ManifestDescription: Encodable, Sendable {
     package var usefulFlops: Int
     package var inputs: [Array]
     package var outputs: [Array]
+    /// What is checked of positions and labels, by the number that a refused call leaves at the
+    /// start of its arena; absent if nothing is.
+    package var checks: [Check]?
 
     enum CodingKeys: String, CodingKey {
-      case name, symbol, flops, inputs, outputs
+      case name, symbol, flops, inputs, outputs, checks
       case arenaBytes = "arena_bytes"
       case arenaBytesPerWorker = "arena_bytes_per_worker"
       case usefulFlops = "useful_flops"
@@ -64,11 +67,26 @@ package struct ManifestDescription: Encodable, Sendable {
     package var dtype: String
     package var shape: [Int]
     package var initializer: Initializer?
+    /// The least and the greatest that an element may be, if the entry point checks it.
+    package var range: [Int]?
 
     enum CodingKeys: String, CodingKey {
-      case name, dtype, shape, initializer
+      case name, dtype, shape, initializer, range
       case cName = "c_name"
     }
+  }
+
+  /// A check of the elements of an i32 array.
+  package struct Check: Encodable, Sendable {
+    /// An input's name, or an expression of the spec.
+    package var subject: String
+    /// What the elements are: `a position of eta`.
+    package var purpose: String
+    /// The place in the spec; empty if none is known.
+    package var location: String
+    /// The least and the greatest that an element may be.
+    package var range: [Int]
+    package var shape: [Int]
   }
 
   package struct Initializer: Encodable, Sendable {
@@ -127,10 +145,18 @@ extension ManifestDescription.ProgramDescription {
       ManifestDescription.Array(
         name: port.name, cName: CEmission.cName(port.name), dtype: port.type.dtype.rawValue,
         shape: port.type.shape,
-        initializer: initializers[port.name].map { .init(kind: $0.kind, parameters: $0.parameters) }
-      )
+        initializer: initializers[port.name].map {
+          .init(kind: $0.kind, parameters: $0.parameters)
+        },
+        range: port.range.map { [$0.lowerBound, $0.upperBound] })
     }
     inputs = entry.inputs.map(describe)
     outputs = entry.outputs.map(describe)
+    guard !entry.checks.isEmpty else { return }
+    checks = entry.checks.map { check in
+      ManifestDescription.Check(
+        subject: check.subject, purpose: check.purpose, location: check.location,
+        range: [check.range.lowerBound, check.range.upperBound], shape: check.shape)
+    }
   }
 }

@@ -52,12 +52,21 @@ struct ScalarSpelling {
     case .compare(let comparison):
       return "\(operands[0]) \(symbol(comparison)) \(operands[1])"
     case .select: return "\(operands[0]) ? \(operands[1]) : \(operands[2])"
+    case .convert(.i32) where types[0].isFloat: return helper("mf_to_i32", types[0], operands[0])
     case .convert(let dtype): return "(\(dtype.cName))\(operands[0])"
     case .stopGradient: return operands[0]
     case .constant, .iota, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .reduce,
-      .contract, .gather, .scatterAdd, .structured, .loop, .gradient:
+      .contract, .checkPositions, .gather, .scatterAdd, .structured, .loop, .gradient:
       preconditionFailure("compiler bug: \(op.name) is not elementwise")
     }
+  }
+
+  /// A number that must be a position, clamped to one; see `ScalarExpression.position`.
+  mutating func position(
+    _ x: String, limit: Int, check: Int, place: String, faults: String
+  ) -> String {
+    requiredHelpers.insert("mf_position")
+    return "mf_position(\(x), \(limit), \(check), \(place), \(faults))"
   }
 
   /// The combination of a float reduction; its helper allows reassociation into vector lanes.
@@ -113,6 +122,10 @@ struct ScalarSpelling {
     _ function: BinaryFunction, _ a: String, _ b: String, _ type: DType
   ) -> String {
     switch function {
+    // What does not fit wraps around, which C leaves undefined for signed numbers.
+    case .add where type == .i32: "(int32_t)((uint32_t)\(a) + (uint32_t)\(b))"
+    case .subtract where type == .i32: "(int32_t)((uint32_t)\(a) - (uint32_t)\(b))"
+    case .multiply where type == .i32: "(int32_t)((uint32_t)\(a) * (uint32_t)\(b))"
     case .add: "\(a) + \(b)"
     case .subtract: "\(a) - \(b)"
     case .multiply: "\(a) * \(b)"

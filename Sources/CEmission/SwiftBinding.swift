@@ -70,7 +70,8 @@ private struct SwiftBindingWriter {
   private mutating func write(_ name: String, _ arrays: [ManifestDescription.Array]) {
     block("public struct \(name)") { writer in
       for array in arrays {
-        writer.line("/// `\(array.name)`: \(array.dtype) \(array.shape)")
+        let range = array.range.map { ", \($0[0]) to \($0[1])" } ?? ""
+        writer.line("/// `\(array.name)`: \(array.dtype) \(array.shape)\(range)")
         writer.line("public var \(property(array.name)): NDArray")
       }
       writer.line()

@@ -195,7 +195,8 @@ extension MetaProblem {
     var bytes = 0
     for node in innerLoss.nodes {
       guard node.op.regions.isEmpty else { return false }
-      let isCheap = node.op.family == .creation || node.op.family == .movement
+      var isCheap = node.op.family == .creation || node.op.family == .movement
+      if case .checkPositions = node.op { isCheap = true }
       if isCheap || node.op.isElementwise && !node.op.isTranscendental { continue }
       // Each has an adjoint of its size.
       bytes += 2 * node.results.reduce(0) { $0 + innerLoss.type(of: $1).byteCount }

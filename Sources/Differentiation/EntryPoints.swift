@@ -14,7 +14,8 @@ package enum EntryPoint: String, Hashable, Sendable, CaseIterable {
   case innerLoss = "inner_loss"
   /// The same inputs to `loss` and `grad.theta.NAME` for each theta leaf.
   case innerGradient = "inner_gradient"
-  /// `(theta..., state..., meta..., inner data..., step) -> (next.theta..., next.state...)`.
+  /// `(theta..., state..., meta..., inner data..., step) -> (next.theta..., next.state...)`. `step`
+  /// counts from 1, as in the language.
   case innerStep = "inner_step"
   /// `(theta..., meta..., inner data..., direction.theta...) -> hvp.theta...`: the Hessian of the
   /// inner loss times a direction.
@@ -64,6 +65,14 @@ extension MetaProblem {
   }
 }
 
+extension EntryPoint {
+  /// What is checked of inputs before the program runs, whatever it does with them.
+  package func inputBounds(of problem: MetaProblem) -> [String: InputBound] {
+    guard self == .innerStep else { return [:] }
+    return ["step": InputBound(range: 1...problem.steps, purpose: "the number of a step")]
+  }
+}
+
 /// The programs of one step of one task.
 private struct StepPrograms {
   let problem: MetaProblem
@@ -99,8 +108,10 @@ private struct StepPrograms {
     }
     let data = builder.inputs(problem.innerData.map(\.leaf))
     let step = builder.input("step", .scalar(.i32))
+    let fromZero = builder.subtract(step, builder.constant(1, .scalar(.i32)))
     let gradients = Array(builder.append(innerGradientOp, theta + meta.values + data).dropFirst())
-    let next = builder.inline(problem.update, gradients + theta + state + meta.values + [step])
+    let next = builder.inline(
+      problem.update, gradients + theta + state + meta.values + [fromZero])
     for (leaf, value) in zip(problem.theta + problem.state, next) {
       builder.output("next.\(leaf.name)", value)
     }

@@ -20,6 +20,7 @@ extension Elaborator {
       try requirePositive(count, call["count"])
       return .tensor(emitter.add(.iota(axis: 0, shape: [count])))
     case .oneHot: return .tensor(try oneHot(call))
+    case .checkLabels: return .tensor(try checkedLabels(call).labels)
     case .reshape: return .tensor(try reshape(call))
     case .transpose: return .tensor(try transpose(call))
     case .broadcast:
@@ -76,14 +77,22 @@ extension Elaborator {
 
   /// `one_hot(labels, classes)`: 1 where the last axis' position equals the label, else 0.
   private func oneHot(_ call: BuiltinCall) throws -> Tensor {
-    let labels = try indices(call["labels"])
-    let classes = try integer(call["classes"], "the number of classes")
-    try requirePositive(classes, call["classes"])
+    let (labels, classes) = try checkedLabels(call)
     let shape = labels.shape + [classes]
     let positions = emitter.add(.iota(axis: shape.count - 1, shape: shape))
     let axes = Array(labels.shape.indices)
     let repeated = emitter.add(.broadcast(shape: shape, axes: axes), labels)
     return emitter.convert(emitter.add(.compare(.equal), positions, repeated), to: floatType)
+  }
+
+  /// The labels of `check_labels(labels, classes)` and of `one_hot`, checked to be below the number of
+  /// classes.
+  private func checkedLabels(_ call: BuiltinCall) throws -> (labels: Tensor, classes: Int) {
+    let classes = try integer(call["classes"], "the number of classes")
+    try requirePositive(classes, call["classes"])
+    let labels = checked(
+      try indices(call["labels"]), below: classes, of: call["labels"].expression, "a label")
+    return (labels, classes)
   }
 
   /// The operand as an array of whole numbers.
@@ -209,7 +218,11 @@ extension Elaborator {
         .rank(op: "take", expected: "a table with axes", found: table.type.spelling),
         at: call.callee.span, operands: [call["table"]])
     }
-    return gather(table, indices, axis: axis)
+    return gather(
+      table,
+      checked(
+        indices, below: table.shape[axis], of: call["indices"].expression, axis: axis,
+        in: (call["table"].expression, table)), axis: axis)
   }
 
   /// `pad(x, low, high, axis: -1)`: zeros before and after the elements of one axis.

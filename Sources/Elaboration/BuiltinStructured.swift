@@ -55,8 +55,10 @@ extension Elaborator {
         at: call.callee.span, operands: [call["x"], call["table"], call["labels"]])
     }
     let count = leading.reduce(1, *)
+    let classes = checked(
+      labels, below: table.shape[0], of: call["labels"].expression, "a label")
     let operands = [
-      emitter.reshape(x, to: [count, width]), table, emitter.reshape(labels, to: [count]),
+      emitter.reshape(x, to: [count, width]), table, emitter.reshape(classes, to: [count]),
     ]
     let losses = emitter.append(.structured(StructuredOp(.linearCrossEntropy)), operands)[0]
     return .tensor(emitter.reshape(losses, to: leading))

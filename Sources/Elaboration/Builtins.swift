@@ -31,6 +31,7 @@ enum Builtin: String, CaseIterable {
   // Creation.
   case zeros, ones, full, iota
   case oneHot = "one_hot"
+  case checkLabels = "check_labels"
 
   // Movement and indexing.
   case reshape, transpose, broadcast, concatenate, stack, split, take, expand, pad, size
@@ -52,7 +53,7 @@ enum Builtin: String, CaseIterable {
     case .zeros, .ones: ["shape"]
     case .full: ["shape", "value"]
     case .iota: ["count"]
-    case .oneHot: ["labels", "classes"]
+    case .oneHot, .checkLabels: ["labels", "classes"]
     case .reshape, .broadcast: ["x", "shape"]
     case .transpose: ["x", "axes="]
     case .concatenate, .stack: ["parts", "axis="]
@@ -104,8 +105,8 @@ extension Elaborator {
       return .tensor(try einsum(at: callee.span, specification, Array(call.all.dropFirst())))
     case .attention: return try attention(call)
     case .linearCrossEntropy: return try linearCrossEntropy(call)
-    case .zeros, .ones, .full, .iota, .oneHot, .reshape, .transpose, .broadcast, .concatenate,
-      .stack, .split, .take, .expand, .pad, .size:
+    case .zeros, .ones, .full, .iota, .oneHot, .checkLabels, .reshape, .transpose, .broadcast,
+      .concatenate, .stack, .split, .take, .expand, .pad, .size:
       return try array(builtin, call)
     }
   }

@@ -91,7 +91,7 @@ extension Elaborator {
     }
     let frame = CallFrame(
       function: function.name.text, declaration: function.name.span, callee: callee.span,
-      arguments: operands.map(label))
+      arguments: operands.map(label), operands: operands)
     return try within(frame) { try run(function, operands) }
   }
 

@@ -66,6 +66,11 @@ extension Elaborator {
     let optimizer = elaborateOptimizer(inner, frame)
     let outerLoss = elaborateOuterLoss(outer, frame)
     guard let innerLoss, let optimizer, let outerLoss, !diagnostics.hasErrors else { return nil }
+    reportCertainFaults(in: innerLoss)
+    // The step is the last input of the update.
+    reportCertainFaults(
+      in: optimizer.update, counters: [optimizer.update.inputs.count - 1: frame.steps])
+    reportCertainFaults(in: outerLoss)
     warnOfUnusedInputs(
       frame, innerLoss: innerLoss, update: optimizer.update, outerLoss: outerLoss)
     return MetaProblem(

@@ -37,6 +37,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case lossNotScalar(String, found: String)
   case nameUnknown(String)
   case optimizerUnknown(String)
+  case positionAlwaysOutOfRange(String, value: Int, purpose: String, limit: Int)
   case positionOutOfRange(Int, size: Int)
   case presetUnknown(String)
   case rangeEmpty(from: Int, to: Int)
@@ -87,6 +88,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .lossNotScalar: "shape.loss"
     case .nameUnknown: "name.unknown"
     case .optimizerUnknown: "name.optimizer"
+    case .positionAlwaysOutOfRange: "shape.position"
     case .positionOutOfRange: "shape.position"
     case .presetUnknown: "preset.unknown"
     case .rangeEmpty: "shape.range"
@@ -161,6 +163,8 @@ enum ElaborationMessage: DiagnosticMessage {
       "the \(what) loss must be a single float, got \(found)"
     case .nameUnknown(let name): "there is nothing called \(name) here"
     case .optimizerUnknown(let name): "there is no optimiser called \(name)"
+    case .positionAlwaysOutOfRange(let subject, let value, let purpose, let limit):
+      "\(subject) reaches \(value), expected \(purpose) from 0 to \(limit - 1)"
     case .positionOutOfRange(let position, let size):
       "position \(position) is outside of an axis of size \(size)"
     case .presetUnknown(let name): "the spec has no preset called \(name)"

@@ -25,6 +25,8 @@ struct CallFrame {
   let callee: Span
   /// The arguments with their shapes.
   let arguments: [OperandLabel]
+  /// The arguments with their values, where they are known.
+  var operands: [Operand] = []
 }
 
 /// An expression with its value, so that messages can point at it.
@@ -57,6 +59,8 @@ final class Elaborator {
   var emitter = Emitter(name: "constants")
   var scope: Scope
   var frames: [CallFrame] = []
+  /// Where the checks of positions come from.
+  var checkOrigins: [CheckedPlace: CheckOrigin] = [:]
   /// The leading sizes that `...` stands for in the signature of the function being called.
   var leadingSizes: [Int]?
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `x[...]`: positions, ranges and `...` on arrays; positions on tuples, lists and stacked groups.
-// Positions and range ends may be negative, counting from the end. A position may also be an i32
-// array, which gathers.
+// Positions and range ends that are known may be negative, counting from the end. A position may also
+// be an i32 array: see `IndexArrays.swift`.
 
 import Diagnostics
 import SpecLanguage
@@ -39,16 +39,24 @@ extension Elaborator {
   private func subscripted(
     _ tensor: Tensor, _ base: Operand, _ subscripts: [Subscript]
   ) throws -> Tensor {
-    let entries = try expanded(subscripts, base, rank: tensor.shape.count)
+    try requireRank(of: subscripts, base, tensor.shape.count)
+    var selection = AxisSelection()
     var result = tensor
-    var axis = 0
-    for entry in entries {
+    for entry in subscripts {
+      let axis = selection.axisCount
       switch entry {
       case .position(let position):
         let operand = try evaluated(position)
-        if case .tensor(let indices) = operand.value, indices.dtype == .i32 {
-          result = gather(result, indices, axis: axis)
-          axis += indices.shape.count
+        if let indices = try indexArray(operand, size: result.shape[axis]) {
+          let positions = checked(
+            indices, below: result.shape[axis], of: position, axis: selection.sourceAxis,
+            in: (base.expression, tensor))
+          if positions.shape.isEmpty {
+            result = gather(result, positions, axis: axis)
+            selection.addPosition()
+          } else {
+            selection.add(positions)
+          }
         } else {
           let index = try integer(operand, "a position")
           let start = try resolve(index, size: result.shape[axis], at: position.span)
@@ -56,35 +64,30 @@ extension Elaborator {
           var shape = result.shape
           shape.remove(at: axis)
           result = emitter.reshape(result, to: shape)
+          selection.addPosition()
         }
       case .range(let from, let to, let by, let span):
         result = try range(result, axis: axis, from, to, by, span)
-        axis += 1
-      case .ellipsis: axis += 1
+        selection.addKept(1)
+      case .ellipsis:
+        selection.addKept(tensor.shape.count - (subscripts.count - 1))
       }
     }
-    return result
+    return try gather(result, selection, at: base.expression.span)
   }
 
-  /// One entry per axis: `...` becomes as many entries as axes are left over (each stands for a
-  /// whole axis), and missing entries at the end are left out.
-  private func expanded(
-    _ subscripts: [Subscript], _ base: Operand, rank: Int
-  ) throws -> [Subscript] {
+  /// `...` stands for the axes that are left over, and missing entries at the end are whole axes.
+  private func requireRank(of subscripts: [Subscript], _ base: Operand, _ rank: Int) throws {
     let ellipses = subscripts.filter(\.isEllipsis).count
-    let free = rank - (subscripts.count - ellipses)
-    guard free >= 0, ellipses <= 1 else {
+    guard subscripts.count - ellipses <= rank, ellipses <= 1 else {
       throw fail(
         .subscripts(count: subscripts.count, shape: base.value.spelling),
         at: base.expression.span, operands: [base])
     }
-    return subscripts.flatMap { entry in
-      entry.isEllipsis ? Array(repeating: entry, count: free) : [entry]
-    }
   }
 
   /// A position counted from the start, checked against the axis.
-  private func resolve(_ index: Int, size: Int, at span: Span) throws -> Int {
+  func resolve(_ index: Int, size: Int, at span: Span) throws -> Int {
     let position = index < 0 ? index + size : index
     guard position >= 0, position < size else {
       throw fail(.positionOutOfRange(index, size: size), at: span)
@@ -139,17 +142,6 @@ extension Elaborator {
     var shape = x.shape
     shape[axis] = end - start
     return emitter.add(.slice(starts: starts, shape: shape), x)
-  }
-
-  /// The entries of an axis at the given positions; the axes of `indices` replace it.
-  func gather(_ x: Tensor, _ indices: Tensor, axis: Int) -> Tensor {
-    let rows = emitter.add(.gather, emitter.moveAxis(x, from: axis, to: 0), indices)
-    // Result axes: those of the indices, then the axes of x without `axis`.
-    let count = indices.shape.count
-    let others = x.shape.count - 1
-    let permutation =
-      (0..<axis).map { count + $0 } + (0..<count) + (axis..<others).map { count + $0 }
-    return emitter.transpose(rows, permutation)
   }
 }
 

@@ -13,6 +13,8 @@ extension Evaluator {
     switch node.op {
     case .unary(let function):
       return [map(operands[0], rounds: function.rounds) { function($0) }]
+    case .binary(let function) where operands[0].type.dtype == .i32:
+      return [combine(operands[0], operands[1]) { function.wrapping($0, $1) }]
     case .binary(let function):
       return [combine(operands[0], operands[1], rounds: function.rounds) { function($0, $1) }]
     case .compare(let comparison):
@@ -51,6 +53,9 @@ extension Evaluator {
       return [reduce(operands[0], reduction, axes: axes)]
     case .contract(let labels):
       return [contract(operands[0], operands[1], labels)]
+    case .checkPositions(let bound):
+      _ = try positions(operands[0], bound, node.provenance)
+      return [operands[0]]
     case .gather:
       return [try gather(operands[0], operands[1], node.provenance)]
     case .scatterAdd(let rows):

@@ -68,8 +68,7 @@ extension Evaluator {
     let size = row.reduce(1, *)
     var elements: [Double] = []
     elements.reserveCapacity(indices.elements.count * size)
-    for number in indices.elements {
-      let index = try checked(number, rows: table.shape[0], provenance)
+    for index in try positions(indices, .rows(table.shape[0]), provenance) {
       elements.append(contentsOf: table.elements[(index * size)..<((index + 1) * size)])
     }
     return NumericArray(TensorType(indices.shape + row, table.type.dtype), elements)
@@ -83,8 +82,7 @@ extension Evaluator {
     let size = row.reduce(1, *)
     let precision = precision.appropriate(for: updates.type.dtype)
     var result = NumericArray(TensorType([rows] + row, updates.type.dtype), repeating: 0)
-    for (position, number) in indices.elements.enumerated() {
-      let index = try checked(number, rows: rows, provenance)
+    for (position, index) in try positions(indices, .rows(rows), provenance).enumerated() {
       for offset in 0..<size {
         let update = updates.elements[position * size + offset]
         let sum = result.elements[index * size + offset] + update
@@ -94,11 +92,18 @@ extension Evaluator {
     return result
   }
 
-  private func checked(_ number: Double, rows: Int, _ provenance: Provenance) throws -> Int {
-    let index = Int(number)
-    guard (0..<rows).contains(index) else {
-      throw EvaluationError.indexOutOfRange(index: index, rows: rows, provenance: provenance)
+  /// The elements of an index array, all of them positions.
+  func positions(
+    _ indices: NumericArray, _ bound: PositionBound, _ provenance: Provenance
+  ) throws -> [Int] {
+    try indices.elements.enumerated().map { offset, number in
+      let index = Int(number)
+      guard (0..<bound.limit).contains(index) else {
+        let place = zip(indices.shape.denseStrides, indices.shape).map { offset / $0 % $1 }
+        throw EvaluationError.positionOutOfRange(
+          bound: bound, place: place, value: index, provenance: provenance)
+      }
+      return index
     }
-    return index
   }
 }

@@ -14,11 +14,13 @@ extension Evaluator {
     let starts = stridedOffsets(shape: shape, strides: kept.map { strides[$0] })
     let steps = stridedOffsets(shape: axes.map { x.shape[$0] }, strides: axes.map { strides[$0] })
     let precision = precision.appropriate(for: x.type.dtype)
+    let isWhole = x.type.dtype == .i32
     let elements = x.elements.withUnsafeBufferPointer { x in
       starts.map { start in
         var result = x[start]
         for step in steps.dropFirst() {
           switch reduction {
+          case .sum where isWhole: result = BinaryFunction.add.wrapping(result, x[start + step])
           case .sum: result = precision.computed(result + x[start + step])
           case .maximum: result = BinaryFunction.maximum(result, x[start + step])
           }

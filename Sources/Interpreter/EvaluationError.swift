@@ -11,8 +11,10 @@ package enum EvaluationError: Error, Hashable, CustomStringConvertible {
   case inputCount(expected: Int, found: Int)
   /// An input has another shape or element type.
   case inputType(name: String, expected: TensorType, found: TensorType)
-  /// A row index of `gather` or `scatterAdd` is not in `0..<rows`.
-  case indexOutOfRange(index: Int, rows: Int, provenance: Provenance)
+  /// An element of an index array, or of the row indices of `gather` or `scatterAdd`, is not in
+  /// `0..<bound.limit`; `place` is where it stands in the array.
+  case positionOutOfRange(
+    bound: PositionBound, place: [Int], value: Int, provenance: Provenance)
   /// A `gradient` op in an evaluator that was made without `expandGradient`.
   case gradientNotExpanded(provenance: Provenance)
 
@@ -22,8 +24,9 @@ package enum EvaluationError: Error, Hashable, CustomStringConvertible {
       "the graph has \(expected) inputs, got \(found)"
     case .inputType(let name, let expected, let found):
       "input '\(name)' is \(expected), got \(found)"
-    case .indexOutOfRange(let index, let rows, let provenance):
-      "index \(index) is outside a table of \(rows) rows at \(provenance)"
+    case .positionOutOfRange(let bound, let place, let value, let provenance):
+      (provenance.location.isEmpty ? "" : "\(provenance.location): ")
+        + bound.fault(value: value, at: place)
     case .gradientNotExpanded(let provenance):
       "a gradient op needs an evaluator made with 'expandGradient', at \(provenance)"
     }

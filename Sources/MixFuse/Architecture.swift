@@ -38,6 +38,8 @@
 //   - A Graph that leaves a stage passes the verifier; tests run it after every pass.
 //   - The four switches over all ops (types, interpreter, derivative rule, kernels) have no default.
 //   - Same spec and options, same bytes of C.
+//   - Kernels trust every index: what a gather reads was proved, checked at entry, or checked and
+//     clamped by a kernel before it (`TensorIR/PositionGuard.swift`).
 //   - A library allocates nothing, prints nothing, has no state, and gives the same bits for any number
 //     of threads.
 //   - Files are written whole or not at all.

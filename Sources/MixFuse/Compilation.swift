@@ -86,10 +86,10 @@ package struct Compilation {
 
   /// Graph to kernels and addresses.
   package func scheduled(
-    _ entry: EntryPoint, _ graph: Graph, for target: ContractionTarget
+    _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem, for target: ContractionTarget
   ) -> Program {
     schedule(
-      graph, named: entry.rawValue,
+      graph, named: entry.rawValue, bounds: entry.inputBounds(of: problem),
       options: ScheduleOptions(
         mayRunParallel: true,
         scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
@@ -102,7 +102,7 @@ package struct Compilation {
     entries: [EntryPoint] = EntryPoint.allCases
   ) throws -> [Program] {
     try entries.map { entry in
-      scheduled(entry, try optimized(derived(entry, of: problem)), for: target)
+      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, for: target)
     }
   }
 

@@ -25,7 +25,7 @@ package struct FailureReport: Sendable {
     case let error as RuntimeError:
       self.init(
         "error: \(error) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
-    case EvaluationError.indexOutOfRange:
+    case EvaluationError.positionOutOfRange:
       // The interpreter met it in the user's arrays.
       self.init("error: \(error) [index.range]\n", DiagnosticCategory.userError.exitCode)
     case let message as any DiagnosticMessage:

@@ -18,7 +18,7 @@ extension MetaProblem {
     for leaf in theta {
       result["direction.\(leaf.name)"] = Initializer(kind: "normal", parameters: [0, 1])
     }
-    result["step"] = Initializer(kind: "zeros")
+    result["step"] = Initializer(kind: "ones")
     result["inner_losses"] = Initializer(kind: "ones")
     return result
   }

@@ -61,7 +61,7 @@ private struct ProgramPrinter {
   }
 
   private func port(_ port: Program.Port, _ direction: String) -> String {
-    let bound = port.indexBound.map { ", rows below \($0)" } ?? ""
+    let bound = port.range.map { ", \($0.lowerBound) to \($0.upperBound)" } ?? ""
     return "  \(direction) \(port.name): \(port.type)\(bound)"
   }
 
@@ -72,6 +72,7 @@ private struct ProgramPrinter {
       case .output(let index): "output \(program.outputs[index].name)"
       case .arena(let offset): "arena + \(offset)"
       case .workerArena(let offset): "worker arena + \(offset)"
+      case .faults: "the record of faults"
       }
     return "    \(buffer.name): \(buffer.dtype.rawValue) x \(buffer.elementCount) at \(place)"
       + (buffer.comment.isEmpty ? "" : "   // \(buffer.comment)")

@@ -19,8 +19,9 @@ public enum RuntimeError: Error, Equatable, Sendable {
   case arrayUnknown(name: String, within: String, known: [String])
   /// A library call did not succeed; `status` is what it returned.
   case callFailed(entryPoint: String, status: Int32)
-  /// An index array (token ids, labels) of a call held a value outside of what it indexes.
-  case callIndexOutOfRange(entryPoint: String)
+  /// An index array (token ids, labels), given or computed, held a value outside of what it indexes;
+  /// `fault` says which, where, what and what was expected. Empty for a library that does not tell.
+  case callIndexOutOfRange(entryPoint: String, fault: String)
   /// The machine lacks instructions that the library was compiled for.
   case cpuFeaturesMissing(path: String, cpu: String, features: [String])
   /// Values that the target element type cannot hold, or a conversion that does not exist.
@@ -74,8 +75,9 @@ extension RuntimeError: CustomStringConvertible {
       return "\(name): no such \(within)" + suggestion(for: name, among: known)
     case .callFailed(let entryPoint, let status):
       return "\(entryPoint): the library returned status \(status)"
-    case .callIndexOutOfRange(let entryPoint):
-      return "\(entryPoint): an index array holds a value that is out of range"
+    case .callIndexOutOfRange(let entryPoint, let fault):
+      let what = fault.isEmpty ? "an index array holds a value that is out of range" : fault
+      return "\(entryPoint): \(what)"
     case .cpuFeaturesMissing(let path, let cpu, let features):
       return "\(path): built for \(cpu), but this machine does not support "
         + features.joined(separator: ", ") + "; build it again for this machine"

@@ -17,6 +17,7 @@ func folded(_ op: Op, _ arguments: [Double], dtype: DType) -> Double? {
 private func exactValue(_ op: Op, _ arguments: [Double], dtype: DType) -> Double? {
   switch op {
   case .unary(let function): function.isExactlyRounded ? function(arguments[0]) : nil
+  case .binary(let function) where dtype == .i32: function.wrapping(arguments[0], arguments[1])
   case .binary(let function):
     function.isExactlyRounded ? function(arguments[0], arguments[1]) : nil
   case .compare(let comparison): comparison(arguments[0], arguments[1]) ? 1 : 0

@@ -288,6 +288,7 @@ extension Op {
   fileprivate var isCheap: Bool {
     switch family {
     case .elementwise, .creation, .movement: true
+    case .indexing: if case .checkPositions = self { true } else { false }
     default: false  // Reductions, products, rows by index, loops.
     }
   }

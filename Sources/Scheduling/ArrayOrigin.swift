@@ -31,7 +31,7 @@ extension RegionPlan {
           add(node.results, node.provenance)
         }
       case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
-        .attention(let node, _):
+        .attention(let node, _), .check(let node, _):
         add(graph.nodes[node].results, graph.nodes[node].provenance)
       case .packing(let packing):
         origins[packing.destination] = ArrayOrigin(

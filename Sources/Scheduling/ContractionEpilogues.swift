@@ -43,7 +43,7 @@ struct EpiloguePlanning {
       case .loop(let node, var planned):
         run(on: &planned.body)
         plan.steps[position] = .loop(node: node, planned)
-      case .contraction, .gather, .scatterAdd, .attention, .copy, .packing: break
+      case .contraction, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernels that move data: copies between layouts, rows looked up by index, rows summed by index.
+// Kernels that move data: copies between layouts, rows looked up by index, rows summed by index, and
+// the check of indices that nothing is known of.
 
 import TensorIR
 
@@ -36,6 +37,37 @@ extension KernelBuilder {
     count(flops: 0, bytes: 2 * type.byteCount)
     return kernel(
       nest.loops(over: Array(nest.groups.indices), body), equations: ["\(type) = copy \(origin)"],
+      split: nest.sharedLoop(among: Array(nest.groups.indices), of: self))
+  }
+
+  /// Writes positions, clamped to `0..<limit`, and notes the first that is out of range.
+  ///
+  /// - Parameter faults: the record of faults, of the same address as `address` gives for it.
+  mutating func checkPositions(
+    _ indices: Binding, to result: View, limit: Int, check: Int, faults: ValueID
+  ) -> Kernel {
+    var strides = [result.strides]
+    var alone = Set<Int>()
+    switch indices {
+    case .view(let view): strides.append(view.strides)
+    case .axisIndex(let axis, _): alone.insert(axis)
+    case .constant, .stepIndex: break
+    }
+    let nest = LoopNest(domain: result.shape, strides: strides, alone: alone)
+    var body: [Statement] = []
+    let value = read(indices, .i32, in: nest, &body)
+    let place = nest.index(offset: result.offset, strides: result.strides)
+    let record = parameter(for: faults, .i32, written: true)
+    let position = define(
+      .position(scalar: value, limit: limit, check: check, place: place, faults: record), .i32,
+      in: &body)
+    let target = parameter(for: result.root, .i32, written: true)
+    body.append(.store(parameter: target, place, scalar: position))
+    let type = TensorType(result.shape, .i32)
+    count(flops: 0, bytes: 2 * type.byteCount)
+    return kernel(
+      nest.loops(over: Array(nest.groups.indices), body),
+      equations: ["\(type) = check_positions, below \(limit)"],
       split: nest.sharedLoop(among: Array(nest.groups.indices), of: self))
   }
 

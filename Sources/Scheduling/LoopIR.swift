@@ -22,6 +22,8 @@ package enum Placement: Hashable, Sendable {
   case arena(offset: Int)
   /// Bytes from the start of the running worker's part of the arena.
   case workerArena(offset: Int)
+  /// The record of the first position out of range, which all workers share.
+  case faults
 }
 
 /// Why an array exists. Reports sort memory by it; nothing that is computed depends on it.
@@ -237,6 +239,9 @@ package enum ScalarExpression: Hashable, Sendable {
   case loadLocal(Int, ElementIndex)
   /// An elementwise op on scalars.
   case apply(Op, [Int])
+  /// An i32 scalar that must be in `0..<limit`: the nearest such number. If it is another one, the
+  /// parameter `faults` notes the check, the element's place and its value.
+  case position(scalar: Int, limit: Int, check: Int, place: ElementIndex, faults: Int)
 }
 
 /// A statement of a fused kernel.
@@ -261,12 +266,33 @@ package struct Program: Sendable {
   package var steps: [Step]
   package var arenaBytes: Int
   package var workerArenaBytes: Int
+  /// The checks of positions by number: those of inputs, made at entry, then those made on the way.
+  package var checks: [PositionCheck] = []
 
   /// A named array at the boundary of an entry point.
   package struct Port: Sendable {
     package var name: String
     package var type: TensorType
-    /// For i32 inputs that select rows: valid values are `0..<indexBound`.
-    package var indexBound: Int?
+    /// For i32 inputs that are positions, labels or steps: what their elements must be.
+    package var range: ClosedRange<Int>?
   }
+}
+
+/// A check of an i32 array: what its elements must be, and how to speak of it when they are not.
+package struct PositionCheck: Sendable {
+  /// An input's name, or an expression of the spec.
+  package var subject: String
+  /// What the elements are: `a position of eta`.
+  package var purpose: String
+  /// The place in the spec; empty if none is known.
+  package var location: String
+  package var range: ClosedRange<Int>
+  /// Of the array.
+  package var shape: [Int]
+  /// The input that is checked at entry; `nil` if the check is made on the way.
+  package var input: Int?
+
+  /// What a program that has checks leaves at the start of its arena when it refuses: a whole line,
+  /// so that what lies behind it keeps its alignment.
+  static let recordBytes = 64
 }

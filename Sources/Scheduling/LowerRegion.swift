@@ -22,9 +22,12 @@ struct Destination {
 final class EntryLowering {
   var buffers: [Buffer] = []
   var workerBlocks: [MemoryBlock] = []
+  var checks: [PositionCheck] = []
   let options: ScheduleOptions
   /// Answers of `options.scratchBytes`, each of which costs the emission of a kernel.
   private var knownScratchBytes: [Kernel.Body: Int] = [:]
+  /// The buffer that stands for the record of faults, once a check needs it.
+  private var faultBuffer: Int?
 
   init(options: ScheduleOptions) { self.options = options }
 
@@ -34,6 +37,16 @@ final class EntryLowering {
     let bytes = options.scratchBytes(body)
     knownScratchBytes[body] = bytes
     return bytes
+  }
+
+  /// The record of faults.
+  var faults: Pointer {
+    if let faultBuffer { return Pointer(buffer: faultBuffer) }
+    let buffer = newBuffer(
+      TensorType([1], .i32), comment: "the first position out of range", role: .port)
+    buffers[buffer].placement = .faults
+    faultBuffer = buffer
+    return Pointer(buffer: buffer)
   }
 
   func newBuffer(
@@ -239,6 +252,8 @@ struct RegionLowering {
         builder.scatterAdd(
           indices: indices, updates: updates, result: result, types: plan.types),
         builder, node.provenance)
+    case .check(let node, let indices):
+      lowerCheck(plan.graph.nodes[node], indices)
     case .packing(let packing):
       lowerPacking(packing)
     case .attention(let node, let operands):
@@ -285,6 +300,22 @@ struct RegionLowering {
     let kernel = contraction.kernel(in: plan)
     callWithScratch(
       kernel, arguments, plan.types[node.result.index].dtype, node.provenance, at: position)
+  }
+
+  private mutating func lowerCheck(_ node: Node, _ indices: Binding) {
+    guard case .checkPositions(let bound) = node.op else { return }
+    let type = plan.types[node.result.index]
+    let faults = ValueID(index: plan.types.count)
+    let pointer = entry.faults
+    var builder = KernelBuilder { [self] in $0 == faults ? pointer : address($0) }
+    let kernel = builder.checkPositions(
+      plan.placed(indices), to: View(dense: node.result, shape: type.shape), limit: bound.limit,
+      check: entry.checks.count, faults: faults)
+    entry.checks.append(
+      PositionCheck(
+        subject: bound.subject, purpose: bound.purpose, location: node.provenance.location,
+        range: 0...(bound.limit - 1), shape: type.shape))
+    call(kernel, builder, node.provenance)
   }
 
   private mutating func lowerPacking(_ packing: PlannedPacking) {

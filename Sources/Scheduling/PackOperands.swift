@@ -84,7 +84,7 @@ struct OperandPacking {
           guard let outer = planned.outside(key), let demand = inner[key] else { continue }
           demands.add(outer, at: position, time: demand.time * trips, demand.provenance)
         }
-      case .cluster, .gather, .scatterAdd, .attention, .copy, .packing: break
+      case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
       }
     }
     return demands
@@ -156,7 +156,7 @@ struct OperandPacking {
       case .loop(let node, var planned):
         apply(to: &planned, reading: panels)
         plan.steps[position] = .loop(node: node, planned)
-      case .cluster, .gather, .scatterAdd, .attention, .copy, .packing: break
+      case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
       }
     }
     plan.insert(packings)

@@ -101,7 +101,7 @@ extension RegionPlan {
           note(bindings[operand.index])
         }
       case .copy(let source, _, _, _, _): note(source)
-      case .contraction, .gather, .scatterAdd, .attention, .loop, .packing:
+      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing:
         for root in step.rootsRead { readers[root] = .some(nil) }
       }
     }
@@ -137,7 +137,7 @@ extension RegionPlan {
     return steps[position..<end].allSatisfy { step in
       switch step {
       case .cluster, .copy: true
-      case .contraction, .gather, .scatterAdd, .attention, .loop, .packing: false
+      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing: false
       }
     }
   }

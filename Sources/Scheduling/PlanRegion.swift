@@ -87,6 +87,9 @@ struct RegionPlanner {
       let lhs = storedView(of: node.operands[0], node.provenance)
       let rhs = storedView(of: node.operands[1], node.provenance)
       appendStep(.contraction(node: index, lhs: lhs, rhs: rhs), writing: node.result)
+    case .checkPositions:
+      appendStep(
+        .check(node: index, indices: binding(node.operands[0])), writing: node.result)
     case .gather:
       let table = storedView(of: node.operands[0], node.provenance)
       let indices = storedView(of: node.operands[1], node.provenance)

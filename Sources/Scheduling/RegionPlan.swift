@@ -60,6 +60,8 @@ enum PlannedStep {
   case cluster(Cluster)
   case contraction(node: Int, lhs: View, rhs: View)
   case gather(node: Int, table: View, indices: View)
+  /// Checks and clamps positions.
+  case check(node: Int, indices: Binding)
   case scatterAdd(node: Int, indices: View, updates: View)
   /// Operands are contiguous.
   case attention(node: Int, operands: [View])
@@ -77,6 +79,7 @@ extension PlannedStep {
     case .cluster: []
     case .contraction(_, let lhs, let rhs): [lhs.root, rhs.root]
     case .gather(_, let table, let indices): [table.root, indices.root]
+    case .check(_, let indices): [indices].compactMap(\.root)
     case .scatterAdd(_, let indices, let updates): [indices.root, updates.root]
     case .attention(_, let operands): operands.map(\.root)
     case .copy(let source, _, _, _, _): [source].compactMap(\.root)

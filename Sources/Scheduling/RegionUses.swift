@@ -46,7 +46,7 @@ struct RegionUses {
     case .cluster(let cluster):
       visit(cluster, at: position, in: plan)
     case .contraction(let node, _, _), .gather(let node, _, _), .scatterAdd(let node, _, _),
-      .attention(let node, _), .loop(let node, _):
+      .attention(let node, _), .check(let node, _), .loop(let node, _):
       for root in plan.rootsRead(by: step) { read(root, at: position, storing: true) }
       for result in plan.graph.nodes[node].results { write(result, at: position) }
       if let epilogue = plan.epilogues[node] { visit(epilogue, at: position, in: plan) }
@@ -149,7 +149,7 @@ extension RegionPlan {
     switch steps[position] {
     case .cluster(let cluster): cluster
     case .contraction(let node, _, _): epilogues[node]
-    case .gather, .scatterAdd, .attention, .copy, .loop, .packing: nil
+    case .gather, .scatterAdd, .attention, .check, .copy, .loop, .packing: nil
     }
   }
 }

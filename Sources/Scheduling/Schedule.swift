@@ -27,12 +27,24 @@ package struct ScheduleOptions: Sendable {
 /// Schedules a graph that holds no `gradient` ops: forms kernels, orders them, and gives every array
 /// an address.
 ///
-/// - Parameter name: of the program; the graph's unless given.
+/// - Parameters:
+///   - name: of the program; the graph's unless given.
+///   - bounds: by name of an i32 input, what is to be checked of it at entry in any case.
 /// - Cost: n log n in the number of nodes, independent of trip counts.
 package func schedule(
-  _ graph: Graph, named name: String? = nil, options: ScheduleOptions
+  _ graph: Graph, named name: String? = nil, bounds: [String: InputBound] = [:],
+  options: ScheduleOptions
 ) -> Program {
+  let guarded = guardPositions(graph, bounds: graph.inputNames.map { bounds[$0] })
+  let graph = guarded.graph
   let entry = EntryLowering(options: options)
+  for (index, input) in graph.inputs.enumerated() {
+    guard let bound = guarded.bounds[index] else { continue }
+    entry.checks.append(
+      PositionCheck(
+        subject: graph.inputNames[index], purpose: bound.purpose, location: bound.location,
+        range: bound.range, shape: graph.type(of: input).shape, input: index))
+  }
   var pointers: [ValueID: Pointer] = [:]
   for (index, input) in graph.inputs.enumerated() {
     pointers[input] = Pointer(
@@ -64,18 +76,19 @@ package func schedule(
     }
     workerBytes = max(workerBytes, layout.byteCount)
   }
-  let bounds = rowIndexBounds(of: graph)
   return Program(
     name: name ?? graph.name,
     inputs: graph.inputs.enumerated().map { index, input in
       .init(
-        name: graph.inputNames[index], type: graph.type(of: input), indexBound: bounds[index])
+        name: graph.inputNames[index], type: graph.type(of: input),
+        range: guarded.bounds[index]?.range)
     },
     outputs: graph.outputs.enumerated().map { index, output in
-      .init(name: graph.outputNames[index], type: graph.type(of: output), indexBound: nil)
+      .init(name: graph.outputNames[index], type: graph.type(of: output), range: nil)
     },
-    buffers: entry.buffers, steps: steps, arenaBytes: shared.byteCount,
-    workerArenaBytes: workerBytes)
+    buffers: entry.buffers, steps: steps,
+    arenaBytes: max(shared.byteCount, entry.checks.isEmpty ? 0 : PositionCheck.recordBytes),
+    workerArenaBytes: workerBytes, checks: entry.checks)
 }
 
 extension EntryLowering {

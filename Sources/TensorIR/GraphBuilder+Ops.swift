@@ -94,6 +94,10 @@ extension GraphBuilder {
     add(.contract(labels), a, b)
   }
 
+  package func checkPositions(_ indices: ValueID, _ bound: PositionBound) -> ValueID {
+    add(.checkPositions(bound), indices)
+  }
+
   package func gather(_ table: ValueID, _ indices: ValueID) -> ValueID {
     add(.gather, table, indices)
   }

@@ -150,6 +150,14 @@ private enum OpAttributes {
       let rhs = try tokens.integers()
       let output = try tokens.integers(after: "to")
       return .complete(.contract(ContractionLabels(lhs: lhs, rhs: rhs, output: output)))
+    case "check_positions":
+      let limit = try tokens.integer(after: "below")
+      try tokens.expect(word: "subject")
+      let subject = try tokens.string()
+      try tokens.expect(word: "purpose")
+      return .complete(
+        .checkPositions(
+          PositionBound(limit: limit, subject: subject, purpose: try tokens.string())))
     case "scatter_add":
       return .complete(.scatterAdd(rows: try tokens.integer(after: "rows")))
     case "loop":

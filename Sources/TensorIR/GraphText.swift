@@ -67,7 +67,7 @@ extension Provenance {
 }
 
 /// `name` in double quotes, with a backslash before quotes and backslashes inside.
-private func quoted(_ name: String) -> String {
+func quoted(_ name: String) -> String {
   var text = "\""
   for scalar in name.unicodeScalars {
     switch scalar {

@@ -15,7 +15,7 @@ extension Op {
     case .broadcast, .reshape, .transpose, .slice, .pad, .concatenate: .movement
     case .reduce: .reduction
     case .contract: .contraction
-    case .gather, .scatterAdd: .indexing
+    case .checkPositions, .gather, .scatterAdd: .indexing
     case .structured: .structured
     case .loop, .gradient: .structure
     }

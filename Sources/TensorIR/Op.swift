@@ -131,6 +131,36 @@ package struct Loop: Hashable, Sendable {
   }
 }
 
+/// What the elements of an index array must be, and how to speak of them when they are not.
+package struct PositionBound: Hashable, Sendable {
+  /// Elements must be in `0..<limit`; at least 1.
+  package var limit: Int
+  /// The indices as the user wrote them: `lab + 1`, on one line and not long.
+  package var subject: String
+  /// What they are: `a position of eta`, `a label`.
+  package var purpose: String
+
+  package init(limit: Int, subject: String, purpose: String) {
+    self.limit = limit
+    self.subject = subject
+    self.purpose = purpose
+  }
+
+  /// For row indices of a graph that no user wrote.
+  package static func rows(_ count: Int) -> PositionBound {
+    PositionBound(limit: count, subject: "an index array", purpose: "the number of a row")
+  }
+
+  /// What is wrong with an element: `element [2] of lab + 1 is 9, expected a position of eta from 0
+  /// to 6`.
+  ///
+  /// - Parameter place: where it stands in the index array; empty for a scalar.
+  package func fault(value: Int, at place: [Int]) -> String {
+    let element = place.isEmpty ? subject : "element \(place) of \(subject)"
+    return "\(element) is \(value), expected \(purpose) from 0 to \(limit - 1)"
+  }
+}
+
 /// The value and gradient of a scalar function, kept whole so that its *own* derivative can be taken
 /// in either of two ways (forward-over-reverse or reverse-over-reverse).
 ///
@@ -181,7 +211,12 @@ package enum Op: Hashable, Sendable {
   case reduce(Reduction, axes: [Int])
   case contract(ContractionLabels)
 
-  // MARK: Indexing of rows (axis 0) by an i32 array. Indices are checked at entry to a program.
+  // MARK: Indexing of rows (axis 0) by an i32 array. An index out of range is a fault of the user's:
+  // the interpreter throws, a program returns an error and touches nothing outside (see
+  // `PositionGuard.swift`).
+  /// The i32 operand itself, whose elements must be positions below a limit. What any number of
+  /// gathers, scatters and comparisons with labels read is so checked once.
+  case checkPositions(PositionBound)
   /// `table: [rows, d...], indices: [i...] -> [i..., d...]`.
   case gather
   /// `indices: [i...], updates: [i..., d...] -> [rows, d...]`: sums the updates of each row, in

@@ -23,6 +23,7 @@ extension Op {
     case .concatenate: "concatenate"
     case .reduce(let reduction, _): "reduce_\(reduction.rawValue)"
     case .contract: "contract"
+    case .checkPositions: "check_positions"
     case .gather: "gather"
     case .scatterAdd: "scatter_add"
     case .structured(let op): op.name
@@ -46,6 +47,8 @@ extension Op {
     case .concatenate(let axis): "axis \(axis)"
     case .reduce(_, let axes): "axes \(axes)"
     case .contract(let labels): "\(labels.lhs) \(labels.rhs) to \(labels.output)"
+    case .checkPositions(let bound):
+      "below \(bound.limit) subject \(quoted(bound.subject)) purpose \(quoted(bound.purpose))"
     case .scatterAdd(let rows): "rows \(rows)"
     case .structured(let op): op.attributeText
     case .loop(let loop):

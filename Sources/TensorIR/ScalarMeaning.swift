@@ -55,6 +55,17 @@ extension BinaryFunction {
     }
   }
 
+  /// The function's value on two i32 numbers: what does not fit into 32 bits wraps around.
+  package func wrapping(_ x: Double, _ y: Double) -> Double {
+    guard let a = Int32(exactly: x), let b = Int32(exactly: y) else { return self(x, y) }
+    return switch self {
+    case .add: Double(a &+ b)
+    case .subtract: Double(a &- b)
+    case .multiply: Double(a &* b)
+    case .divide, .power, .maximum, .minimum: self(x, y)
+    }
+  }
+
   /// Whether every machine computes the same value; see `UnaryFunction.isExactlyRounded`.
   package var isExactlyRounded: Bool {
     switch self {
@@ -79,12 +90,13 @@ extension Comparison {
 }
 
 extension DType {
-  /// `x` converted to this type: to i32 towards zero, to bool as `x != 0`. Between float types
-  /// nothing happens here, for how floats are held is up to whoever computes with them.
+  /// `x` converted to this type: to i32 towards zero, to bool as `x != 0`. NaN and what no i32 can
+  /// hold become the least i32. Between float types nothing happens here, for how floats are held is
+  /// up to whoever computes with them.
   package func converted(_ x: Double) -> Double {
     switch self {
     case .f32, .f64: x
-    case .i32: x.rounded(.towardZero)
+    case .i32: Int32(exactly: x.rounded(.towardZero)).map(Double.init) ?? Double(Int32.min)
     case .bool: x != 0 ? 1 : 0
     }
   }

@@ -68,6 +68,9 @@ extension Op {
       let kept = operands[0].shape.indices.filter { !axes.contains($0) }
       return [TensorType(kept.map { operands[0].shape[$0] }, operands[0].dtype)]
     case .contract(let labels): return [try contracted(operands, labels)]
+    case .checkPositions(let bound):
+      try expect(operands.count == 1 && operands[0].dtype == .i32 && bound.limit >= 1, operands)
+      return operands
     case .gather:
       try expect(operands.count == 2 && operands[1].dtype == .i32, operands)
       try expect(operands[0].rank >= 1, operands)

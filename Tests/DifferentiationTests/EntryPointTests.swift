@@ -54,7 +54,8 @@ struct EntryPointTests {
         i32(5), Array(meta.inputs[6].elements[(5 * index)..<(5 * index + 5)]))
       let data = [tokens, meta.inputs[7]]
       losses += try Evaluator().evaluate(loss, inputs: theta + eta + data)[0].elements
-      let number = NumericArray(.scalar(.i32), [Double(index)])
+      // The entry point counts from 1.
+      let number = NumericArray(.scalar(.i32), [Double(index + 1)])
       let next = try Evaluator().evaluate(step, inputs: theta + state + eta + data + [number])
       (theta, state) = (Array(next[..<3]), Array(next[3...]))
     }

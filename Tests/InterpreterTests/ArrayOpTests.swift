@@ -111,8 +111,8 @@ struct IndexingTests {
 
   @Test("an index outside the table is an error that names both", arguments: [-1.0, 3.0])
   func outOfRange(index: Double) throws {
-    let error = EvaluationError.indexOutOfRange(
-      index: Int(index), rows: 3, provenance: Provenance())
+    let error = EvaluationError.positionOutOfRange(
+      bound: .rows(3), place: [0], value: Int(index), provenance: Provenance())
     #expect(throws: error) { try apply(.gather, [counting([3, 2]), integers([1], [index])]) }
     #expect(throws: error) {
       try apply(.scatterAdd(rows: 3), [integers([1], [index]), counting([1, 2])])

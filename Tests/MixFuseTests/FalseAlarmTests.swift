@@ -216,8 +216,10 @@ struct FalseAlarmTests {
   @Test("an index that is out of range is the user's mistake")
   func index() {
     let error = FailureReport(
-      EvaluationError.indexOutOfRange(index: 9, rows: 3, provenance: Provenance()))
+      EvaluationError.positionOutOfRange(
+        bound: .rows(3), place: [1], value: 9, provenance: Provenance()))
     #expect(error.exitCode == 1)
-    #expect(error.text.contains("index 9 is outside a table of 3 rows"))
+    #expect(error.text.contains("element [1] of an index array is 9, expected"))
+    #expect(error.text.contains("from 0 to 2"))
   }
 }

@@ -161,9 +161,9 @@ struct CallTests {
     }
     let graphs = [looked, summed, inLoop, moved]
     let library = try CompiledGraphs(graphs)
-    #expect(library.programs[3].inputs.map(\.indexBound) == [nil, 4, 3])
+    #expect(library.programs[3].inputs.map(\.range) == [nil, 0...3, 0...2])
     for (index, graph) in graphs.enumerated() {
-      #expect(library.programs[index].inputs[1].indexBound == 4)
+      #expect(library.programs[index].inputs[1].range == 0...3)
       var inputs = inputs(graph)
       _ = try library.call(index, inputs)
       for wrong in [-1.0, 4, 1e9] {

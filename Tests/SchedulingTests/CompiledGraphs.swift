@@ -4,7 +4,8 @@
 // graphs share one library, since starting the compiler costs more than compiling one of them.
 //
 // A call is made under hard conditions: the arena and the outputs hold rubbish before, the arena is
-// no larger than the program says, and the bytes around every array are checked after.
+// no larger than the program says, the bytes around every array are checked after, refused calls
+// included, and what lies beyond stops the process when it is touched.
 
 import CEmission
 import Foundation
@@ -65,7 +66,6 @@ struct CompiledGraphs {
       filledWith: conditions.rubbish)
     let status = try status(
       of: program, inputBlocks, outputBlocks, arena, workers: conditions.workers)
-    guard status == 0 else { throw CallFailure(description: "status \(status)", status: status) }
     for (name, block) in [("the arena", arena)]
       + zip(program.inputs.map(\.name), inputBlocks)
       + zip(program.outputs.map(\.name), outputBlocks)
@@ -74,6 +74,11 @@ struct CompiledGraphs {
     }
     for (block, input) in zip(inputBlocks, inputs) where block.bytes != input.storedBytes {
       throw CallFailure(description: "an input was written")
+    }
+    guard status == 0 else {
+      let record = arena.start.assumingMemoryBound(to: Int64.self)
+      let fault = status == 2 ? (0..<3).map { Int(record[$0]) } : []
+      throw CallFailure(description: "status \(status)", status: status, fault: fault)
     }
     return zip(program.outputs, outputBlocks).map { NumericArray($0.type, stored: $1.bytes) }
   }
@@ -118,9 +123,12 @@ struct CallFailure: Error, CustomStringConvertible {
   let description: String
   /// What the entry point returned.
   var status: Int32?
+  /// Check, place and value of the position that it refused.
+  var fault: [Int] = []
 
-  init(description: String, status: Int32? = nil) {
+  init(description: String, status: Int32? = nil, fault: [Int] = []) {
     self.description = description
     self.status = status
+    self.fault = fault
   }
 }

@@ -1,25 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a generated library is called with: arrays with guard bytes around them, and a
-// `mixfuse_parallel` that runs its iterations on threads.
+// What a generated library is called with: arrays between guard bytes and pages that nobody may
+// touch, and a `mixfuse_parallel` that runs its iterations on threads.
 
 import Dispatch
+import Foundation
 import Interpreter
 import TensorIR
 
-/// Memory aligned as an arena must be, with guard bytes on both sides; freed with the last
-/// reference.
+/// Memory aligned as an arena must be, with guard bytes on both sides and beyond them pages that stop
+/// the process when read or written; freed with the last reference.
 final class GuardedBlock {
   private static let guardCount = 64
   private static let guardByte: UInt8 = 0xA5
 
+  private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+
+  /// The guards and what is between them.
   private let memory: UnsafeMutableRawBufferPointer
+  private let pages: UnsafeMutableRawBufferPointer
   let byteCount: Int
 
   /// A block of bytes that are all the same.
   init(byteCount: Int, filledWith byte: UInt8) {
     self.byteCount = byteCount
-    memory = .allocate(byteCount: byteCount + 2 * Self.guardCount, alignment: 64)
+    let size = byteCount + 2 * Self.guardCount
+    // The end lies as near to the page behind it as alignment allows.
+    let inner = (size + Self.pageBytes - 1) / Self.pageBytes * Self.pageBytes
+    let whole = inner + 2 * Self.pageBytes
+    let mapped = mmap(nil, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let mapped, mapped != MAP_FAILED,
+      mprotect(mapped + Self.pageBytes, inner, PROT_READ | PROT_WRITE) == 0
+    else { preconditionFailure("no memory for a test") }
+    pages = UnsafeMutableRawBufferPointer(start: mapped, count: whole)
+    let start = Self.pageBytes + (inner - size) / 64 * 64
+    memory = UnsafeMutableRawBufferPointer(rebasing: pages[start..<(start + size)])
     for index in memory.indices { memory[index] = Self.guardByte }
     for index in 0..<byteCount { memory[Self.guardCount + index] = byte }
   }
@@ -29,7 +44,7 @@ final class GuardedBlock {
     for (index, byte) in bytes.enumerated() { memory[Self.guardCount + index] = byte }
   }
 
-  deinit { memory.deallocate() }
+  deinit { munmap(pages.baseAddress, pages.count) }
 
   /// The first byte inside the guards.
   var start: UnsafeMutableRawPointer {

@@ -35,6 +35,8 @@ func graphWithEveryOp() -> Graph {
   }
   let gram = ContractionLabels(lhs: [0, 1], rhs: [2, 1], output: [2, 0])
   values.append(builder.contract(x, x, gram))
+  let bound = PositionBound(limit: 2, subject: "rows[\"a\"]", purpose: "a position of x")
+  values.append(builder.checkPositions(rows, bound))
   let taken = builder.gather(x, rows)
   values += [taken, builder.scatterAdd(rows, taken, rows: 5)]
   values += structuredOps(builder)

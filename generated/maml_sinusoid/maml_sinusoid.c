@@ -159,6 +159,20 @@ __attribute__((unused)) static int64_t mf_parts(const mixfuse_parallel *parallel
   return workers < units ? workers : units;
 }
 
+// mf_refuse
+// requires: mf_library
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ends a call whose positions are out of range: the arena, of which nothing is needed any more,
+// begins with the number of the check, the place of the element and its value.
+
+__attribute__((noinline, cold)) static int32_t mf_refuse(
+    void *arena, int64_t check, int64_t position, int64_t value) {
+  const int64_t record[3] = {check, position, value};
+  __builtin_memcpy(arena, record, sizeof record);
+  return 2;
+}
+
 // mf_sum_f32
 // requires: mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
@@ -239,7 +253,7 @@ typedef struct {
   const float *theta_b3;  // [1]
   const float *x_support;  // [10, 1]
   const float *y_support;  // [10, 1]
-  const int32_t *step;  // []
+  const int32_t *step;  // [], 1 to 1
 } maml_sinusoid_inner_step_inputs;
 
 typedef struct {
@@ -1933,6 +1947,11 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
     const mixfuse_parallel *parallel) {
   if (!inputs || !outputs || !arena) {
     return 1;
+  }
+  for (int64_t i = 0; i < 1; ++i) {
+    if (inputs->step[i] < 1 || inputs->step[i] > 1) {
+      return mf_refuse(arena, 0, i, inputs->step[i]);
+    }
   }
   const maml_sinusoid_inner_step_frame frame_storage = {
     .inputs = inputs,

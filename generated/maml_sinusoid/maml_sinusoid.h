@@ -79,7 +79,7 @@ typedef struct {
   const float *theta_b3;  // [1]
   const float *x_support;  // [10, 1]
   const float *y_support;  // [10, 1]
-  const int32_t *step;  // []
+  const int32_t *step;  // [], 1 to 1
 } maml_sinusoid_inner_step_inputs;
 
 typedef struct {
@@ -163,42 +163,45 @@ typedef struct {
 
 // Needs 3200 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t maml_sinusoid_inner_loss(const maml_sinusoid_inner_loss_inputs *inputs,
     const maml_sinusoid_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 11392 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t maml_sinusoid_inner_gradient(const maml_sinusoid_inner_gradient_inputs *inputs,
     const maml_sinusoid_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 11584 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t maml_sinusoid_inner_step(const maml_sinusoid_inner_step_inputs *inputs,
     const maml_sinusoid_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 17600 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t maml_sinusoid_hvp(const maml_sinusoid_hvp_inputs *inputs,
     const maml_sinusoid_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 11392 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t maml_sinusoid_outer_loss_gradient(const maml_sinusoid_outer_loss_gradient_inputs *inputs,
     const maml_sinusoid_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 182784 bytes of arena, and 31360
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t maml_sinusoid_meta_gradient(const maml_sinusoid_meta_gradient_inputs *inputs,
     const maml_sinusoid_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);

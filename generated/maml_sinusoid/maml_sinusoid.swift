@@ -185,7 +185,7 @@ public enum MamlSinusoid {
       public var xSupport: NDArray
       /// `y_support`: f32 [10, 1]
       public var ySupport: NDArray
-      /// `step`: i32 []
+      /// `step`: i32 [], 1 to 1
       public var step: NDArray
 
       /// Collects the arrays.

@@ -41,7 +41,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_loss_inputs;
 
 typedef struct {
@@ -55,7 +55,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_gradient_inputs;
 
 typedef struct {
@@ -73,8 +73,8 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
-  const int32_t *step;  // []
+  const int32_t *y;  // [50], 0 to 9
+  const int32_t *step;  // [], 1 to 200
 } mnist1d_lr_inner_step_inputs;
 
 typedef struct {
@@ -91,7 +91,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
   const float *direction_theta_w1;  // [40, 50]
   const float *direction_theta_b1;  // [50]
   const float *direction_theta_w2;  // [50, 10]
@@ -130,7 +130,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [200, 50, 40]
-  const int32_t *y;  // [200, 50]
+  const int32_t *y;  // [200, 50], 0 to 9
 } mnist1d_lr_meta_gradient_inputs;
 
 typedef struct {
@@ -144,42 +144,57 @@ typedef struct {
 
 // Needs 20096 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inputs,
     const mnist1d_lr_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 34240 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t mnist1d_lr_inner_gradient(const mnist1d_lr_inner_gradient_inputs *inputs,
     const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 34304 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t mnist1d_lr_inner_step(const mnist1d_lr_inner_step_inputs *inputs,
     const mnist1d_lr_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 74432 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
     const mnist1d_lr_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 0 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument.
 int32_t mnist1d_lr_outer_loss_gradient(const mnist1d_lr_outer_loss_gradient_inputs *inputs,
     const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
 
 // Needs 6943040 bytes of arena, and 0
 // more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a row index out of range (nothing is written then).
+// argument, or 2 for a number out of range where a position, a label or a step
+// is needed; the arena then begins with three int64_t: the number of the check in
+// the manifest, which element it is and its value. No memory outside of the arrays
+// is touched, and nothing is written to the outputs.
 int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs *inputs,
     const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);

@@ -21,7 +21,7 @@ public enum Mnist1dLr {
       public var lr: NDArray
       /// `x`: f32 [50, 40]
       public var x: NDArray
-      /// `y`: i32 [50]
+      /// `y`: i32 [50], 0 to 9
       public var y: NDArray
 
       /// Collects the arrays.
@@ -85,7 +85,7 @@ public enum Mnist1dLr {
       public var lr: NDArray
       /// `x`: f32 [50, 40]
       public var x: NDArray
-      /// `y`: i32 [50]
+      /// `y`: i32 [50], 0 to 9
       public var y: NDArray
 
       /// Collects the arrays.
@@ -165,9 +165,9 @@ public enum Mnist1dLr {
       public var lr: NDArray
       /// `x`: f32 [50, 40]
       public var x: NDArray
-      /// `y`: i32 [50]
+      /// `y`: i32 [50], 0 to 9
       public var y: NDArray
-      /// `step`: i32 []
+      /// `step`: i32 [], 1 to 200
       public var step: NDArray
 
       /// Collects the arrays.
@@ -245,7 +245,7 @@ public enum Mnist1dLr {
       public var lr: NDArray
       /// `x`: f32 [50, 40]
       public var x: NDArray
-      /// `y`: i32 [50]
+      /// `y`: i32 [50], 0 to 9
       public var y: NDArray
       /// `direction.theta.w1`: f32 [40, 50]
       public var directionThetaW1: NDArray
@@ -417,7 +417,7 @@ public enum Mnist1dLr {
       public var lr: NDArray
       /// `x`: f32 [200, 50, 40]
       public var x: NDArray
-      /// `y`: i32 [200, 50]
+      /// `y`: i32 [200, 50], 0 to 9
       public var y: NDArray
 
       /// Collects the arrays.

@@ -25,6 +25,7 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .reduce(.sum, let axes): sumRule(axes: axes)
   case .reduce(.maximum, let axes): maximumRule(axes: axes)
   case .contract(let labels): contractRule(labels)
+  case .checkPositions: .constant(reason: "positions are whole numbers")
   case .gather: gatherRule
   case .scatterAdd: scatterAddRule
   case .structured(let op): structuredOpRule(op)

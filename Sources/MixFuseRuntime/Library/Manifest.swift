@@ -77,9 +77,11 @@ public struct Manifest: Codable, Equatable, Sendable {
     public var inputs: [ArrayDescription]
     /// The arrays a call gives, in the order of the call.
     public var outputs: [ArrayDescription]
+    /// What is checked of positions and labels, by the number of the check; nil if nothing is.
+    public var checks: [PositionCheck]?
 
     enum CodingKeys: String, CodingKey {
-      case name, symbol
+      case name, symbol, checks
       case arenaBytes = "arena_bytes"
       case arenaBytesPerWorker = "arena_bytes_per_worker"
       case flops
@@ -107,9 +109,11 @@ public struct Manifest: Codable, Equatable, Sendable {
     public var shape: [Int]
     /// How to draw a value when the user gives none.
     public var initializer: Initializer?
+    /// The least and the greatest that an element may be; nil if nothing is demanded.
+    public var range: [Int]?
 
     enum CodingKeys: String, CodingKey {
-      case name
+      case name, range
       case cName = "c_name"
       case elementType = "dtype"
       case shape, initializer
@@ -129,6 +133,38 @@ public struct Manifest: Codable, Equatable, Sendable {
 
     /// The element type and shape, as messages show them: `f32 [25, 10, 1]`.
     public var typeDescription: String { "\(elementType) \(shape)" }
+  }
+
+  /// A check of the elements of an array of whole numbers, which a call makes before it uses them.
+  public struct PositionCheck: Codable, Equatable, Sendable {
+    /// An input's name, or an expression of the spec.
+    public var subject: String
+    /// What the elements are, such as `a position of eta`.
+    public var purpose: String
+    /// The place in the spec that asks for it; empty if none is known.
+    public var location: String
+    /// The least and the greatest that an element may be.
+    public var range: [Int]
+    /// The shape of the array.
+    public var shape: [Int]
+
+    /// What is wrong with one of the elements.
+    ///
+    /// - Parameters:
+    ///   - position: the number of the element, in C order.
+    ///   - value: what it is.
+    public func fault(position: Int, value: Int) -> String {
+      var rest = position
+      var place: [Int] = []
+      for size in shape.reversed() where size > 0 {
+        place.insert(rest % size, at: 0)
+        rest /= size
+      }
+      let element = place.isEmpty ? subject : "element \(place) of \(subject)"
+      let bounds = range.map(String.init).joined(separator: " to ")
+      let origin = location.isEmpty ? "" : "\(location): "
+      return "\(origin)\(element) is \(value), expected \(purpose) from \(bounds)"
+    }
   }
 
   /// How the value of an array is drawn; `InputSampler` lists the kinds.

@@ -179,9 +179,18 @@ public final class Session {
     let status = function(inputPointers, outputPointers, arena.pointer, parallel)
     switch status {
     case 0: return
-    case 2: throw .callIndexOutOfRange(entryPoint: entryPoint.name)
+    case 2: throw .callIndexOutOfRange(entryPoint: entryPoint.name, fault: fault)
     default: throw .callFailed(entryPoint: entryPoint.name, status: status)
     }
+  }
+
+  /// What the last call refused, from the record at the start of its arena; empty if the manifest
+  /// does not know.
+  private var fault: String {
+    guard let checks = entryPoint.checks, arena.byteCount >= 24 else { return "" }
+    let record = arena.pointer.assumingMemoryBound(to: Int64.self)
+    guard let number = Int(exactly: record[0]), checks.indices.contains(number) else { return "" }
+    return checks[number].fault(position: Int(record[1]), value: Int(record[2]))
   }
 
   /// Sets inputs, calls the entry point, and returns all outputs.

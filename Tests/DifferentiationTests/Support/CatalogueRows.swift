@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient
+  case gradient, checkPositions
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -30,6 +30,7 @@ enum CatalogueRow: String, CaseIterable {
     case .concatenate: .concatenate
     case .reduce: .reduce
     case .contract: .contract
+    case .checkPositions: .checkPositions
     case .gather: .gather
     case .scatterAdd: .scatterAdd
     case .structured: .structured
@@ -61,6 +62,7 @@ enum CatalogueRow: String, CaseIterable {
     case .concatenate: [concatenateProgram]
     case .reduce: reduceProgramList
     case .contract: contractPrograms
+    case .checkPositions: [checkedProgram]
     case .gather: [gatherProgram]
     case .scatterAdd: [scatterAddProgram]
     case .structured: structuredPrograms
@@ -186,6 +188,12 @@ private var contractPrograms: [TestProgram] {
     TestProgram("contract: \(name)", [(lhs, .real), (rhs, .real)]) { builder, inputs in
       [builder.contract(builder.unary(.sin, inputs[0]), inputs[1], labels)]
     }
+  }
+}
+
+private var checkedProgram: TestProgram {
+  TestProgram("check_positions", [(f64(4, 3), .real), (i32(2, 3), .indices(count: 4))]) { b, x in
+    [b.gather(b.unary(.sin, x[0]), b.checkPositions(x[1], .rows(4)))]
   }
 }
 
