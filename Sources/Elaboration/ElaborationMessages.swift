@@ -15,6 +15,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case assignmentToConstant(String)
   case axisOutOfRange(Int, rank: Int)
   case broadcast(op: String, lhs: String, rhs: String)
+  case callLimit(Int)
   case conditionNeeded(found: String)
   case declarationMissing(String)
   case declarationRepeated(String)
@@ -45,7 +46,6 @@ enum ElaborationMessage: DiagnosticMessage {
   case reshape(from: String, to: String)
   case returnMissing(String)
   case returnMisplaced
-  case sameIdentifier(String, String, String)
   case shape(what: String, expected: String, found: String)
   case subscripts(count: Int, shape: String)
   case tooManyElements(String)
@@ -53,7 +53,6 @@ enum ElaborationMessage: DiagnosticMessage {
   case tuple(expected: Int, found: String)
   case unused(String)
   case wholeNumberNeeded(String, found: String)
-  case wordOfC(String)
 
   var id: String {
     switch self {
@@ -65,6 +64,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .assignmentToConstant: "name.constant"
     case .axisOutOfRange: "shape.axis"
     case .broadcast: "shape.broadcast"
+    case .callLimit: "call.limit"
     case .conditionNeeded: "type.condition"
     case .declarationMissing: "declaration.missing"
     case .declarationRepeated: "declaration.repeated"
@@ -95,7 +95,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape: "shape.reshape"
     case .returnMissing: "call.return"
     case .returnMisplaced: "call.return"
-    case .sameIdentifier: "declaration.name"
     case .shape: "shape.mismatch"
     case .subscripts: "shape.subscripts"
     case .tooManyElements: "shape.size"
@@ -103,7 +102,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .tuple: "type.tuple"
     case .unused: "unused"
     case .wholeNumberNeeded: "type.whole"
-    case .wordOfC: "declaration.name"
     }
   }
 
@@ -131,6 +129,8 @@ enum ElaborationMessage: DiagnosticMessage {
       "there is no axis \(axis), the array has \(rank) ax\(rank == 1 ? "is" : "es")"
     case .broadcast(let op, let lhs, let rhs):
       "\(op) needs shapes that match, got \(lhs) and \(rhs)"
+    case .callLimit(let limit):
+      "the spec makes more than \(limit) calls of functions on different arguments"
     case .conditionNeeded(let found): "expected a condition such as x > 0, found \(found)"
     case .declarationMissing(let what): "the spec has no \(what)"
     case .declarationRepeated(let name): "\(name) is declared twice"
@@ -170,8 +170,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape(let from, let to): "an array \(from) cannot be reshaped to \(to)"
     case .returnMissing(let name): "\(name) ends without a 'return'"
     case .returnMisplaced: "'return' must be the last statement of a function"
-    case .sameIdentifier(let first, let second, let identifier):
-      "\(first) and \(second) would both be called \(identifier) in the generated C"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
     case .subscripts(let count, let shape):
       "\(count) subscripts are too many for the shape \(shape)"
@@ -180,7 +178,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .tuple(let expected, let found): "expected a tuple of \(expected), found \(found)"
     case .unused(let name): "\(name) is never used"
     case .wholeNumberNeeded(let what, let found): "\(what) must be a whole number, got \(found)"
-    case .wordOfC(let name): "\(name) is a word of C and cannot be the name of an input"
     }
   }
 }

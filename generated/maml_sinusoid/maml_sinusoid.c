@@ -1815,7 +1815,19 @@ MF_EXPORT int32_t maml_sinusoid_inner_loss(
     const maml_sinusoid_inner_loss_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !outputs->loss) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_inner_loss_frame frame_storage = {
@@ -1847,6 +1859,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_loss(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_loss_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_loss_inputs *inputs,
+    const maml_sinusoid_inner_loss_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_loss(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_inner_gradient_inputs *inputs;
@@ -1861,7 +1885,25 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
     const maml_sinusoid_inner_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !outputs->loss) {
+    return 1;
+  }
+  if (!outputs->grad_theta_w1 || !outputs->grad_theta_b1 || !outputs->grad_theta_w2) {
+    return 1;
+  }
+  if (!outputs->grad_theta_b2 || !outputs->grad_theta_w3 || !outputs->grad_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_inner_gradient_frame frame_storage = {
@@ -1917,6 +1959,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_gradient_inputs *inputs,
+    const maml_sinusoid_inner_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_gradient(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_inner_step_inputs *inputs;
@@ -1931,7 +1985,25 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
     const maml_sinusoid_inner_step_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->step) {
+    return 1;
+  }
+  if (!outputs->next_theta_w1 || !outputs->next_theta_b1 || !outputs->next_theta_w2) {
+    return 1;
+  }
+  if (!outputs->next_theta_b2 || !outputs->next_theta_w3 || !outputs->next_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_inner_step_frame frame_storage = {
@@ -1989,6 +2061,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_step_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_step_inputs *inputs,
+    const maml_sinusoid_inner_step_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_step(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_hvp_inputs *inputs;
@@ -2003,7 +2087,31 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
     const maml_sinusoid_hvp_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->direction_theta_w1) {
+    return 1;
+  }
+  if (!inputs->direction_theta_b1 || !inputs->direction_theta_w2 || !inputs->direction_theta_b2) {
+    return 1;
+  }
+  if (!inputs->direction_theta_w3 || !inputs->direction_theta_b3 || !outputs->hvp_theta_w1) {
+    return 1;
+  }
+  if (!outputs->hvp_theta_b1 || !outputs->hvp_theta_w2 || !outputs->hvp_theta_b2) {
+    return 1;
+  }
+  if (!outputs->hvp_theta_w3 || !outputs->hvp_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_hvp_frame frame_storage = {
@@ -2083,6 +2191,18 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_hvp_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_hvp_inputs *inputs,
+    const maml_sinusoid_hvp_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_hvp(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_outer_loss_gradient_inputs *inputs;
@@ -2097,7 +2217,25 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
     const maml_sinusoid_outer_loss_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_query || !inputs->y_query || !outputs->loss) {
+    return 1;
+  }
+  if (!outputs->grad_theta_w1 || !outputs->grad_theta_b1 || !outputs->grad_theta_w2) {
+    return 1;
+  }
+  if (!outputs->grad_theta_b2 || !outputs->grad_theta_w3 || !outputs->grad_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_outer_loss_gradient_frame frame_storage = {
@@ -2151,6 +2289,18 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   k13(v26, v9);
   k13(v22, v13);
   return 0;
+}
+
+MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_outer_loss_gradient_inputs *inputs,
+    const maml_sinusoid_outer_loss_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_outer_loss_gradient(inputs, outputs, arena, parallel);
 }
 
 // What every function of this entry point sees.
@@ -2305,7 +2455,28 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
     const maml_sinusoid_meta_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->eta_w1 || !inputs->eta_b1 || !inputs->eta_w2) {
+    return 1;
+  }
+  if (!inputs->eta_b2 || !inputs->eta_w3 || !inputs->eta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->x_query) {
+    return 1;
+  }
+  if (!inputs->y_query || !outputs->loss || !outputs->grad_w1) {
+    return 1;
+  }
+  if (!outputs->grad_b1 || !outputs->grad_w2 || !outputs->grad_b2) {
+    return 1;
+  }
+  if (!outputs->grad_w3 || !outputs->grad_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_meta_gradient_frame frame_storage = {
@@ -2351,5 +2522,21 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   k42(v28, v15, 0, 40);
   k40(v23, v16);
   return 0;
+}
+
+MF_EXPORT int32_t maml_sinusoid_meta_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_meta_gradient_inputs *inputs,
+    const maml_sinusoid_meta_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_meta_gradient(inputs, outputs, arena, parallel);
+}
+
+MF_EXPORT uint64_t maml_sinusoid_abi_digest(void) {
+  return 0x4efae47e27428894u;
 }
 
