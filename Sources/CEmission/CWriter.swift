@@ -14,8 +14,21 @@ struct CWriter {
     text += content.isEmpty ? "\n" : String(repeating: "  ", count: depth) + content + "\n"
   }
 
-  /// Writes a line comment.
-  mutating func comment(_ content: String) { line("// " + content) }
+  /// Writes a line comment, and nothing but a comment: names in it come from files and specs, and
+  /// neither a line break nor a backslash at the end may carry it on or end it early.
+  mutating func comment(_ content: String) {
+    var safe = String.UnicodeScalarView()
+    for scalar in content.unicodeScalars {
+      let isControl = scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x85
+      safe.append(
+        contentsOf: isControl
+          ? "\\x\(String(scalar.value, radix: 16))".unicodeScalars
+          : String(scalar).unicodeScalars)
+    }
+    let text = String(safe)
+    // `??/` is a backslash to compilers that still have trigraphs.
+    line("// " + text + (text.hasSuffix("\\") || text.hasSuffix("??/") ? " ." : ""))
+  }
 
   /// Writes `header { body }`.
   mutating func block(_ header: String, close: String = "}", _ body: (inout CWriter) -> Void) {

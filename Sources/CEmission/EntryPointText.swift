@@ -9,13 +9,14 @@ import TensorIR
 
 /// Writes the C of one entry point, given the names of the kernels.
 struct EntryPointText {
-  let library: String
+  let interface: LibraryInterface
   let program: Program
   /// Function name and number of units of each kernel.
   let kernels: [Kernel: (name: String, splitCount: Int?)]
   /// Functions that run on workers, written before the entry point.
   private var workers = CWriter()
   private var workerCount = 0
+  private var partCount = 0
 
   /// Whether the text calls `mf_parallel_for`, `mf_share_out`.
   var usesParallelFor: Bool { workerCount > 0 }
@@ -27,26 +28,47 @@ struct EntryPointText {
 
   /// - Parameter isProfiled: whether every kernel call is timed.
   init(
-    library: String, program: Program,
+    interface: LibraryInterface, program: Program,
     kernels: [Kernel: (name: String, splitCount: Int?)], isProfiled: Bool = false
   ) {
-    self.library = library
+    self.interface = interface
     self.program = program
     self.kernels = kernels
     profiledCalls = isProfiled ? [] : nil
   }
 
-  private var symbol: String { "\(library)_\(program.name)" }
+  private var symbol: String { "\(interface.names.library)_\(program.name)" }
 
-  /// The attribute of functions that are long lists of calls. Short ones are optimised: around small
-  /// kernels the calls themselves matter.
-  private var callList: String { callSites(program.steps) > 128 ? "MF_CALL_LIST " : "" }
+  /// The C field that holds an array.
+  private func cName(_ name: String) -> String { interface.names.field(name) }
+
+  /// An entry point with more calls is a long one. Its functions are not optimised: around small
+  /// kernels the calls themselves matter, but not around so many.
+  private static let shortCallList = 128
+  /// Calls in one function of a long entry point. It names the arrays that it uses, on the stack, of
+  /// which a library needs little however long its program is.
+  private static let longestPart = 32
+
+  private var isLong: Bool { callSites(program.steps) > Self.shortCallList }
+
+  /// The attribute of functions that are lists of calls.
+  private var callList: String { isLong ? "MF_CALL_LIST " : "" }
 
   private func callSites(_ steps: [Step]) -> Int {
     steps.reduce(0) { count, step in
       switch step {
       case .call: count + 1
       case .loop(let loop): count + callSites(loop.body)
+      }
+    }
+  }
+
+  /// Calls in the function itself: the body of a parallel loop is one of its own.
+  private func ownCallSites(_ steps: [Step]) -> Int {
+    steps.reduce(0) { count, step in
+      switch step {
+      case .loop(let loop) where !loop.isParallel: count + ownCallSites(loop.body)
+      case .call, .loop: count + 1
       }
     }
   }
@@ -76,6 +98,7 @@ struct EntryPointText {
       writeScope(program.steps, scope, to: &body)
       body.line("return 0;")
     }
+    writeCheckedEntry(to: &body)
     var frame = CWriter()
     frame.comment("What every function of this entry point sees.")
     frame.block("typedef struct", close: "} \(symbol)_frame;") { frame in
@@ -97,8 +120,38 @@ struct EntryPointText {
 
   // MARK: Checks
 
+  /// What the function of the header calls: it refuses the header of another build.
+  private func writeCheckedEntry(to writer: inout CWriter) {
+    writer.function(
+      "MF_EXPORT int32_t \(symbol)_checked",
+      [
+        "uint64_t abi_digest", "const \(symbol)_inputs *inputs",
+        "const \(symbol)_outputs *outputs", "void *arena", "const mixfuse_parallel *parallel",
+      ]
+    ) { writer in
+      writer.block("if (abi_digest != 0x\(interface.digest)u)") { $0.line("return 3;") }
+      writer.line("return \(symbol)(inputs, outputs, arena, parallel);")
+    }
+  }
+
   private func writeChecks(to writer: inout CWriter) {
-    writer.block("if (!inputs || !outputs || !arena)") { $0.line("return 1;") }
+    writer.block(
+      "if (!inputs || !outputs || !arena || (uintptr_t)arena % \(arenaAlignment) != 0)"
+    ) {
+      $0.line("return 1;")
+    }
+    let fields =
+      program.inputs.map { "inputs->\(cName($0.name))" }
+      + program.outputs.map { "outputs->\(cName($0.name))" }
+    for start in stride(from: 0, to: fields.count, by: 3) {
+      let part = fields[start..<min(start + 3, fields.count)]
+      writer.block("if (\(part.map { "!" + $0 }.joined(separator: " || ")))") {
+        $0.line("return 1;")
+      }
+    }
+    writer.block("if (parallel && parallel->workers > 1 && !parallel->run)") {
+      $0.line("return 1;")
+    }
     for (number, check) in program.checks.enumerated() {
       guard let input = check.input else { continue }
       writer.loop("i", below: "\(program.inputs[input].type.elementCount)") { writer in
@@ -136,6 +189,10 @@ struct EntryPointText {
 
   /// Declares the arrays that the steps use, then writes the steps.
   private mutating func writeScope(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
+    guard !isLong || ownCallSites(steps) <= Self.longestPart else {
+      for part in parts(of: steps) { writePart(part, scope, to: &writer) }
+      return
+    }
     var isUsed = Set<Int>()
     collectBuffers(steps, into: &isUsed)
     for number in isUsed.sorted() {
@@ -143,6 +200,55 @@ struct EntryPointText {
       writer.line("\(declaration(buffer, scope));  // \(buffer.comment)")
     }
     writeSteps(steps, scope, to: &writer)
+  }
+
+  /// Steps that follow each other, as many at a time as a function may call; a loop of more by itself.
+  private func parts(of steps: [Step]) -> [[Step]] {
+    var parts: [[Step]] = []
+    var calls = 0
+    for step in steps {
+      let more = ownCallSites([step])
+      if parts.isEmpty || calls + more > Self.longestPart {
+        parts.append([])
+        calls = 0
+      }
+      parts[parts.count - 1].append(step)
+      calls += more
+    }
+    return parts
+  }
+
+  /// Writes a part as a function of its own, and calls it. A loop that is too long stays where it is:
+  /// its body is cut.
+  private mutating func writePart(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
+    if case .loop(let loop) = steps[0], steps.count == 1,
+      ownCallSites(steps) > Self.longestPart
+    {
+      var inner = scope
+      inner.variables.append(loop.variable)
+      writer.comment(loop.label)
+      writer.loop(
+        name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)",
+        reversed: loop.isReversed
+      ) { writeScope(loop.body, inner, to: &$0) }
+      return
+    }
+    let function = "\(symbol)_part_\(partCount)"
+    partCount += 1
+    let variables = scope.variables.map(name)
+    var body = CWriter()
+    body.function(
+      "MF_CALL_LIST static void \(function)",
+      ["const \(symbol)_frame *frame", "int64_t worker"] + variables.map { "int64_t \($0)" }
+    ) { body in
+      body.line("const mixfuse_parallel *const parallel = frame->parallel;")
+      for unused in ["parallel", "worker"] + variables { body.line("(void)\(unused);") }
+      let inside = Scope(frame: "frame", worker: "worker", variables: scope.variables)
+      writeScope(steps, inside, to: &body)
+    }
+    workers.verbatim(body.text)
+    let arguments = [scope.frame, scope.worker] + variables
+    writer.line(statement(function, arguments))
   }
 
   private mutating func writeSteps(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
@@ -305,6 +411,3 @@ struct EntryPointText {
     }
   }
 }
-
-/// The C identifier of a dotted name: `eta.block.wq` is `eta_block_wq`.
-func cName(_ name: String) -> String { name.replacing(".", with: "_") }

@@ -10,6 +10,8 @@ import TensorIR
 
 /// The C of a generated library, without its manifest.
 package struct LibraryText: Sendable {
+  /// What callers must know.
+  package var interface: LibraryInterface
   /// The public header.
   package var header: String
   /// The whole source, as users read it.
@@ -62,16 +64,18 @@ extension LibraryText {
 /// Writes the C of a library.
 ///
 /// - Parameters:
-///   - name: a C identifier; all exported symbols begin with it.
+///   - name: the spec's name; see `CNames` for what the library is called.
+///   - dims: the sizes of the spec's dimensions, which the header states.
 ///   - banner: lines for the comment at the top: where the library comes from.
 ///   - target: register and cache sizes of the machine.
 ///   - isProfiled: whether every kernel call is timed, in a table that is global: for measuring only.
 package func emitLibrary(
-  named name: String, entryPoints: [Program], banner: [String], for target: ContractionTarget,
-  isProfiled: Bool = false
+  named name: String, dims: [(name: String, value: Int)] = [], entryPoints: [Program],
+  banner: [String], for target: ContractionTarget, isProfiled: Bool = false
 ) -> LibraryText {
-  var emitter = LibraryEmitter(name: name, target: target, isProfiled: isProfiled)
-  return emitter.emit(entryPoints, banner: banner)
+  let interface = LibraryInterface(spec: name, dims: dims, entryPoints: entryPoints)
+  var emitter = LibraryEmitter(interface: interface, target: target, isProfiled: isProfiled)
+  return emitter.emit(banner: banner)
 }
 
 /// Bytes of scratch memory that a kernel needs for each worker that runs it.
@@ -86,7 +90,7 @@ package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -
 }
 
 private struct LibraryEmitter {
-  let name: String
+  let interface: LibraryInterface
   let target: ContractionTarget
   let isProfiled: Bool
   private var names: [Kernel: (name: String, splitCount: Int?)] = [:]
@@ -96,20 +100,21 @@ private struct LibraryEmitter {
   private var shared: [Kernel] = []
   private var helpers: Set<String> = []
 
-  init(name: String, target: ContractionTarget, isProfiled: Bool) {
-    self.name = name
+  init(interface: LibraryInterface, target: ContractionTarget, isProfiled: Bool) {
+    self.interface = interface
     self.target = target
     self.isProfiled = isProfiled
     if isProfiled { helpers.insert("mf_profile") }
   }
 
-  mutating func emit(_ entryPoints: [Program], banner: [String]) -> LibraryText {
+  mutating func emit(banner: [String]) -> LibraryText {
+    let entryPoints = interface.entryPoints
     for entry in entryPoints { addKernels(of: entry.steps) }
     var functions = ""
     var profiledCalls: [String: [ProfiledCall]] = [:]
     for entry in entryPoints {
       var text = EntryPointText(
-        library: name, program: entry, kernels: names, isProfiled: isProfiled)
+        interface: interface, program: entry, kernels: names, isProfiled: isProfiled)
       functions += text.text()
       profiledCalls[entry.name] = text.profiledCalls
       if text.usesParallelFor { helpers.insert("mf_parallel_for") }
@@ -117,12 +122,13 @@ private struct LibraryEmitter {
       if !entry.checks.isEmpty { helpers.insert("mf_refuse") }
       if text.checksOnTheWay { helpers.insert("mf_fault") }
     }
-    let declarations = Declarations(library: name, entryPoints: entryPoints)
+    functions += digestFunction()
+    let declarations = HeaderText(interface: interface)
     var top = CWriter()
     for line in banner { top.comment(line) }
     top.line()
     return LibraryText(
-      header: declarations.header(banner: banner),
+      interface: interface, header: declarations.header(banner: banner),
       preamble: top.text + helperText() + declarations.structures() + "\n",
       kernelTexts: kernelTexts, entryText: partFunctions() + functions, kernels: list,
       profiledCalls: profiledCalls)
@@ -204,89 +210,18 @@ private struct LibraryEmitter {
     return writer.text
   }
 
+  /// The function that returns the digest, for callers that load the library by themselves.
+  private func digestFunction() -> String {
+    var writer = CWriter()
+    writer.function("MF_EXPORT uint64_t \(interface.names.library)_abi_digest", ["void"]) {
+      $0.line("return 0x\(interface.digest)u;")
+    }
+    return writer.text
+  }
+
   private func helperText() -> String {
     RuntimeHelpers.closure(of: helpers).map { RuntimeHelpers.text(of: $0) }
       .joined(separator: "\n") + "\n"
-  }
-}
-
-/// Structures and prototypes, for the header and the top of the source.
-private struct Declarations {
-  let library: String
-  let entryPoints: [Program]
-
-  func structures() -> String {
-    var writer = CWriter()
-    for entry in entryPoints {
-      structure("\(library)_\(entry.name)_inputs", entry.inputs, constant: true, &writer)
-      structure("\(library)_\(entry.name)_outputs", entry.outputs, constant: false, &writer)
-    }
-    return writer.text
-  }
-
-  private func structure(
-    _ name: String, _ ports: [Program.Port], constant: Bool, _ writer: inout CWriter
-  ) {
-    writer.block("typedef struct", close: "} \(name);") { writer in
-      for port in ports {
-        let type = (constant ? "const " : "") + port.type.dtype.cName
-        let range = port.range.map { ", \($0.lowerBound) to \($0.upperBound)" } ?? ""
-        writer.line("\(type) *\(cName(port.name));  // \(port.type.shape)\(range)")
-      }
-    }
-    writer.line()
-  }
-
-  /// What the second code means.
-  private func refusal(of entry: Program, to writer: inout CWriter) {
-    guard !entry.checks.isEmpty else { return writer.comment("argument.") }
-    writer.comment("argument, or 2 for a number out of range where a position, a label or a step")
-    writer.comment(
-      "is needed; the arena then begins with three int64_t: the number of the check in")
-    writer.comment(
-      "the manifest, which element it is and its value. No memory outside of the arrays")
-    if entry.checks.allSatisfy({ $0.input != nil }) {
-      writer.comment("is touched, and nothing is written to the outputs.")
-    } else {
-      writer.comment("is touched. Inputs are checked before anything is written to the outputs;")
-      writer.comment("what is computed is checked on the way, when some may have been written.")
-    }
-  }
-
-  func header(banner: [String]) -> String {
-    let guardName = library.uppercased() + "_H"
-    var writer = CWriter()
-    for line in banner { writer.comment(line) }
-    writer.line("#ifndef \(guardName)")
-    writer.line("#define \(guardName)")
-    writer.line()
-    writer.verbatim(RuntimeHelpers.text(of: "mixfuse_parallel"))
-    writer.line()
-    writer.line("#ifdef __cplusplus")
-    writer.line("extern \"C\" {")
-    writer.line("#endif")
-    writer.line()
-    writer.verbatim(structures())
-    for entry in entryPoints {
-      writer.comment("Needs \(entry.arenaBytes) bytes of arena, and \(entry.workerArenaBytes)")
-      writer.comment(
-        "more for each worker, aligned to \(arenaAlignment). Returns 0, or 1 for a null")
-      refusal(of: entry, to: &writer)
-      let symbol = "\(library)_\(entry.name)"
-      writer.line("int32_t \(symbol)(const \(symbol)_inputs *inputs,")
-      writer.line("    const \(symbol)_outputs *outputs, void *arena,")
-      writer.line("    const mixfuse_parallel *parallel);")
-      writer.line()
-    }
-    writer.comment("The manifest: a JSON text that describes all of the above.")
-    writer.line("const char *\(library)_manifest(void);")
-    writer.line()
-    writer.line("#ifdef __cplusplus")
-    writer.line("}")
-    writer.line("#endif")
-    writer.line()
-    writer.line("#endif")
-    return writer.text
   }
 }
 

@@ -18,6 +18,9 @@ package struct ManifestDescription: Encodable, Sendable {
   package var name: String
   package var dtype: String
   package var dims: [String: Int]
+  /// Digests of the interface, with and without arenas; see `LibraryInterface`.
+  package var abiDigest: String
+  package var arraysDigest: String
   package var seed: Int
   package var options: [String: String]
   /// SHA-256 of the C source.
@@ -96,20 +99,25 @@ package struct ManifestDescription: Encodable, Sendable {
 
   enum CodingKeys: String, CodingKey {
     case abi = "mixfuse_abi"
+    case abiDigest = "abi_digest"
+    case arraysDigest = "arrays_digest"
     case compiler, name, dtype, dims, seed, options, target
     case sourceDigest = "source_digest"
     case entryPoints = "entry_points"
   }
 
   package init(
-    compiler: String, name: String, dtype: String, dims: [String: Int], seed: Int,
-    options: [String: String], sourceDigest: String, target: Target,
+    compiler: String, name: String, dtype: String, dims: [String: Int],
+    digests: (abi: String, arrays: String), seed: Int, options: [String: String],
+    sourceDigest: String, target: Target,
     entryPoints: [ProgramDescription]
   ) {
     self.compiler = compiler
     self.name = name
     self.dtype = dtype
     self.dims = dims
+    abiDigest = digests.abi
+    arraysDigest = digests.arrays
     self.seed = seed
     self.options = options
     self.sourceDigest = sourceDigest
@@ -129,21 +137,21 @@ extension ManifestDescription.ProgramDescription {
   /// Describes an entry point.
   ///
   /// - Parameters:
-  ///   - library: the library's name, which begins every symbol.
+  ///   - names: the library's C names.
   ///   - initializers: how to draw the inputs, by name.
   package init(
-    _ entry: Program, library: String, usefulFlops: Int,
+    _ entry: Program, names: CNames, usefulFlops: Int,
     initializers: [String: TensorIR.Initializer]
   ) {
     name = entry.name
-    symbol = "\(library)_\(entry.name)"
+    symbol = "\(names.library)_\(entry.name)"
     arenaBytes = entry.arenaBytes
     arenaBytesPerWorker = entry.workerArenaBytes
     flops = entry.flops
     self.usefulFlops = usefulFlops
     func describe(_ port: Program.Port) -> ManifestDescription.Array {
       ManifestDescription.Array(
-        name: port.name, cName: CEmission.cName(port.name), dtype: port.type.dtype.rawValue,
+        name: port.name, cName: names.field(port.name), dtype: port.type.dtype.rawValue,
         shape: port.type.shape,
         initializer: initializers[port.name].map {
           .init(kind: $0.kind, parameters: $0.parameters)

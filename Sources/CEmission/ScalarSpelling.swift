@@ -20,7 +20,8 @@ extension DType {
     switch self {
     case .f32:
       if value.isNaN { return "__builtin_nanf(\"\")" }
-      if value.isInfinite { return value < 0 ? "-__builtin_inff()" : "__builtin_inff()" }
+      // A number beyond the range of f32, such as -1e39, rounds to an infinity.
+      if Float(value).isInfinite { return value < 0 ? "-__builtin_inff()" : "__builtin_inff()" }
       return "\(Float(value))f"
     case .f64:
       if value.isNaN { return "__builtin_nan(\"\")" }

@@ -41,6 +41,7 @@ typedef struct worker_start {
 
 struct mixfuse_pool {
   int64_t workers;
+  uint64_t process;        // `forks` when the pool was created
   uint32_t spins;
   pthread_mutex_t client;  // held by the one caller whose loop is running
   word_waiters waiters;
@@ -70,6 +71,20 @@ typedef struct running_loop {
 } running_loop;
 
 static _Thread_local const running_loop *innermost = NULL;
+
+// How many forks lie between this process and the one that loaded this code. A child has the memory
+// of its parent's pools but none of their threads, except the one that forked. (Asking for the
+// process's number at each call would cost a system call.)
+static _Atomic uint64_t forks = 0;
+
+static void count_fork(void) { atomic_fetch_add(&forks, 1); }
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+/// Whether the pool's threads are in another process than the caller.
+static bool is_inherited(const mixfuse_pool *pool) {
+  return pool->process != atomic_load_explicit(&forks, memory_order_relaxed);
+}
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -174,6 +189,12 @@ static int start_threads(mixfuse_pool *pool, int64_t *started) {
   return failure != 0 ? failure : restored;
 }
 
+static void free_pool(mixfuse_pool *pool) {
+  free(pool->threads);
+  free(pool->starts);
+  free(pool);
+}
+
 /// Joins the first `started` threads and frees everything.
 static void stop(mixfuse_pool *pool, int64_t started) {
   atomic_store(&pool->stopping, true);
@@ -184,9 +205,7 @@ static void stop(mixfuse_pool *pool, int64_t started) {
   }
   word_waiters_destroy(&pool->waiters);
   pthread_mutex_destroy(&pool->client);
-  free(pool->threads);
-  free(pool->starts);
-  free(pool);
+  free_pool(pool);
 }
 
 mixfuse_pool *mixfuse_pool_create(int64_t workers) {
@@ -200,15 +219,15 @@ mixfuse_pool *mixfuse_pool_create(int64_t workers) {
     return NULL;
   }
   mixfuse_pool *const pool = memory;
-  *pool = (mixfuse_pool){.workers = workers};
+  static pthread_once_t watch = PTHREAD_ONCE_INIT;
+  pthread_once(&watch, watch_forks);
+  *pool = (mixfuse_pool){.workers = workers, .process = atomic_load(&forks)};
   // With more workers than processors a spinning worker would only take time from a working one.
   pool->spins = workers <= mixfuse_available_processors() ? spins_before_sleep : 0;
   pool->threads = calloc((size_t)workers, sizeof(pthread_t));
   pool->starts = calloc((size_t)workers, sizeof(worker_start));
   if (pool->threads == NULL || pool->starts == NULL) {
-    free(pool->threads);
-    free(pool->starts);
-    free(pool);
+    free_pool(pool);
     errno = ENOMEM;
     return NULL;
   }
@@ -225,7 +244,13 @@ mixfuse_pool *mixfuse_pool_create(int64_t workers) {
 }
 
 void mixfuse_pool_destroy(mixfuse_pool *pool) {
-  if (pool != NULL) {
+  if (pool == NULL) {
+    return;
+  }
+  if (is_inherited(pool)) {
+    // No thread to join, and a mutex that may be locked for ever: only the memory is ours.
+    free_pool(pool);
+  } else {
     stop(pool, pool->workers - 1);
   }
 }
@@ -268,7 +293,7 @@ void mixfuse_pool_run(void *context, int64_t count, loop_body *body, void *argum
       return;
     }
   }
-  const bool alone = count <= 1 || pool->workers == 1;
+  const bool alone = count <= 1 || pool->workers == 1 || is_inherited(pool);
   if (alone || pthread_mutex_trylock(&pool->client) != 0) {
     run_serially(count, body, arguments, 0);
     return;

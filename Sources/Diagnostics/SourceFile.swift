@@ -83,13 +83,15 @@ package struct Span: Sendable {
   package var position: LineAndColumn { file.position(at: start) }
 
   /// The place as `file:line:col`, as every message shows it.
-  package var description: String { "\(file.name):\(position.line):\(position.column)" }
+  package var description: String {
+    "\(shortened(visible(file.name))):\(position.line):\(position.column)"
+  }
 
   /// The place without the folders of the file's path, so that generated code does not depend on
   /// where the spec lies.
   package var shortDescription: String {
     let name = file.name.split(separator: "/").last.map(String.init) ?? file.name
-    return "\(name):\(position.line):\(position.column)"
+    return "\(visible(name)):\(position.line):\(position.column)"
   }
 
   /// The source text the span covers.

@@ -54,6 +54,14 @@ struct Activity {
   /// Which inputs of a loop's body are varied (in any iteration), given which operands of the loop
   /// are. The first, the iteration index, never is.
   func variedBodyInputs(of loop: Loop, operands: [Bool]) -> [Bool] {
+    variedBody(of: loop, operands: operands).inputs
+  }
+
+  /// The same, with what is varied among all values of the body. (Asking for that again would double
+  /// the work with each level of nesting.)
+  private func variedBody(
+    of loop: Loop, operands: [Bool]
+  ) -> (inputs: [Bool], values: [Bool]) {
     var inputs = [false] + operands
     while true {
       let varied = variedValues(of: loop.body, inputs: inputs)
@@ -63,13 +71,20 @@ struct Activity {
         inputs[carry + 1] = true
         changed = true
       }
-      if !changed { return inputs }
+      if !changed { return (inputs, varied) }
     }
   }
 
   /// Which outputs of a loop's body are useful (in any iteration), given which results of the loop
   /// are.
   func usefulBodyOutputs(of loop: Loop, results: [Bool]) -> [Bool] {
+    usefulBody(of: loop, results: results).outputs
+  }
+
+  /// The same, with what is useful among all values of the body.
+  private func usefulBody(
+    of loop: Loop, results: [Bool]
+  ) -> (outputs: [Bool], values: [Bool]) {
     var outputs = results
     while true {
       let useful = usefulValues(of: loop.body, outputs: outputs)
@@ -79,14 +94,13 @@ struct Activity {
         outputs[carry] = true
         changed = true
       }
-      if !changed { return outputs }
+      if !changed { return (outputs, useful) }
     }
   }
 
   private func variedResults(of node: Node, operands: [Bool]) -> [Bool] {
     if case .loop(let loop) = node.op {
-      let inputs = variedBodyInputs(of: loop, operands: operands)
-      let varied = variedValues(of: loop.body, inputs: inputs)
+      let varied = variedBody(of: loop, operands: operands).values
       // A carry's result depends on its start only after the first iteration, but there always is
       // one, so the body's output decides.
       return loop.body.outputs.map { varied[$0.index] }
@@ -98,8 +112,7 @@ struct Activity {
 
   private func usefulOperands(of node: Node, results: [Bool]) -> [Bool] {
     if case .loop(let loop) = node.op {
-      let outputs = usefulBodyOutputs(of: loop, results: results)
-      let useful = usefulValues(of: loop.body, outputs: outputs)
+      let useful = usefulBody(of: loop, results: results).values
       return loop.body.inputs.dropFirst().map { useful[$0.index] }
     }
     return operandFlows(of: node)

@@ -69,7 +69,7 @@ extension EntryPoint {
   /// What is checked of inputs before the program runs, whatever it does with them.
   package func inputBounds(of problem: MetaProblem) -> [String: InputBound] {
     guard self == .innerStep else { return [:] }
-    return ["step": InputBound(range: 1...problem.steps, purpose: "the number of a step")]
+    return [problem.stepName: InputBound(range: 1...problem.steps, purpose: "the number of a step")]
   }
 }
 
@@ -107,7 +107,7 @@ private struct StepPrograms {
       loss.reads(input: theta.count + index) || problem.update.reads(input: metaOfUpdate + index)
     }
     let data = builder.inputs(problem.innerData.map(\.leaf))
-    let step = builder.input("step", .scalar(.i32))
+    let step = builder.input(problem.stepName, .scalar(.i32))
     let fromZero = builder.subtract(step, builder.constant(1, .scalar(.i32)))
     let gradients = Array(builder.append(innerGradientOp, theta + meta.values + data).dropFirst())
     let next = builder.inline(
@@ -123,7 +123,7 @@ private struct StepPrograms {
     let builder = inputs.builder
     var tangents = [ValueID?](repeating: nil, count: inputs.arguments.count)
     for (index, leaf) in problem.theta.enumerated() {
-      tangents[index] = builder.input("direction.\(leaf.name)", leaf.type)
+      tangents[index] = builder.input(problem.directionName(of: leaf), leaf.type)
     }
     let gradient = GradientOp(function: loss, wrt: Array(problem.theta.indices))
     let (outputs, outputTangents) = try options.differentiator.appendJVP(
@@ -196,7 +196,7 @@ private struct StepPrograms {
     let lossesType = TensorType([problem.steps], problem.dtype)
     let losses =
       problem.usesInnerLosses
-      ? builder.input("inner_losses", lossesType) : builder.constant(0, lossesType)
+      ? builder.input(problem.innerLossesName, lossesType) : builder.constant(0, lossesType)
     let data = builder.inputs(problem.outerData.map(\.leaf))
     return (builder, theta + meta.values + [losses] + data, meta.visible)
   }
@@ -232,6 +232,32 @@ private struct StepPrograms {
         ? builder.input(leaf.name, leaf.type) : builder.constant(0, leaf.type)
     }
     return (values, visible)
+  }
+}
+
+// MARK: Names
+
+extension MetaProblem {
+  /// What the number of the step is called: `step`, unless an array of the spec is.
+  package var stepName: String { freeName("step") }
+
+  /// What the losses of the inner steps are called as an input of the outer loss.
+  package var innerLossesName: String { freeName("inner_losses") }
+
+  /// What a leaf of the direction of a Hessian-vector product is called.
+  package func directionName(of leaf: Leaf) -> String { freeName("direction.\(leaf.name)") }
+
+  /// The name, with a number if an array of the spec has it already.
+  private func freeName(_ name: String) -> String {
+    let leaves = theta + meta + state + (innerData + outerData).map(\.leaf)
+    let taken = Set(leaves.map(\.name))
+    var candidate = name
+    var number = 2
+    while taken.contains(candidate) {
+      candidate = "\(name)_\(number)"
+      number += 1
+    }
+    return candidate
   }
 }
 

@@ -17,12 +17,21 @@ struct Subgraph {
 
   /// Cuts `outputs` out of `source`, where the values `known` are taken as inputs. `keepsUnused`
   /// tells whether a known value, by position, stays an input even if nothing needs it.
-  /// - Cost: linear in the nodes of `source`, several times over for nested loops.
+  /// - Cost: linear in the nodes of `source`, those of nested loops included.
   init(
     of source: Graph, name: String, known: [(name: String, value: ValueID)],
     outputs: [(name: String, value: ValueID)], keepsUnused: (Int) -> Bool = { _ in true }
   ) {
     let liveness = Liveness(of: source, known: known.map(\.value), outputs: outputs.map(\.value))
+    self.init(of: source, name: name, known, outputs, liveness, keepsUnused)
+  }
+
+  /// The same, where it is known what is live.
+  fileprivate init(
+    of source: Graph, name: String, _ known: [(name: String, value: ValueID)],
+    _ outputs: [(name: String, value: ValueID)], _ liveness: Liveness,
+    _ keepsUnused: (Int) -> Bool = { _ in true }
+  ) {
     let builder = GraphBuilder(name: name)
     var map = ValueMap(for: source)
     keptInputs = known.indices.filter {
@@ -65,7 +74,9 @@ private struct Liveness {
   /// By value: read by a live node, or an output.
   var isNeeded: [Bool]
 
-  init(of graph: Graph, known: [ValueID], outputs: [ValueID]) {
+  /// - Parameter earlier: of the same graph with fewer outputs; loops of which the same results are
+  ///   needed are not looked into again, or the work would double with each level of nesting.
+  init(of graph: Graph, known: [ValueID], outputs: [ValueID], earlier: Liveness? = nil) {
     isLive = [Bool](repeating: false, count: graph.nodes.count)
     isNeeded = [Bool](repeating: false, count: graph.types.count)
     var isKnown = isNeeded
@@ -77,7 +88,10 @@ private struct Liveness {
       isLive[index] = true
       var operands = node.operands
       if case .loop(let loop) = node.op {
-        let trimmed = TrimmedLoop(loop, neededResults: needed)
+        let known = earlier?.trimmedLoops[index]
+        let trimmed =
+          known?.neededResults == needed ? known : TrimmedLoop(loop, neededResults: needed)
+        guard let trimmed else { continue }
         operands = trimmed.keptOperands.map { operands[$0] }
         trimmedLoops[index] = trimmed
       }
@@ -88,18 +102,23 @@ private struct Liveness {
 
 /// A loop cut down to what some of its results need.
 private struct TrimmedLoop {
+  /// What the cut was for.
+  let neededResults: [Bool]
   var loop: Loop
   var keptOperands: [Int]
   var keptResults: [Int]
 
   init(_ loop: Loop, neededResults: [Bool]) {
     let body = loop.body
+    self.neededResults = neededResults
     var isKept = neededResults
     var needed: [Bool]
+    var liveness: Liveness?
     repeat {  // A carry that a kept output reads is kept, which may need further carries.
       let outputs = body.outputs.indices.filter { isKept[$0] }.map { body.outputs[$0] }
-      let liveness = Liveness(of: body, known: body.inputs, outputs: outputs)
-      needed = body.inputs.map { liveness.isNeeded[$0.index] }
+      let found = Liveness(of: body, known: body.inputs, outputs: outputs, earlier: liveness)
+      liveness = found
+      needed = body.inputs.map { found.isNeeded[$0.index] }
       if loop.isLimited { needed[needed.count - 1] = true }
       let missing = loop.carryRange.filter { needed[$0 + 1] && !isKept[$0] }
       for carry in missing { isKept[carry] = true }
@@ -115,10 +134,11 @@ private struct TrimmedLoop {
     self.loop = loop
     self.loop.carryCount = carryCount
     self.loop.stackedInputCount = stacked.count
+    guard let liveness else { return }
     self.loop.body =
       Subgraph(
-        of: body, name: body.name, known: inputs.map { (body.inputNames[$0], body.inputs[$0]) },
-        outputs: keptResults.map { (body.outputNames[$0], body.outputs[$0]) }
+        of: body, name: body.name, inputs.map { (body.inputNames[$0], body.inputs[$0]) },
+        keptResults.map { (body.outputNames[$0], body.outputs[$0]) }, liveness
       ).graph
   }
 }

@@ -92,8 +92,42 @@ extension Elaborator {
     let frame = CallFrame(
       function: function.name.text, declaration: function.name.span, callee: callee.span,
       arguments: operands.map(label), operands: operands)
-    return try within(frame) { try run(function, operands) }
+    guard let key = try callKey(function, operands, at: callee.span) else {
+      return try within(frame) { try run(function, operands) }
+    }
+    if let known = knownCalls[key] { return try known.get() }
+    let result = Result { try within(frame) { try run(function, operands) } }
+    knownCalls[key] = result
+    return try result.get()
   }
+
+  /// Counts a call. In a spec of very many, what stands for the call among those whose results are
+  /// kept: functions that call one function twice would double the work with each level. (Few calls
+  /// are run again instead, so that every place in the spec has nodes of its own.)
+  ///
+  /// - Errors: `call.limit`, if even so there are too many.
+  private func callKey(
+    _ function: FunctionDeclaration, _ operands: [Operand], at place: Span
+  ) throws -> KnownCall? {
+    callCount += 1
+    guard callCount > Self.freeCalls else { return nil }
+    let key = KnownCall(
+      function: function.name.span, region: emitter.currentRegion,
+      arguments: operands.map { $0.value.identity }.joined(separator: " "))
+    if knownCalls[key] != nil {
+      callCount -= 1
+      return key
+    }
+    guard callCount - Self.freeCalls <= Self.callLimit else {
+      throw fail(.callLimit(Self.callLimit), at: place)
+    }
+    return key
+  }
+
+  /// So many calls are run without looking whether they were before.
+  private static let freeCalls = 2_000
+  /// So many more are run at all.
+  private static let callLimit = 30_000
 
   /// Runs `body` as the body of a call.
   func within(_ frame: CallFrame, _ body: () throws -> Value) throws -> Value {
@@ -133,6 +167,33 @@ extension Elaborator {
       return try conform(
         result, to: type, "the result of \(function.name.text)", sizes: sizes
       ).value
+    }
+  }
+}
+
+/// A call of a function on given arguments, in a region of the program.
+struct KnownCall: Hashable {
+  let function: Span
+  let region: Int
+  let arguments: String
+}
+
+extension Value {
+  /// A text that is equal for the same value and differs for others.
+  fileprivate var identity: String {
+    switch self {
+    case .tensor(let tensor): "%\(tensor.region).\(tensor.id.index)"
+    case .integer(let value): "i\(value)"
+    case .real(let value): "r\(value.bitPattern)"
+    case .boolean(let value): "\(value)"
+    case .string(let text): "\(text.utf8.count)\"\(text)\""
+    case .tree(let tree):
+      "{\(tree.stack ?? 0) "
+        + tree.fields.map { "\($0.name):\($0.value.identity)" }.joined(separator: " ") + "}"
+    case .tuple(let parts): "(" + parts.map(\.identity).joined(separator: " ") + ")"
+    case .list(let parts): "[" + parts.map(\.identity).joined(separator: " ") + "]"
+    case .absent: "none"
+    case .poison: "poison"
     }
   }
 }

@@ -146,6 +146,8 @@ extension Elaborator {
 
   func beginGraph(_ name: String) {
     emitter = Emitter(name: name)
+    callCount = 0
+    knownCalls = [:]
   }
 
   /// Adds the parameters and the meta parameters as inputs of the current graph.

@@ -15,6 +15,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case assignmentToConstant(String)
   case axisOutOfRange(Int, rank: Int)
   case broadcast(op: String, lhs: String, rhs: String)
+  case callLimit(Int)
   case conditionNeeded(found: String)
   case declarationMissing(String)
   case declarationRepeated(String)
@@ -46,7 +47,6 @@ enum ElaborationMessage: DiagnosticMessage {
   case reshape(from: String, to: String)
   case returnMissing(String)
   case returnMisplaced
-  case sameIdentifier(String, String, String)
   case shape(what: String, expected: String, found: String)
   case subscripts(count: Int, shape: String)
   case tooManyElements(String)
@@ -54,7 +54,6 @@ enum ElaborationMessage: DiagnosticMessage {
   case tuple(expected: Int, found: String)
   case unused(String)
   case wholeNumberNeeded(String, found: String)
-  case wordOfC(String)
 
   var id: String {
     switch self {
@@ -66,6 +65,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .assignmentToConstant: "name.constant"
     case .axisOutOfRange: "shape.axis"
     case .broadcast: "shape.broadcast"
+    case .callLimit: "call.limit"
     case .conditionNeeded: "type.condition"
     case .declarationMissing: "declaration.missing"
     case .declarationRepeated: "declaration.repeated"
@@ -97,7 +97,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape: "shape.reshape"
     case .returnMissing: "call.return"
     case .returnMisplaced: "call.return"
-    case .sameIdentifier: "declaration.name"
     case .shape: "shape.mismatch"
     case .subscripts: "shape.subscripts"
     case .tooManyElements: "shape.size"
@@ -105,7 +104,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .tuple: "type.tuple"
     case .unused: "unused"
     case .wholeNumberNeeded: "type.whole"
-    case .wordOfC: "declaration.name"
     }
   }
 
@@ -133,6 +131,8 @@ enum ElaborationMessage: DiagnosticMessage {
       "there is no axis \(axis), the array has \(rank) ax\(rank == 1 ? "is" : "es")"
     case .broadcast(let op, let lhs, let rhs):
       "\(op) needs shapes that match, got \(lhs) and \(rhs)"
+    case .callLimit(let limit):
+      "the spec makes more than \(limit) calls of functions on different arguments"
     case .conditionNeeded(let found): "expected a condition such as x > 0, found \(found)"
     case .declarationMissing(let what): "the spec has no \(what)"
     case .declarationRepeated(let name): "\(name) is declared twice"
@@ -174,8 +174,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .reshape(let from, let to): "an array \(from) cannot be reshaped to \(to)"
     case .returnMissing(let name): "\(name) ends without a 'return'"
     case .returnMisplaced: "'return' must be the last statement of a function"
-    case .sameIdentifier(let first, let second, let identifier):
-      "\(first) and \(second) would both be called \(identifier) in the generated C"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
     case .subscripts(let count, let shape):
       "\(count) subscripts are too many for the shape \(shape)"
@@ -184,7 +182,6 @@ enum ElaborationMessage: DiagnosticMessage {
     case .tuple(let expected, let found): "expected a tuple of \(expected), found \(found)"
     case .unused(let name): "\(name) is never used"
     case .wholeNumberNeeded(let what, let found): "\(what) must be a whole number, got \(found)"
-    case .wordOfC(let name): "\(name) is a word of C and cannot be the name of an input"
     }
   }
 }

@@ -56,6 +56,11 @@ final class Elaborator {
   /// The names of functions whose bodies were looked at.
   var checkedFunctions: Set<String> = []
 
+  /// The calls of functions in the current graph, and the results of those that are kept; see
+  /// `Calls.swift`.
+  var callCount = 0
+  var knownCalls: [KnownCall: Result<Value, any Error>] = [:]
+
   var emitter = Emitter(name: "constants")
   var scope: Scope
   var frames: [CallFrame] = []

@@ -35,6 +35,9 @@ final class Emitter {
 
   private var builder: GraphBuilder { regions[regions.count - 1].builder }
 
+  /// The number of the innermost region; no two have the same.
+  var currentRegion: Int { regionNumber }
+
   private var regionNumber: Int { regions[regions.count - 1].number }
 
   /// The graph as built so far; meaningful outside of inner regions.

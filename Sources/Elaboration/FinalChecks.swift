@@ -8,28 +8,57 @@ import SpecLanguage
 import TensorIR
 
 extension Elaborator {
-  /// Warns of parameters that no loss reads, and of meta parameters and data that nothing reads.
+  /// Warns of parameters that make no difference to a loss, and of meta parameters and data that
+  /// nothing reads.
   func warnOfUnusedInputs(
     _ frame: ProblemFrame, innerLoss: Graph, update: Graph, outerLoss: Graph
   ) {
-    // The update reads every parameter, so for parameters only the losses count.
-    let readByLosses = Set(innerLoss.namesOfReadInputs + outerLoss.namesOfReadInputs)
-    warnOfUnused(frame.parameters, read: readByLosses)
-    let read = readByLosses.union(update.namesOfReadInputs)
+    let theta = frame.parameters.leaves.count
+    let inLosses = zip(innerLoss.areInputsRead, outerLoss.areInputsRead).map { $0 || $1 }
+    warnOfUnused(frame.parameters, isUsed: usedLeaves(Array(inLosses.prefix(theta)), update)[...])
+    let metas = frame.metas.flatMap(\.leaves).count
+    // The update reads gradient, parameters, states, metas and the step.
+    let inUpdate = update.areInputsRead.dropLast().suffix(metas)
+    var isMetaRead = zip(inLosses.dropFirst(theta), inUpdate).map { $0 || $1 }[...]
     for (meta, tree) in zip(declarations.metas, frame.metas) {
+      let isRead = isMetaRead.prefix(tree.leaves.count)
+      isMetaRead = isMetaRead.dropFirst(tree.leaves.count)
       // The initial parameters are used by being where the inner optimisation starts.
       if case .initial = meta { continue }
-      warnOfUnused(tree, read: read)
+      warnOfUnused(tree, isUsed: isRead)
     }
-    for data in frame.innerData + frame.outerData where !read.contains(data.name.text) {
+    let isInnerRead = innerLoss.areInputsRead.dropFirst(theta + metas)
+    let isOuterRead = outerLoss.areInputsRead.dropFirst(theta + metas + 1)
+    for (data, isRead) in Array(zip(frame.innerData, isInnerRead))
+      + zip(frame.outerData, isOuterRead)
+    where !isRead {
       _ = fail(.unused(data.name.text), at: data.name.span)
     }
   }
 
-  private func warnOfUnused(_ tree: DeclaredTree, read: Set<String>) {
-    for (leaf, node) in zip(tree.leaves, tree.root.leaves) where !read.contains(leaf.name) {
+  private func warnOfUnused(_ tree: DeclaredTree, isUsed: ArraySlice<Bool>) {
+    for ((leaf, node), isUsed) in zip(zip(tree.leaves, tree.root.leaves), isUsed) where !isUsed {
       _ = fail(.unused(leaf.name), at: node.leaf.declaration)
     }
+  }
+
+  /// For each leaf of theta whether it makes a difference: a loss reads it, or `update` computes
+  /// from it another leaf or a state that does. (It computes every leaf from its old value: that
+  /// alone is no use.)
+  private func usedLeaves(_ isReadByLoss: [Bool], _ update: Graph) -> [Bool] {
+    let gradients = isReadByLoss.count
+    // What an update carries on: leaves, then states, as its outputs and behind the gradients.
+    var isUsed = isReadByLoss
+    isUsed += [Bool](repeating: false, count: update.outputs.count - gradients)
+    var pending = isUsed.indices.filter { isUsed[$0] }
+    while let next = pending.popLast() {
+      let depends = update.inputsBehind(output: next)
+      for other in isUsed.indices where !isUsed[other] && depends[gradients + other] {
+        isUsed[other] = true
+        pending.append(other)
+      }
+    }
+    return Array(isUsed.prefix(gradients))
   }
 
   /// Checks the functions not looked at yet, on arrays of their declared types. Functions with
@@ -73,11 +102,20 @@ extension Elaborator {
 }
 
 extension Graph {
-  /// The names of the inputs that a node reads or that are outputs themselves.
-  fileprivate var namesOfReadInputs: [String] {
+  /// For each input whether a node reads it or it is an output itself.
+  fileprivate var areInputsRead: [Bool] {
     let readers = readers()
-    return zip(inputs, inputNames)
-      .filter { !readers[$0.0.index].isEmpty || outputs.contains($0.0) }
-      .map(\.1)
+    return inputs.map { !readers[$0.index].isEmpty || outputs.contains($0) }
+  }
+
+  /// For each input whether the output at a position is computed from it. A loop computes all it
+  /// carries from all it is given.
+  fileprivate func inputsBehind(output position: Int) -> [Bool] {
+    var isBehind = [Bool](repeating: false, count: types.count)
+    isBehind[outputs[position].index] = true
+    for node in nodes.reversed() where node.results.contains(where: { isBehind[$0.index] }) {
+      for operand in node.operands { isBehind[operand.index] = true }
+    }
+    return inputs.map { isBehind[$0.index] }
   }
 }

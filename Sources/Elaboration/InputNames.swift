@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The names of a library's inputs. They are the spec's names with dots for nesting, and become C
-// identifiers with underscores for dots, so they must differ there too and must not be words of C.
+// The names of a library's inputs are the spec's names, with dots for nesting. They must differ; how
+// generated C and Swift spell them is decided there (`CNames`).
 
 import Diagnostics
 import SpecLanguage
@@ -10,7 +10,7 @@ import TensorIR
 extension Elaborator {
   /// Reports names of parameters and data that are not usable together as inputs.
   ///
-  /// - Errors: `declaration.repeated`, `declaration.name`.
+  /// - Errors: `declaration.repeated`.
   func checkInputNames(_ trees: [DeclaredTree], _ data: [DeclaredData]) {
     var inputs: [(name: String, place: Span)] = []
     for tree in trees {
@@ -20,27 +20,14 @@ extension Elaborator {
       }
     }
     inputs += data.map { ($0.name.text, $0.name.span) }
-    var known: [String: (name: String, place: Span)] = [:]
-    for tree in trees { known[tree.name] = (tree.name, tree.declaration) }
+    var known: [String: Span] = [:]
+    for tree in trees { known[tree.name] = tree.declaration }
     for (name, place) in inputs {
-      let identifier = name.replacing(".", with: "_")
-      if Self.wordsOfC.contains(identifier) { _ = fail(.wordOfC(name), at: place) }
-      if let previous = known[identifier], previous.place != place || previous.name != name {
-        let note = DiagnosticNote("\(previous.name) was declared here before", at: previous.place)
-        _ = fail(
-          previous.name == name
-            ? .declarationRepeated(name) : .sameIdentifier(previous.name, name, identifier),
-          at: place, notes: [note])
+      if let previous = known[name], previous != place {
+        let note = DiagnosticNote("\(name) was declared here before", at: previous)
+        _ = fail(.declarationRepeated(name), at: place, notes: [note])
       }
-      known[identifier] = (name, place)
+      known[name] = place
     }
   }
-
-  /// The keywords of C11 that are possible names in the language.
-  private static let wordsOfC: Set<String> = [
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "enum",
-    "extern", "float", "goto", "inline", "int", "long", "register", "restrict", "short", "signed",
-    "sizeof", "static", "struct", "switch", "typedef", "typeof", "union", "unsigned", "void",
-    "volatile", "while",
-  ]
 }

@@ -166,7 +166,8 @@ extension Elaborator {
 
   private func length(of value: Value, _ operand: Operand) throws -> Int {
     switch value {
-    case .integer(let count) where count >= 1: return count
+    case .integer(let count) where count >= 1:
+      return try integer(operand.part(value), "the number of iterations")
     case .tree(let tree):
       if let stack = tree.stack { return stack }
     case .tensor(let tensor):

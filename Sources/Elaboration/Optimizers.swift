@@ -34,11 +34,14 @@ extension Elaborator {
       }
       let states = try states(of: optimizer, frame.parameters)
       return ElaboratedOptimizer(
-        state: states.flatMap { $0.leaves(named: "state.\($0.name)") },
+        state: states.flatMap { $0.leaves(named: "\(stateName).\($0.name)") },
         initialState: try initialState(states, frame),
         update: try update(optimizer, states, inner, frame))
     }
   }
+
+  /// What the states are called as a tree: `state`, unless the spec has a tree of that name.
+  private var stateName: String { trees["state"] == nil ? "state" : "state_2" }
 
   /// The declared states. `like` names the gradient or the parameters as `update` calls them, so a
   /// prelude optimiser works whatever the user's parameters are called.
@@ -70,7 +73,7 @@ extension Elaborator {
     for leaf in frame.parameters.leaves + frame.metas.flatMap(\.leaves) {
       _ = emitter.input(leaf.name, leaf.type)
     }
-    for leaf in states.flatMap({ $0.leaves(named: "state.\($0.name)") }) {
+    for leaf in states.flatMap({ $0.leaves(named: "\(stateName).\($0.name)") }) {
       let start =
         leaf.initializer.kind == "ones" ? 1 : leaf.initializer.parameters.first ?? 0
       emitter.output(leaf.name, emitter.constant(start, leaf.type))
@@ -87,7 +90,7 @@ extension Elaborator {
     let names = optimizer.updateParameters
     let gradient = inputs(of: frame.parameters, named: "g")
     let theta = inputs(of: frame.parameters, named: frame.parameters.name)
-    let stateValues = states.map { inputs(of: $0, named: "state.\($0.name)") }
+    let stateValues = states.map { inputs(of: $0, named: "\(stateName).\($0.name)") }
     let caller = Scope(parent: fileScope)
     caller.declare(
       frame.parameters.name,
@@ -128,7 +131,7 @@ extension Elaborator {
         try output(names[1], like: theta, as: frame.parameters.leaves)
         for (state, declared) in zip(optimizer.states, zip(states, stateValues)) {
           let (tree, value) = declared
-          try output(state.name, like: value, as: tree.leaves(named: "state.\(tree.name)"))
+          try output(state.name, like: value, as: tree.leaves(named: "\(stateName).\(tree.name)"))
         }
       }
     }

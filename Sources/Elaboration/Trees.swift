@@ -200,7 +200,24 @@ extension Elaborator {
           what: "the initialiser of whole numbers", expected: "integers(first, end)", found: name),
         at: syntax.name.span)
     }
-    let arguments = try syntax.arguments.map { try number($0, "an argument of \(name)") }
+    let arguments = try syntax.arguments.map { argument in
+      let value = try number(argument, "an argument of \(name)")
+      // `integers` ends before its second argument.
+      let largest = name == "integers" ? value - 1 : value
+      let fits =
+        dtype.isFloat
+        ? DType.f32 == dtype ? Float(value).isFinite : value.isFinite
+        : Int32(exactly: value) != nil || Int32(exactly: largest) != nil
+      guard fits else {
+        throw fail(
+          .kind(
+            what: "an argument of \(name)",
+            expected: dtype.isFloat
+              ? "a finite number of \(dtype.rawValue)" : "a whole number of i32",
+            found: "\(value)"), at: argument.span)
+      }
+      return value
+    }
     return Initializer(kind: name, parameters: arguments.isEmpty ? known.defaults : arguments)
   }
 }

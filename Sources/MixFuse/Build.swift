@@ -12,7 +12,7 @@ package import Toolchain
 
 /// What a build produced.
 public struct BuildResult: Sendable {
-  /// The spec's name, which begins every symbol and file name.
+  /// The spec's name, which begins every symbol and file name (see `CNames` for exceptions).
   public let name: String
   /// Paths of the files written: the library, header, C source, manifest, Swift binding.
   public let files: [String]
@@ -37,13 +37,14 @@ extension Compilation {
       let key = try cacheKey(text, target)
       let cache = trusted(cache)
       let cached = cache?.entry(for: key).flatMap { isWhole($0, text) ? $0 : nil }
-      let artifacts = try cached ?? artifacts(text, problem.name, for: target)
+      let name = text.library.interface.names.library
+      let artifacts = try cached ?? artifacts(text, name, for: target)
       if cached == nil {
         // A cache that cannot be written is no reason to fail.
         try? cache?.store(artifacts, for: key)
       }
       return BuildResult(
-        name: problem.name, files: try write(artifacts, problem.name, into: folder),
+        name: problem.name, files: try write(artifacts, name, into: folder),
         cameFromCache: cached != nil)
     } catch let error as ToolchainError {
       throw failure(error)
@@ -88,7 +89,7 @@ extension Compilation {
   ) throws -> GeneratedText {
     let programs = try programs(of: problem, for: target.contractionTarget, entries: entries)
     let library = emitLibrary(
-      named: problem.name, entryPoints: programs, banner: banner(problem),
+      named: problem.name, dims: problem.dims, entryPoints: programs, banner: banner(problem),
       for: target.contractionTarget, isProfiled: isProfiled)
     return GeneratedText(
       library: library, manifest: manifest(of: problem, programs, library, target))
@@ -124,12 +125,13 @@ extension Compilation {
     ManifestDescription(
       compiler: Compiler.version, name: problem.name, dtype: problem.dtype.rawValue,
       dims: Dictionary(problem.dims.map { ($0.name, $0.value) }) { first, _ in first },
-      seed: problem.seed, options: options.summary,
+      digests: (library.interface.digest, library.interface.arraysDigest), seed: problem.seed,
+      options: options.summary,
       sourceDigest: ContentDigest(of: Array(library.source.utf8)).hex,
       target: .init(triple: target.triple, cpu: target.cpu, features: target.features),
       entryPoints: programs.map {
         ManifestDescription.ProgramDescription(
-          $0, library: problem.name, usefulFlops: problem.usefulFlops(of: $0.name),
+          $0, names: library.interface.names, usefulFlops: problem.usefulFlops(of: $0.name),
           initializers: problem.initializers)
       })
   }

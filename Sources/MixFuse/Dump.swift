@@ -120,7 +120,8 @@ extension Compilation {
     let target = try target().contractionTarget
     let entries = entry.map { [$0] } ?? EntryPoint.allCases
     let library = emitLibrary(
-      named: problem.name, entryPoints: try programs(of: problem, for: target, entries: entries),
+      named: problem.name, dims: problem.dims,
+      entryPoints: try programs(of: problem, for: target, entries: entries),
       banner: banner(problem), for: target)
     return CSource(name: "\(problem.name).c", text: library.source)
   }

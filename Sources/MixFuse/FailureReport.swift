@@ -23,8 +23,10 @@ package struct FailureReport: Sendable {
     case let failure as CompilationFailure:
       self.init(failure.diagnostics.rendered(), failure.diagnostics.exitCode)
     case let error as RuntimeError:
+      // Its text may name what an archive or a file of the user's is called.
+      let text = shortened(visible("\(error)", keepsLineBreaks: true), to: 4000)
       self.init(
-        "error: \(error) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
+        "error: \(text) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
     case EvaluationError.positionOutOfRange:
       // The interpreter met it in the user's arrays.
       self.init("error: \(error) [index.range]\n", DiagnosticCategory.userError.exitCode)
@@ -34,6 +36,9 @@ package struct FailureReport: Sendable {
       self.init("error: \(error) [internal]\n", DiagnosticCategory.compilerBug.exitCode)
     }
   }
+
+  /// Any text that repeats what the user gave, such as a flag, without control characters.
+  package static func printable(_ text: String) -> String { visible(text, keepsLineBreaks: true) }
 
   private init(_ text: String, _ exitCode: Int32) {
     let isBug = exitCode == DiagnosticCategory.compilerBug.exitCode

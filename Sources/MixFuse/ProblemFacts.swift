@@ -16,10 +16,10 @@ extension MetaProblem {
     for leaf in theta + meta + data { result[leaf.name] = leaf.initializer }
     for leaf in state { result[leaf.name] = Initializer(kind: "zeros") }
     for leaf in theta {
-      result["direction.\(leaf.name)"] = Initializer(kind: "normal", parameters: [0, 1])
+      result[directionName(of: leaf)] = Initializer(kind: "normal", parameters: [0, 1])
     }
-    result["step"] = Initializer(kind: "ones")
-    result["inner_losses"] = Initializer(kind: "ones")
+    result[stepName] = Initializer(kind: "ones")
+    result[innerLossesName] = Initializer(kind: "ones")
     return result
   }
 
@@ -30,11 +30,12 @@ extension MetaProblem {
   func usefulFlops(of entry: String) -> Int {
     let unit = innerLoss.contractionFlops
     switch EntryPoint(rawValue: entry) {
-    case .metaGradient: return (11 * steps + 3) * unit * (tasks ?? 1)
-    case .innerGradient, .innerStep: return 3 * unit
+    case .metaGradient:
+      return (11 * steps + 3).saturatingProduct(unit).saturatingProduct(tasks ?? 1)
+    case .innerGradient, .innerStep: return unit.saturatingProduct(3)
     case .innerLoss: return unit
-    case .hessianVectorProduct: return 11 * unit
-    case .outerLossGradient: return 3 * outerLoss.contractionFlops
+    case .hessianVectorProduct: return unit.saturatingProduct(11)
+    case .outerLossGradient: return outerLoss.contractionFlops.saturatingProduct(3)
     case nil: return 0
     }
   }
@@ -51,10 +52,11 @@ extension Graph {
         for (list, operand) in [(labels.lhs, node.operands[0]), (labels.rhs, node.operands[1])] {
           for (label, extent) in zip(list, type(of: operand).shape) { extents[label] = extent }
         }
-        return sum + 2 * extents.values.reduce(1, *)
+        return sum.saturatingSum(extents.values.reduce(2) { $0.saturatingProduct($1) })
       case .structured(let op):
         return sum + op.contractionFlops(operands: node.operands.map { type(of: $0) })
-      case .loop(let loop): return sum + loop.tripCount * loop.body.contractionFlops
+      case .loop(let loop):
+        return sum.saturatingSum(loop.tripCount.saturatingProduct(loop.body.contractionFlops))
       default: return sum + node.op.regions.reduce(0) { $0 + $1.contractionFlops }
       }
     }

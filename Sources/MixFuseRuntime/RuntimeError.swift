@@ -37,6 +37,8 @@ public enum RuntimeError: Error, Equatable, Sendable {
   case fileUnwritable(path: String, reason: String)
   /// An array has no usable initializer, so its value cannot be drawn.
   case initializer(name: String, reason: String)
+  /// A binding was given the library of another spec, or of the same spec with other sizes.
+  case libraryOther(path: String, expected: String, found: String)
   /// The dynamic loader refused the library.
   case libraryUnloadable(path: String, reason: String)
   /// The manifest speaks another version of the calling convention.
@@ -94,6 +96,12 @@ extension RuntimeError: CustomStringConvertible {
       return "\(path): cannot be written: \(reason)"
     case .initializer(let name, let reason):
       return "\(name): cannot draw a value: \(reason)"
+    case .libraryOther(let path, let expected, let found):
+      let difference =
+        expected == found
+        ? "built from \(expected) with other sizes or arrays than the binding"
+        : "expected the library of \(expected), found that of \(found)"
+      return "\(path): \(difference); use the library and the binding of one build"
     case .libraryUnloadable(let path, let reason):
       return "\(path): cannot be loaded: \(reason)"
     case .manifestABI(let path, let expected, let found):

@@ -2,6 +2,8 @@
 //
 // What a scheduled program costs, summed over its kernel calls and loops.
 
+import TensorIR
+
 extension Program {
   /// Floating-point operations of one call, counting a multiply-add as two.
   package var flops: Int { Self.total(steps) { $0.kernel.flops } }
@@ -15,8 +17,9 @@ extension Program {
   private static func total(_ steps: [Step], _ cost: (KernelCall) -> Int) -> Int {
     steps.reduce(0) { sum, step in
       switch step {
-      case .call(let call): sum + cost(call)
-      case .loop(let loop): sum + loop.tripCount * total(loop.body, cost)
+      case .call(let call): sum.saturatingSum(cost(call))
+      case .loop(let loop):
+        sum.saturatingSum(loop.tripCount.saturatingProduct(total(loop.body, cost)))
       }
     }
   }

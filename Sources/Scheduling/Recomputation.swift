@@ -93,9 +93,9 @@ extension RegionPlanner {
     for (number, operand) in plan.graph.nodes[index].operands.enumerated() {
       let bytes = plan.types[operand.index].byteCount
       var visited: Set<ValueID> = []
+      var budget = Self.limit(forBytes: bytes)
       guard isElement(operand, madeBefore: position),
-        let cost = recomputationCost(of: operand, at: position, for: index, &visited),
-        cost <= Self.limit(forBytes: bytes)
+        isRecomputable(operand, at: position, for: index, within: &budget, &visited)
       else { continue }
       plan.graph.nodes[index].operands[number] = recomputed(operand, at: position)
     }
@@ -110,29 +110,31 @@ extension RegionPlanner {
     return plan.types[value.index].shape == cluster.domain
   }
 
-  /// Operations an element of computing a value in the cluster at `position`; `nil` if that needs
-  /// what would not be in memory otherwise.
-  private func recomputationCost(
-    of value: ValueID, at position: Int, for reader: Int, _ visited: inout Set<ValueID>
-  ) -> Int? {
-    guard visited.insert(value).inserted, clones[position]?[value] == nil else { return 0 }
+  /// Whether a value can be computed in the cluster at `position` with at most `budget` operations
+  /// an element, which are taken from it, and from what would be in memory anyway. Every value
+  /// visited costs an operation, so the budget bounds the depth of the recursion, too.
+  private func isRecomputable(
+    _ value: ValueID, at position: Int, for reader: Int, within budget: inout Int,
+    _ visited: inout Set<ValueID>
+  ) -> Bool {
+    guard visited.insert(value).inserted, clones[position]?[value] == nil else { return true }
     guard value.index < facts.definition.count, !facts.isStoredAnyway[value.index],
       let definition = facts.definition[value.index]
-    else { return nil }
+    else { return false }
     let node = plan.graph.nodes[definition]
-    var cost = node.op.isTranscendental ? 20 : 1
+    budget -= node.op.isTranscendental ? 20 : 1
+    guard budget >= 0 else { return false }
     for operand in node.operands.map(original) {
       guard case .view(let view)? = plan.bindings[operand.index] else { continue }
       if plan.producer[view.root] == position { continue }
       if isElement(operand, madeBefore: position), !facts.isStoredAnyway[operand.index] {
-        guard let more = recomputationCost(of: operand, at: position, for: reader, &visited)
-        else { return nil }
-        cost += more
+        guard isRecomputable(operand, at: position, for: reader, within: &budget, &visited)
+        else { return false }
       } else if !facts.isAtHand(view.root, for: reader) {
-        return nil
+        return false
       }
     }
-    return cost
+    return true
   }
 
   /// The value of the region's graph that a value is or recomputes.

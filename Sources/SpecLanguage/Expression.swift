@@ -89,6 +89,8 @@ package struct Expression: Sendable {
   package let kind: Kind
   /// The text it covers.
   package let span: Span
+  /// Levels of expressions inside of each other, 1 for a number: how deep a walk through it goes.
+  package let depth: Int
 
   /// The forms of expressions.
   package indirect enum Kind: Sendable {
@@ -114,6 +116,33 @@ package struct Expression: Sendable {
   package init(_ kind: Kind, at span: Span) {
     self.kind = kind
     self.span = span
+    depth = 1 + (kind.parts.map(\.depth).max() ?? 0)
+  }
+}
+
+extension Expression.Kind {
+  /// The expressions directly inside.
+  fileprivate var parts: [Expression] {
+    switch self {
+    case .integer, .real, .string, .boolean, .name: []
+    case .unary(_, let operand), .field(let operand, _): [operand]
+    case .binary(_, _, let left, let right): [left, right]
+    case .conditional(let condition, let then, let otherwise): [condition, then, otherwise]
+    case .call(_, let arguments): arguments.map(\.value)
+    case .subscripted(let base, let subscripts): [base] + subscripts.flatMap(\.parts)
+    case .tuple(let elements), .list(let elements): elements
+    case .record(let fields): fields.map(\.value)
+    }
+  }
+}
+
+extension Subscript {
+  fileprivate var parts: [Expression] {
+    switch self {
+    case .position(let position): [position]
+    case .range(let from, let to, let by, _): [from, to, by].compactMap { $0 }
+    case .ellipsis: []
+    }
   }
 }
 

@@ -45,13 +45,25 @@ extension Parser {
       let right = try nested { (parser) throws(ParseFailure) in
         try parser.parseBinary(minimum: rightMinimum)
       }
-      left = Expression(
-        .binary(op, at: place, left, right), at: left.span.joined(to: right.span))
+      left = try checkedDepth(
+        Expression(
+          .binary(op, at: place, left, right), at: left.span.joined(to: right.span)), at: place)
       if op.isComparison, let next = currentOperator, next.isComparison {
         throw fail("'and' between two comparisons")
       }
     }
     return left
+  }
+
+  /// The expression, unless it is too deep: a sum of many terms is as deep as it has terms.
+  private func checkedDepth(
+    _ expression: Expression, at place: Span
+  ) throws(ParseFailure) -> Expression {
+    guard expression.depth <= Self.depthLimit else {
+      diagnostics.report(SyntaxMessage.depth(limit: Self.depthLimit), at: place)
+      throw ParseFailure()
+    }
+    return expression
   }
 
   /// unary = "not" binary | "-" binary | postfix
@@ -79,11 +91,13 @@ extension Parser {
     while true {
       if accept(.dot) {
         let name = try expectFieldName()
-        result = Expression(.field(result, name), at: result.span.joined(to: name.span))
+        result = try checkedDepth(
+          Expression(.field(result, name), at: result.span.joined(to: name.span)), at: name.span)
       } else if accept(.leftBracket) {
         let subscripts = try parseSubscripts()
-        result = Expression(
-          .subscripted(result, subscripts), at: span(from: result.span))
+        result = try checkedDepth(
+          Expression(.subscripted(result, subscripts), at: span(from: result.span)),
+          at: previous.span)
       } else {
         return result
       }

@@ -29,6 +29,10 @@ struct Parser {
   /// Nesting beyond this is refused, so that no input can exhaust the stack.
   static let nestingLimit = 200
 
+  /// An expression with more levels is refused: every stage that follows it would need that much
+  /// more of the stack.
+  static let depthLimit = 10_000
+
   let tokens: [Token]
   let diagnostics: DiagnosticCollector
   var index = 0

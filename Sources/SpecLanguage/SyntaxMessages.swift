@@ -8,6 +8,8 @@ import Diagnostics
 package enum SyntaxMessage: DiagnosticMessage {
   /// A character that starts no token.
   case character(String)
+  /// An expression of more operators, one inside of the other, than the compiler follows.
+  case depth(limit: Int)
   /// A construct that needs something the text does not have.
   case expected(String, found: String)
   /// A file that could not be read for an `import`.
@@ -24,6 +26,7 @@ package enum SyntaxMessage: DiagnosticMessage {
   package var id: String {
     switch self {
     case .character: "syntax.character"
+    case .depth: "syntax.depth"
     case .expected: "syntax.expected"
     case .importedFile: "syntax.import"
     case .nesting: "syntax.nesting"
@@ -36,6 +39,8 @@ package enum SyntaxMessage: DiagnosticMessage {
   package var text: String {
     switch self {
     case .character(let character): "the character '\(character)' has no meaning here"
+    case .depth(let limit):
+      "an expression has more than \(limit) levels of operators; name parts of it with 'let'"
     case .expected(let what, let found): "expected \(what), found \(found)"
     case .importedFile(let name, let reason): "cannot read \(name): \(reason)"
     case .nesting(let limit): "expressions are nested more than \(limit) deep"

@@ -34,8 +34,10 @@ package struct TensorType: Hashable, Sendable, CustomStringConvertible {
 
   package var rank: Int { shape.count }
   package var isScalar: Bool { shape.isEmpty }
-  package var elementCount: Int { shape.reduce(1, *) }
-  package var byteCount: Int { elementCount * dtype.byteCount }
+  /// The largest number if there are more than can be counted: such a program is refused
+  /// (`Graph.excess`), but types are asked before.
+  package var elementCount: Int { shape.reduce(1) { $0.saturatingProduct($1) } }
+  package var byteCount: Int { elementCount.saturatingProduct(dtype.byteCount) }
 
   /// The same shape with another element type.
   package func with(_ dtype: DType) -> TensorType { TensorType(shape, dtype) }

@@ -42,7 +42,7 @@ extension Op {
       return [TensorType(shape, operands[0].dtype)]
     case .reshape(let shape):
       try expect(operands.count == 1, operands)
-      try expect(shape.reduce(1, *) == operands[0].elementCount, operands)
+      try expect(TensorType(shape, .f32).elementCount == operands[0].elementCount, operands)
       return [TensorType(shape, operands[0].dtype)]
     case .transpose(let permutation):
       try expect(operands.count == 1, operands)

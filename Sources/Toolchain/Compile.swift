@@ -108,6 +108,7 @@ package func compile(
   to output: CompilationOutput = .object, tools: ExternalTools = ExternalTools()
 ) throws(ToolchainError) -> [CompiledUnit] {
   let clang = try tools.clang()
+  try MemoryFile.requireRoom(for: 8 + 4 * sources.count)
   typealias Outcome = Result<CompiledUnit, ToolchainError>
   let outcomes = Mutex([Outcome?](repeating: nil, count: sources.count))
   DispatchQueue.concurrentPerform(iterations: sources.count) { index in
@@ -148,6 +149,8 @@ private func compileOne(
 
   let kind = output == .assembly ? LLVMAssemblyFile : LLVMObjectFile
   let bytes = try module.emit(kind, on: machine)
+  let frames = module.warnings.filter { $0.contains("stack frame size") }
+  if !frames.isEmpty { throw .stackTooLarge(name: source.name, functions: frames) }
   times.emission = (clock.now - optimized) / .seconds(1)
   return unit(bytes)
 }
@@ -160,7 +163,7 @@ private func translate(
   // optimised. Warnings are off here because libclang has judged the same text.
   let arguments =
     ["-x", "c", "-", "-w", "-O\(level.rawValue)", "-Xclang", "-disable-llvm-passes"]
-    + ["-emit-llvm", "-c", "-o", "-"]
+    + ["-emit-llvm", "-c", "-o", "-", "-Wframe-larger-than=\(stackFrameLimit)"]
     + languageArguments + target.frontEndArguments
   let input = try MemoryFile(Array(source.text.utf8))
   let result = try runChild(clang, arguments, input: input)
@@ -174,6 +177,11 @@ private func translate(
   }
   return result.output
 }
+
+/// Bytes of stack that one function may use. Libraries promise to need at most 256 KiB, and calls are
+/// three deep where they are deepest: an entry point, the body of its parallel loop, a kernel. What
+/// they call in turn are small leaves.
+private let stackFrameLimit = 80 << 10
 
 /// The dialect of generated C, for clang and libclang alike.
 ///

@@ -37,6 +37,15 @@ final class MemoryFile {
     lseek(descriptor, 0, SEEK_SET)
   }
 
+  /// Makes sure that some more files can be opened. The threads that compile side by side need a few
+  /// each, and the system's library that starts them ends the process if it gets none.
+  ///
+  /// - Throws: `toolchain.file-unwritable`.
+  static func requireRoom(for count: Int) throws(ToolchainError) {
+    var files: [MemoryFile] = []
+    for _ in 0..<count { files.append(try MemoryFile()) }
+  }
+
   deinit { close(descriptor) }
 
   /// A path that opens this file in a process that inherited the descriptor.

@@ -22,6 +22,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   case llvmFailed(step: String, name: String, messages: [String])
   /// A program could not be started at all.
   case programUnusable(path: String, reason: String)
+  /// A function of the generated code needs more stack than libraries promise.
+  case stackTooLarge(name: String, functions: [String])
   /// A program is not installed.
   case toolMissing(tool: String, package: String)
   /// A program ended without an error, but what it wrote is not what it was asked for.
@@ -37,6 +39,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .linkFailed: "toolchain.link-failed"
     case .llvmFailed: "toolchain.llvm-failed"
     case .programUnusable: "toolchain.program-unusable"
+    case .stackTooLarge: "toolchain.stack"
     case .toolMissing: "toolchain.tool-missing"
     case .toolResult: "toolchain.tool-result"
     }
@@ -47,6 +50,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     switch self {
     case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
     case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: .userError
+    case .stackTooLarge: .limitation
     }
   }
 
@@ -67,6 +71,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       "LLVM could not \(step) \(name)"
     case .programUnusable(let path, let reason):
       "cannot run \(path): \(reason)"
+    case .stackTooLarge:
+      "the library would need more than the 256 KiB of stack that libraries promise to do with"
     case .toolMissing(let tool, _):
       "\(tool) was not found"
     case .toolResult(let tool, let found, let expected):
@@ -81,6 +87,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .frontEndFailed(_, let output), .linkFailed(_, let output): [output]
     case .llvmFailed(_, _, let messages): messages
     case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: []
+    case .stackTooLarge(_, let functions): functions
     }
   }
 
@@ -93,6 +100,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       "install it: sudo apt-get install \(package)"
     case .toolResult:
       "is the disk or the memory full, or is it another program of that name?"
+    case .stackTooLarge: "build it from smaller parts: loops in place of long lists of operations"
     case .cRejected, .fileUnwritable, .frontEndFailed, .linkFailed, .llvmFailed, .programUnusable:
       nil
     }

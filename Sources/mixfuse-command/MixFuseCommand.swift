@@ -31,10 +31,12 @@ struct MixFuseCommand: ParsableCommand {
     StandardStreams.prepare()
     Interruption.watch()
     do {
-      var command = try parseAsRoot()
-      TemporaryFolder.removeLeftovers()
-      try command.run()
-      try StandardStreams.finish()
+      try onLargeStack {
+        var command = try parseAsRoot()
+        TemporaryFolder.removeLeftovers()
+        try command.run()
+        try StandardStreams.finish()
+      }
     } catch {
       end(with: error)
     }
@@ -58,7 +60,8 @@ struct MixFuseCommand: ParsableCommand {
       Foundation.exit(silent.rawValue)
     }
     if code == .validationFailure {
-      printError(fullMessage(for: error) + "\n")
+      // It repeats arguments as they were given.
+      printError(FailureReport.printable(fullMessage(for: error)) + "\n")
       Foundation.exit(1)
     }
     let report = FailureReport(error)

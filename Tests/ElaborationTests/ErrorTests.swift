@@ -322,8 +322,10 @@ struct ErrorTests {
       ("meta phi = phi.initial", "name.unknown"), ("batch k", "name.unknown"),
       ("let table = zeros([3])", "type.kind"),
       ("func h(a) { return h(a) } let c = h(1)", "call.recursion"),
-      ("func h(a) { let b = a } let c = h(1)", "call.return"), ("meta int: []", "declaration.name"),
-      ("meta theta_w1: []", "declaration.name"), ("meta x: []", "declaration.repeated"),
+      ("func h(a) { let b = a } let c = h(1)", "call.return"),
+      ("meta lr: [] ~ constant(-1 / 0)", "type.kind"), ("meta x: []", "declaration.repeated"),
+      ("meta lr: [] ~ normal(0, 1e200 * 1e200)", "type.kind"),
+      ("meta lr: [] ~ constant(0 / 0)", "type.kind"),
       ("seed 1 seed 2", "declaration.repeated"), ("func f() { return 1 }", "declaration.repeated"),
     ])
   func declarations(declaration: String, id: String) {

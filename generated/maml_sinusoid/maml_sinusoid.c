@@ -1829,7 +1829,19 @@ MF_EXPORT int32_t maml_sinusoid_inner_loss(
     const maml_sinusoid_inner_loss_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !outputs->loss) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_inner_loss_frame frame_storage = {
@@ -1861,6 +1873,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_loss(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_loss_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_loss_inputs *inputs,
+    const maml_sinusoid_inner_loss_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_loss(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_inner_gradient_inputs *inputs;
@@ -1875,7 +1899,25 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
     const maml_sinusoid_inner_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !outputs->loss) {
+    return 1;
+  }
+  if (!outputs->grad_theta_w1 || !outputs->grad_theta_b1 || !outputs->grad_theta_w2) {
+    return 1;
+  }
+  if (!outputs->grad_theta_b2 || !outputs->grad_theta_w3 || !outputs->grad_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_inner_gradient_frame frame_storage = {
@@ -1931,6 +1973,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_gradient(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_gradient_inputs *inputs,
+    const maml_sinusoid_inner_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_gradient(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_inner_step_inputs *inputs;
@@ -1945,7 +1999,25 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
     const maml_sinusoid_inner_step_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->step) {
+    return 1;
+  }
+  if (!outputs->next_theta_w1 || !outputs->next_theta_b1 || !outputs->next_theta_w2) {
+    return 1;
+  }
+  if (!outputs->next_theta_b2 || !outputs->next_theta_w3 || !outputs->next_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   for (int64_t i = 0; i < 1; ++i) {
@@ -2008,6 +2080,18 @@ MF_EXPORT int32_t maml_sinusoid_inner_step(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_inner_step_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_inner_step_inputs *inputs,
+    const maml_sinusoid_inner_step_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_inner_step(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_hvp_inputs *inputs;
@@ -2022,7 +2106,31 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
     const maml_sinusoid_hvp_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->direction_theta_w1) {
+    return 1;
+  }
+  if (!inputs->direction_theta_b1 || !inputs->direction_theta_w2 || !inputs->direction_theta_b2) {
+    return 1;
+  }
+  if (!inputs->direction_theta_w3 || !inputs->direction_theta_b3 || !outputs->hvp_theta_w1) {
+    return 1;
+  }
+  if (!outputs->hvp_theta_b1 || !outputs->hvp_theta_w2 || !outputs->hvp_theta_b2) {
+    return 1;
+  }
+  if (!outputs->hvp_theta_w3 || !outputs->hvp_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_hvp_frame frame_storage = {
@@ -2102,6 +2210,18 @@ MF_EXPORT int32_t maml_sinusoid_hvp(
   return 0;
 }
 
+MF_EXPORT int32_t maml_sinusoid_hvp_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_hvp_inputs *inputs,
+    const maml_sinusoid_hvp_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_hvp(inputs, outputs, arena, parallel);
+}
+
 // What every function of this entry point sees.
 typedef struct {
   const maml_sinusoid_outer_loss_gradient_inputs *inputs;
@@ -2116,7 +2236,25 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
     const maml_sinusoid_outer_loss_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
+    return 1;
+  }
+  if (!inputs->theta_b2 || !inputs->theta_w3 || !inputs->theta_b3) {
+    return 1;
+  }
+  if (!inputs->x_query || !inputs->y_query || !outputs->loss) {
+    return 1;
+  }
+  if (!outputs->grad_theta_w1 || !outputs->grad_theta_b1 || !outputs->grad_theta_w2) {
+    return 1;
+  }
+  if (!outputs->grad_theta_b2 || !outputs->grad_theta_w3 || !outputs->grad_theta_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_outer_loss_gradient_frame frame_storage = {
@@ -2170,6 +2308,18 @@ MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient(
   k13(v26, v9);
   k13(v22, v13);
   return 0;
+}
+
+MF_EXPORT int32_t maml_sinusoid_outer_loss_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_outer_loss_gradient_inputs *inputs,
+    const maml_sinusoid_outer_loss_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_outer_loss_gradient(inputs, outputs, arena, parallel);
 }
 
 // What every function of this entry point sees.
@@ -2324,7 +2474,28 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
     const maml_sinusoid_meta_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena) {
+  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+    return 1;
+  }
+  if (!inputs->eta_w1 || !inputs->eta_b1 || !inputs->eta_w2) {
+    return 1;
+  }
+  if (!inputs->eta_b2 || !inputs->eta_w3 || !inputs->eta_b3) {
+    return 1;
+  }
+  if (!inputs->x_support || !inputs->y_support || !inputs->x_query) {
+    return 1;
+  }
+  if (!inputs->y_query || !outputs->loss || !outputs->grad_w1) {
+    return 1;
+  }
+  if (!outputs->grad_b1 || !outputs->grad_w2 || !outputs->grad_b2) {
+    return 1;
+  }
+  if (!outputs->grad_w3 || !outputs->grad_b3) {
+    return 1;
+  }
+  if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
   const maml_sinusoid_meta_gradient_frame frame_storage = {
@@ -2370,5 +2541,21 @@ MF_EXPORT int32_t maml_sinusoid_meta_gradient(
   k42(v28, v15, 0, 40);
   k40(v23, v16);
   return 0;
+}
+
+MF_EXPORT int32_t maml_sinusoid_meta_gradient_checked(
+    uint64_t abi_digest,
+    const maml_sinusoid_meta_gradient_inputs *inputs,
+    const maml_sinusoid_meta_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  if (abi_digest != 0x4efae47e27428894u) {
+    return 3;
+  }
+  return maml_sinusoid_meta_gradient(inputs, outputs, arena, parallel);
+}
+
+MF_EXPORT uint64_t maml_sinusoid_abi_digest(void) {
+  return 0x4efae47e27428894u;
 }
 

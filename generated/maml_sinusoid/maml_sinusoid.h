@@ -2,8 +2,8 @@
 // This file is yours: MixFuse claims no rights in the code it generates.
 // dims: points = 10, hidden = 40, steps = 1, tasks = 25; f32
 // derivation mixed, remat block, inner gradients save
-#ifndef MAML_SINUSOID_H
-#define MAML_SINUSOID_H
+#ifndef MIXFUSE_maml_sinusoid_H
+#define MIXFUSE_maml_sinusoid_H
 
 // mixfuse_parallel
 // requires:
@@ -30,9 +30,41 @@ typedef struct mixfuse_parallel {
 
 #endif
 
+#ifndef MIXFUSE_INLINE
+#ifdef __GNUC__
+#define MIXFUSE_INLINE static inline __attribute__((unused))
+#else
+#define MIXFUSE_INLINE static inline
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// A digest of everything below: a library with another one has other arrays.
+#define maml_sinusoid_ABI_DIGEST 0x4efae47e27428894u
+
+// The sizes of the spec's dimensions.
+#define maml_sinusoid_DIM_points 10
+#define maml_sinusoid_DIM_hidden 40
+#define maml_sinusoid_DIM_steps 1
+#define maml_sinusoid_DIM_tasks 25
+
+// Bytes of arena that each function needs, and more for each worker (one at least).
+#define maml_sinusoid_ARENA_ALIGNMENT 64
+#define maml_sinusoid_inner_loss_ARENA_BYTES 3200
+#define maml_sinusoid_inner_loss_WORKER_ARENA_BYTES 0
+#define maml_sinusoid_inner_gradient_ARENA_BYTES 11392
+#define maml_sinusoid_inner_gradient_WORKER_ARENA_BYTES 0
+#define maml_sinusoid_inner_step_ARENA_BYTES 11584
+#define maml_sinusoid_inner_step_WORKER_ARENA_BYTES 0
+#define maml_sinusoid_hvp_ARENA_BYTES 17600
+#define maml_sinusoid_hvp_WORKER_ARENA_BYTES 0
+#define maml_sinusoid_outer_loss_gradient_ARENA_BYTES 11392
+#define maml_sinusoid_outer_loss_gradient_WORKER_ARENA_BYTES 0
+#define maml_sinusoid_meta_gradient_ARENA_BYTES 182784
+#define maml_sinusoid_meta_gradient_WORKER_ARENA_BYTES 31360
 
 typedef struct {
   const float *theta_w1;  // [1, 40]
@@ -79,7 +111,7 @@ typedef struct {
   const float *theta_b3;  // [1]
   const float *x_support;  // [10, 1]
   const float *y_support;  // [10, 1]
-  const int32_t *step;  // [], 1 to 1
+  const int32_t *step;  // []
 } maml_sinusoid_inner_step_inputs;
 
 typedef struct {
@@ -161,50 +193,99 @@ typedef struct {
   float *grad_b3;  // [1]
 } maml_sinusoid_meta_gradient_outputs;
 
+// Each function returns 0, or, having written nothing,
+// 1 for a null argument, a null pointer in `inputs` or `outputs`, an arena that is not
+//   aligned, or several workers without a function that runs them,
+// 2 for a row index out of range,
+// 3 for a library that this header does not belong to: build the caller again.
+
 // Needs 3200 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t maml_sinusoid_inner_loss(const maml_sinusoid_inner_loss_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_inner_loss_checked(
+    uint64_t abi_digest, const maml_sinusoid_inner_loss_inputs *inputs,
     const maml_sinusoid_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_inner_loss(
+    const maml_sinusoid_inner_loss_inputs *inputs,
+    const maml_sinusoid_inner_loss_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_inner_loss_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 11392 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t maml_sinusoid_inner_gradient(const maml_sinusoid_inner_gradient_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_inner_gradient_checked(
+    uint64_t abi_digest, const maml_sinusoid_inner_gradient_inputs *inputs,
     const maml_sinusoid_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_inner_gradient(
+    const maml_sinusoid_inner_gradient_inputs *inputs,
+    const maml_sinusoid_inner_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_inner_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 11584 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t maml_sinusoid_inner_step(const maml_sinusoid_inner_step_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_inner_step_checked(
+    uint64_t abi_digest, const maml_sinusoid_inner_step_inputs *inputs,
     const maml_sinusoid_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_inner_step(
+    const maml_sinusoid_inner_step_inputs *inputs,
+    const maml_sinusoid_inner_step_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_inner_step_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 17600 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t maml_sinusoid_hvp(const maml_sinusoid_hvp_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_hvp_checked(
+    uint64_t abi_digest, const maml_sinusoid_hvp_inputs *inputs,
     const maml_sinusoid_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_hvp(
+    const maml_sinusoid_hvp_inputs *inputs,
+    const maml_sinusoid_hvp_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_hvp_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 11392 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t maml_sinusoid_outer_loss_gradient(const maml_sinusoid_outer_loss_gradient_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_outer_loss_gradient_checked(
+    uint64_t abi_digest, const maml_sinusoid_outer_loss_gradient_inputs *inputs,
     const maml_sinusoid_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_outer_loss_gradient(
+    const maml_sinusoid_outer_loss_gradient_inputs *inputs,
+    const maml_sinusoid_outer_loss_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_outer_loss_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 182784 bytes of arena, and 31360
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t maml_sinusoid_meta_gradient(const maml_sinusoid_meta_gradient_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t maml_sinusoid_meta_gradient_checked(
+    uint64_t abi_digest, const maml_sinusoid_meta_gradient_inputs *inputs,
     const maml_sinusoid_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t maml_sinusoid_meta_gradient(
+    const maml_sinusoid_meta_gradient_inputs *inputs,
+    const maml_sinusoid_meta_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return maml_sinusoid_meta_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
+
+// The digest that this library was built with; the functions above compare it with
+// maml_sinusoid_ABI_DIGEST by themselves.
+uint64_t maml_sinusoid_abi_digest(void);
 
 // The manifest: a JSON text that describes all of the above.
 const char *maml_sinusoid_manifest(void);

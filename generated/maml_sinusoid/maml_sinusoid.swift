@@ -52,8 +52,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "inner_loss", pool: pool)
     }
 
@@ -138,8 +140,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "inner_gradient", pool: pool)
     }
 
@@ -230,8 +234,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "inner_step", pool: pool)
     }
 
@@ -337,8 +343,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "hvp", pool: pool)
     }
 
@@ -434,8 +442,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "outer_loss_gradient", pool: pool)
     }
 
@@ -532,8 +542,10 @@ public enum MamlSinusoid {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "maml_sinusoid", arraysDigest: "7a14ebbd8cc6a8bf")
       session = try Session(library, entryPoint: "meta_gradient", pool: pool)
     }
 

@@ -2,8 +2,8 @@
 // This file is yours: MixFuse claims no rights in the code it generates.
 // dims: batch = 50, steps = 200, features = 40, hidden = 50, classes = 10; f32
 // derivation mixed, remat block, inner gradients save
-#ifndef MNIST1D_LR_H
-#define MNIST1D_LR_H
+#ifndef MIXFUSE_mnist1d_lr_H
+#define MIXFUSE_mnist1d_lr_H
 
 // mixfuse_parallel
 // requires:
@@ -30,9 +30,42 @@ typedef struct mixfuse_parallel {
 
 #endif
 
+#ifndef MIXFUSE_INLINE
+#ifdef __GNUC__
+#define MIXFUSE_INLINE static inline __attribute__((unused))
+#else
+#define MIXFUSE_INLINE static inline
+#endif
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// A digest of everything below: a library with another one has other arrays.
+#define mnist1d_lr_ABI_DIGEST 0x2fc171dfe14d2dd6u
+
+// The sizes of the spec's dimensions.
+#define mnist1d_lr_DIM_batch 50
+#define mnist1d_lr_DIM_steps 200
+#define mnist1d_lr_DIM_features 40
+#define mnist1d_lr_DIM_hidden 50
+#define mnist1d_lr_DIM_classes 10
+
+// Bytes of arena that each function needs, and more for each worker (one at least).
+#define mnist1d_lr_ARENA_ALIGNMENT 64
+#define mnist1d_lr_inner_loss_ARENA_BYTES 20096
+#define mnist1d_lr_inner_loss_WORKER_ARENA_BYTES 0
+#define mnist1d_lr_inner_gradient_ARENA_BYTES 34240
+#define mnist1d_lr_inner_gradient_WORKER_ARENA_BYTES 0
+#define mnist1d_lr_inner_step_ARENA_BYTES 34304
+#define mnist1d_lr_inner_step_WORKER_ARENA_BYTES 0
+#define mnist1d_lr_hvp_ARENA_BYTES 74432
+#define mnist1d_lr_hvp_WORKER_ARENA_BYTES 0
+#define mnist1d_lr_outer_loss_gradient_ARENA_BYTES 0
+#define mnist1d_lr_outer_loss_gradient_WORKER_ARENA_BYTES 0
+#define mnist1d_lr_meta_gradient_ARENA_BYTES 6983040
+#define mnist1d_lr_meta_gradient_WORKER_ARENA_BYTES 0
 
 typedef struct {
   const float *theta_w1;  // [40, 50]
@@ -41,7 +74,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
+  const int32_t *y;  // [50]
 } mnist1d_lr_inner_loss_inputs;
 
 typedef struct {
@@ -55,7 +88,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
+  const int32_t *y;  // [50]
 } mnist1d_lr_inner_gradient_inputs;
 
 typedef struct {
@@ -73,8 +106,8 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
-  const int32_t *step;  // [], 1 to 200
+  const int32_t *y;  // [50]
+  const int32_t *step;  // []
 } mnist1d_lr_inner_step_inputs;
 
 typedef struct {
@@ -91,7 +124,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
+  const int32_t *y;  // [50]
   const float *direction_theta_w1;  // [40, 50]
   const float *direction_theta_b1;  // [50]
   const float *direction_theta_w2;  // [50, 10]
@@ -130,7 +163,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [200, 50, 40]
-  const int32_t *y;  // [200, 50], 0 to 9
+  const int32_t *y;  // [200, 50]
 } mnist1d_lr_meta_gradient_inputs;
 
 typedef struct {
@@ -142,62 +175,99 @@ typedef struct {
   float *final_b2;  // [10]
 } mnist1d_lr_meta_gradient_outputs;
 
+// Each function returns 0, or, having written nothing,
+// 1 for a null argument, a null pointer in `inputs` or `outputs`, an arena that is not
+//   aligned, or several workers without a function that runs them,
+// 2 for a row index out of range,
+// 3 for a library that this header does not belong to: build the caller again.
+
 // Needs 20096 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_inner_loss_checked(
+    uint64_t abi_digest, const mnist1d_lr_inner_loss_inputs *inputs,
     const mnist1d_lr_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_loss(
+    const mnist1d_lr_inner_loss_inputs *inputs,
+    const mnist1d_lr_inner_loss_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_inner_loss_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 34240 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t mnist1d_lr_inner_gradient(const mnist1d_lr_inner_gradient_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_inner_gradient_checked(
+    uint64_t abi_digest, const mnist1d_lr_inner_gradient_inputs *inputs,
     const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_gradient(
+    const mnist1d_lr_inner_gradient_inputs *inputs,
+    const mnist1d_lr_inner_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_inner_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 34304 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t mnist1d_lr_inner_step(const mnist1d_lr_inner_step_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_inner_step_checked(
+    uint64_t abi_digest, const mnist1d_lr_inner_step_inputs *inputs,
     const mnist1d_lr_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_step(
+    const mnist1d_lr_inner_step_inputs *inputs,
+    const mnist1d_lr_inner_step_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_inner_step_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 74432 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_hvp_checked(
+    uint64_t abi_digest, const mnist1d_lr_hvp_inputs *inputs,
     const mnist1d_lr_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_hvp(
+    const mnist1d_lr_hvp_inputs *inputs,
+    const mnist1d_lr_hvp_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_hvp_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
 // Needs 0 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument.
-int32_t mnist1d_lr_outer_loss_gradient(const mnist1d_lr_outer_loss_gradient_inputs *inputs,
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_outer_loss_gradient_checked(
+    uint64_t abi_digest, const mnist1d_lr_outer_loss_gradient_inputs *inputs,
     const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_outer_loss_gradient(
+    const mnist1d_lr_outer_loss_gradient_inputs *inputs,
+    const mnist1d_lr_outer_loss_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_outer_loss_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
 
-// Needs 6943040 bytes of arena, and 0
-// more for each worker, aligned to 64. Returns 0, or 1 for a null
-// argument, or 2 for a number out of range where a position, a label or a step
-// is needed; the arena then begins with three int64_t: the number of the check in
-// the manifest, which element it is and its value. No memory outside of the arrays
-// is touched, and nothing is written to the outputs.
-int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs *inputs,
+// Needs 6983040 bytes of arena, and 0
+// more for each worker, aligned to 64.
+int32_t mnist1d_lr_meta_gradient_checked(
+    uint64_t abi_digest, const mnist1d_lr_meta_gradient_inputs *inputs,
     const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
+MIXFUSE_INLINE int32_t mnist1d_lr_meta_gradient(
+    const mnist1d_lr_meta_gradient_inputs *inputs,
+    const mnist1d_lr_meta_gradient_outputs *outputs,
+    void *arena,
+    const mixfuse_parallel *parallel) {
+  return mnist1d_lr_meta_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+}
+
+// The digest that this library was built with; the functions above compare it with
+// mnist1d_lr_ABI_DIGEST by themselves.
+uint64_t mnist1d_lr_abi_digest(void);
 
 // The manifest: a JSON text that describes all of the above.
 const char *mnist1d_lr_manifest(void);

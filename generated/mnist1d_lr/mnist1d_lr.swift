@@ -49,8 +49,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "inner_loss", pool: pool)
     }
 
@@ -125,8 +127,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "inner_gradient", pool: pool)
     }
 
@@ -205,8 +209,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "inner_step", pool: pool)
     }
 
@@ -294,8 +300,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "hvp", pool: pool)
     }
 
@@ -377,8 +385,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "outer_loss_gradient", pool: pool)
     }
 
@@ -460,8 +470,10 @@ public enum Mnist1dLr {
 
     private let session: Session
 
-    /// Prepares calls; without a pool they run on the caller's thread.
+    /// Prepares calls; without a pool they run on the caller's thread. The library must be the
+    /// one that was generated with this file.
     public init(_ library: Library, pool: ThreadPool? = nil) throws(RuntimeError) {
+      try library.require(spec: "mnist1d_lr", arraysDigest: "36fca1d0c76f6fcc")
       session = try Session(library, entryPoint: "meta_gradient", pool: pool)
     }
 

@@ -35,9 +35,10 @@ extension Compilation {
     let target = try target()
     let text = try generatedText(
       of: problem, for: target, entries: [.metaGradient], isProfiled: true)
-    let files = try artifacts(text, problem.name, for: target)
+    let name = text.library.interface.names.library
+    let files = try artifacts(text, name, for: target)
     try Toolchain.AtomicFile.createFolder(folder)
-    let path = "\(folder)/\(problem.name).so"
+    let path = "\(folder)/\(name).so"
     try Toolchain.AtomicFile.write(files[".so"] ?? [], to: path, isExecutable: true)
 
     let pool = try ThreadPool(workers: request.threads ?? ThreadPool.availableProcessors)

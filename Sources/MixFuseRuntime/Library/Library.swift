@@ -45,6 +45,16 @@ public final class Library: Sendable {
     self.handle = handle
   }
 
+  /// Makes sure that the library is the one that a binding was generated with: that its arrays have
+  /// the names, shapes and types that the binding knows.
+  ///
+  /// - Errors: `libraryOther`.
+  public func require(spec: String, arraysDigest: String) throws(RuntimeError) {
+    guard manifest.name == spec, manifest.arraysDigest == arraysDigest else {
+      throw .libraryOther(path: path, expected: spec, found: manifest.name)
+    }
+  }
+
   /// The description of an entry point.
   ///
   /// - Errors: `entryPointUnknown` with the nearest existing name.

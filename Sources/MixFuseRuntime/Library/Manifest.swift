@@ -21,6 +21,11 @@ public struct Manifest: Codable, Equatable, Sendable {
   public var elementType: ElementType
   /// The sizes that the spec's dimensions were bound to.
   public var dims: [String: Int]
+  /// A digest of names, shapes, dimensions and arena sizes: what callers must know; nil for
+  /// libraries that have none.
+  public var abiDigest: String?
+  /// The same without arena sizes: what callers must know that ask for those here.
+  public var arraysDigest: String?
   /// The seed that the spec's initialisers draw with, unless the user gives another.
   public var seed: UInt64
   /// The switches that the library was built with, such as `derivation: mixed`.
@@ -34,6 +39,8 @@ public struct Manifest: Codable, Equatable, Sendable {
 
   enum CodingKeys: String, CodingKey {
     case abi = "mixfuse_abi"
+    case abiDigest = "abi_digest"
+    case arraysDigest = "arrays_digest"
     case compiler, name
     case elementType = "dtype"
     case dims, seed, options
