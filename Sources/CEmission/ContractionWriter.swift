@@ -101,6 +101,37 @@ struct ContractionWriter {
     loop(variable, from: start, below: end, step: step, body)
   }
 
+  /// Writes a loop over blocks of at most `size` iterations of the loop `variable`; `body` gets what
+  /// writes the loop over those of one block.
+  mutating func blockLoops(
+    _ variable: String, below extent: Int, size: Int,
+    _ body: ((inout Self, (inout Self) -> Void) -> Void, inout Self) -> Void
+  ) {
+    rolledLoop("start", below: String(extent), step: size) { writer in
+      let end = "start + \(size)"
+      writer.integer("stop", extent % size == 0 ? end : "\(end) < \(extent) ? \(end) : \(extent)")
+      body(
+        { writer, body in
+          writer.rolledLoop(variable, from: "start", below: "stop", body)
+        }, &writer)
+    }
+  }
+
+  /// Adds `block` to `total`, and what rounding takes from it to `error`: see `SumBlocks`.
+  mutating func addBlock(_ block: String, to total: String, error: String, _ type: String) {
+    self.block("") { writer in
+      writer.constant(type, "next", "\(total) + \(block)")
+      writer.constant(type, "added", "next - \(total)")
+      writer.line("\(error) += (\(total) - (next - added)) + (\(block) - added);")
+      writer.line("\(total) = next;")
+    }
+  }
+
+  /// A total with its error; that of an infinite one is no number, and left out.
+  func corrected(_ total: String, error: String, _ type: String) -> String {
+    "\(total) + (\(error) == \(error) ? \(error) : (\(type))0)"
+  }
+
   /// Writes a conditional.
   mutating func when(_ condition: String, _ body: (inout Self) -> Void) {
     block("if (\(condition))", body)
