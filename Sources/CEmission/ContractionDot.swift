@@ -126,7 +126,7 @@ struct DotContraction {
       writer.line("total[i][j] = error[i][j] = (\(type))0;")
     }
     writeInner(0, height, breadth, to: &writer)
-    let total = writer.corrected("total[i][j]", error: "error[i][j]", type)
+    let total = "total[i][j] + error[i][j]"
     writeElements(height, breadth, to: &writer) { $0.line("sum[0][i][j] = \(total);") }
   }
 

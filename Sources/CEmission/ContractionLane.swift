@@ -176,7 +176,7 @@ struct LaneContraction {
       }
       writeInner(0, height, breadth, width, to: &writer)
       if blocks != nil {
-        let total = writer.corrected("total[i][j]", error: "error[i][j]", type)
+        let total = "total[i][j] + error[i][j]"
         writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(total);") }
       }
       writeElements(height, breadth, to: &writer) { writer in

@@ -116,8 +116,7 @@ struct RegisterTile {
   private func writeCorrections(to writer: inout ContractionWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        let total = writer.corrected(
-          "total\(number)[i]", error: "error\(number)[i]", writer.vector(piece.width))
+        let total = "total\(number)[i] + error\(number)[i]"
         writer.line("sum\(number)[i] = \(total);")
       }
     }

@@ -117,19 +117,17 @@ struct ContractionWriter {
     }
   }
 
-  /// Adds `block` to `total`, and what rounding takes from it to `error`: see `SumBlocks`.
+  /// Adds `block` to `total` with what rounding took from it before; `error` becomes what it takes
+  /// now: see `SumBlocks`. The error of an infinite total is no number, and left out.
   mutating func addBlock(_ block: String, to total: String, error: String, _ type: String) {
     self.block("") { writer in
-      writer.constant(type, "next", "\(total) + \(block)")
+      writer.constant(type, "more", "\(block) + \(error)")
+      writer.constant(type, "next", "\(total) + more")
       writer.constant(type, "added", "next - \(total)")
-      writer.line("\(error) += (\(total) - (next - added)) + (\(block) - added);")
+      writer.constant(type, "lost", "(\(total) - (next - added)) + (more - added)")
+      writer.line("\(error) = lost == lost ? lost : (\(type))0;")
       writer.line("\(total) = next;")
     }
-  }
-
-  /// A total with its error; that of an infinite one is no number, and left out.
-  func corrected(_ total: String, error: String, _ type: String) -> String {
-    "\(total) + (\(error) == \(error) ? \(error) : (\(type))0)"
   }
 
   /// Writes a conditional.

@@ -6,7 +6,8 @@
 //   for each block of rows:
 //     block[..] = 0
 //     for each row of the block: for each column: compute; block[column] += value
-//     for each column: sum[column], error[column] = two_sum(sum[column], block[column])
+//     for each column:
+//       sum[column], error[column] = two_sum(sum[column], block[column] + error[column])
 //   for each column: sum[column] += error[column]
 //
 // and the sum of a long row in the same way, with a scalar for each of the three.

@@ -2,11 +2,11 @@
 //
 // Long sums. One running total loses a little of every term once it is much larger than they are: the
 // error grows with the number of terms. So a long sum is made of blocks of fixed size, and what
-// rounding takes from the total when a block is added is kept beside it and added at the end:
+// rounding takes from the total when a block is added is kept beside it and added with the next:
 //
 //   before:  for i in 0 ..< n: sum += x[i]
 //   after:   for each block: part = 0; for i in the block: part += x[i]
-//                            sum, error = two_sum(sum, part)
+//                            sum, error = two_sum(sum, part + error)
 //            sum += error
 //
 // The error is that of a block and one rounding, however many blocks there are. Blocks follow from
@@ -113,26 +113,30 @@ extension KernelBuilder {
     defineAnew(.apply(.binary(function), [a, b]), dtype, in: &statements)
   }
 
-  /// The sum of two scalars, and what rounding took from it added to `error`.
+  /// Adds `b` to the sum `a`, with what rounding took from it before; the error is what it takes now.
+  ///
+  /// As the error goes back into the sum at once it stays small, and errors need no errors of their
+  /// own. That of an infinite sum is no number, and left out.
   mutating func twoSum(
     _ a: Int, _ b: Int, error: Int, _ dtype: DType, in statements: inout [Statement]
   ) -> (sum: Int, error: Int) {
-    let sum = binary(.add, a, b, dtype, in: &statements)
-    let ofB = binary(.subtract, sum, a, dtype, in: &statements)
-    let ofA = binary(.subtract, sum, ofB, dtype, in: &statements)
-    let lostB = binary(.subtract, b, ofB, dtype, in: &statements)
-    let lostA = binary(.subtract, a, ofA, dtype, in: &statements)
-    let lost = binary(.add, lostA, lostB, dtype, in: &statements)
-    return (sum, binary(.add, error, lost, dtype, in: &statements))
+    let more = binary(.add, b, error, dtype, in: &statements)
+    let sum = binary(.add, a, more, dtype, in: &statements)
+    let added = binary(.subtract, sum, a, dtype, in: &statements)
+    let old = binary(.subtract, sum, added, dtype, in: &statements)
+    let lostOfMore = binary(.subtract, more, added, dtype, in: &statements)
+    let lostOfA = binary(.subtract, a, old, dtype, in: &statements)
+    let lost = binary(.add, lostOfA, lostOfMore, dtype, in: &statements)
+    let isNumber = defineAnew(.apply(.compare(.equal), [lost, lost]), .bool, in: &statements)
+    let zero = defineAnew(.constant(0), dtype, in: &statements)
+    return (sum, defineAnew(.apply(.select, [isNumber, lost, zero]), dtype, in: &statements))
   }
 
-  /// A sum with its error added. The error of an infinite sum is no number, and left out.
+  /// A sum with its error added.
   mutating func corrected(
     _ sum: Int, error: Int, _ dtype: DType, in statements: inout [Statement]
   ) -> Int {
-    let isNumber = defineAnew(.apply(.compare(.equal), [error, error]), .bool, in: &statements)
-    let total = binary(.add, sum, error, dtype, in: &statements)
-    return defineAnew(.apply(.select, [isNumber, total, sum]), dtype, in: &statements)
+    binary(.add, sum, error, dtype, in: &statements)
   }
 
   /// Loads, adds and stores an element of an array on the stack.

@@ -41,16 +41,16 @@ struct LongSumTests {
   }
 
   static let kinds: [Kind] = [
-    squares([3_000_000], over: [0]),
-    squares([2, 1_500_001], over: [0, 1]),
-    squares([3, 700_000], over: [1]),
+    squares([2_000_000], over: [0]),
+    squares([2, 700_001], over: [0, 1]),
+    squares([3, 300_000], over: [1]),
     squares([5, 5_000], over: [1]),
-    squares([200_000, 16], over: [0]),
+    squares([150_000, 16], over: [0]),
     squares([100_003, 10], over: [0]),
     squares([4, 60_000, 7], over: [1]),
     squares([400, 3, 300, 10], over: [0, 2]),
     squares([300, 5, 400, 3], over: [0, 1, 2]),
-    squares([3_000, 5_000], over: [0]),
+    squares([600, 5_000], over: [0]),
     Kind(
       description: "rows and columns in one nest",
       graph: SchedulingTests.graph([f32(50_000, 24)]) { b, x in
@@ -58,16 +58,16 @@ struct LongSumTests {
         let normal = b.divide(squares, b.spread(.sum, squares))
         return [b.reduce(.sum, normal, axes: [0])]
       }, bounds: (2e-7, 9e-7)),
-    product(f32(1_000_000), f32(1_000_000), ContractionLabels(lhs: [0], rhs: [0], output: [])),
+    product(f32(500_000), f32(500_000), ContractionLabels(lhs: [0], rhs: [0], output: [])),
     product(
-      f32(7, 300_000), f32(300_000), ContractionLabels(lhs: [0, 1], rhs: [1], output: [0])),
+      f32(7, 100_000), f32(100_000), ContractionLabels(lhs: [0, 1], rhs: [1], output: [0])),
     product(
       f32(100_000, 20), f32(100_000), ContractionLabels(lhs: [0, 1], rhs: [0], output: [1])),
-    product(f32(16, 200_000), f32(200_000, 16), .matrixProduct),
-    product(f32(40, 50_000), f32(50_000, 70), .matrixProduct),
+    product(f32(16, 100_000), f32(100_000, 16), .matrixProduct),
+    product(f32(40, 20_000), f32(20_000, 70), .matrixProduct),
     product(f32(3, 20_000), f32(20_000, 300), .matrixProduct),
     product(
-      f32(200_000, 16), f32(200_000, 16),
+      f32(100_000, 16), f32(100_000, 16),
       ContractionLabels(lhs: [0, 1], rhs: [0, 2], output: [1, 2])),
     product(
       f32(30, 2_000, 16), f32(30, 2_000, 16),
