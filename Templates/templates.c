@@ -9,6 +9,12 @@ struct template {
   const unsigned char *text;
 };
 
+static const unsigned char text_mf_add_block_f32[] = {
+#embed "runtime/mf_add_block_f32.h"
+    , 0};
+static const unsigned char text_mf_add_block_f64[] = {
+#embed "runtime/mf_add_block_f64.h"
+    , 0};
 static const unsigned char text_mf_add_row_products_f32[] = {
 #embed "runtime/mf_add_row_products_f32.h"
     , 0};
@@ -293,6 +299,8 @@ static const unsigned char text_mixfuse_parallel[] = {
     , 0};
 
 static const struct template templates[] = {
+    {"mf_add_block_f32", text_mf_add_block_f32},
+    {"mf_add_block_f64", text_mf_add_block_f64},
     {"mf_add_row_products_f32", text_mf_add_row_products_f32},
     {"mf_add_row_products_f64", text_mf_add_row_products_f64},
     {"mf_add_rows_f32", text_mf_add_rows_f32},

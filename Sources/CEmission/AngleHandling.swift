@@ -146,7 +146,7 @@ extension Statement {
   /// The scalars whose sines and cosines are taken.
   fileprivate var angles: [Int] {
     switch self {
-    case .loop(_, _, let body): body.flatMap(\.angles)
+    case .loop(_, _, let body), .blocks(_, _, _, let body): body.flatMap(\.angles)
     case .define(_, let expression): expression.angle.map { [$0] } ?? []
     case .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: []
     }
@@ -155,7 +155,7 @@ extension Statement {
   /// The parameters that are read and written, in this statement and those inside it.
   fileprivate var parameters: (read: Set<Int>, written: Set<Int>) {
     switch self {
-    case .loop(_, _, let body):
+    case .loop(_, _, let body), .blocks(_, _, _, let body):
       body.map(\.parameters).reduce(into: (read: [], written: [])) {
         $0.read.formUnion($1.read)
         $0.written.formUnion($1.written)

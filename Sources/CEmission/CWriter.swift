@@ -66,6 +66,15 @@ struct CWriter {
     block(header, body)
   }
 
+  /// Writes a loop over blocks of `size` iterations, of which `first` is the number of the first.
+  mutating func blockLoop(
+    _ first: String, from start: String, below end: String, size: Int,
+    _ body: (inout CWriter) -> Void
+  ) {
+    block(
+      "for (int64_t \(first) = \(start); \(first) < \(end); \(first) += \(size))", body)
+  }
+
   /// Writes a loop that the compiler must do all at once, `end / width` vectors of `width` lanes.
   mutating func vectorLoop(
     _ variable: String, below end: Int, width: Int, _ body: (inout CWriter) -> Void

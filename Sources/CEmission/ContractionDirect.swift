@@ -32,10 +32,20 @@ struct DirectContraction {
     strip("main", tiling.columns.main).write(to: &writer)
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
-    ContractionEntry(name: name, contraction: contraction, blocks: blocks).write(to: &writer) {
-      writeBody(to: &$0)
+    let entry = ContractionEntry(
+      name: name, contraction: contraction, blocks: blocks, usesScratch: apart != nil)
+    entry.write(to: &writer) { writeBody(to: &$0) }
+    return ContractionPlan(
+      splitCount: blocks * contraction.outerCount,
+      scratchElements: apart?.scratchElements ?? 0, helpers: apart.map { [$0.helper] } ?? [])
+  }
+
+  /// Blocks of a long sum that is streamed.
+  private var apart: ProductBlocks? {
+    innerBlock.flatMap { depth in
+      let count = (contraction.inner.extent + depth - 1) / depth
+      return ProductBlocks(contraction, depth: depth, count: count, after: 0)
     }
-    return ContractionPlan(splitCount: blocks * contraction.outerCount)
   }
 
   private func strip(_ part: String, _ group: ColumnGroup) -> TileStrip {
@@ -51,7 +61,7 @@ struct DirectContraction {
       inner: contraction.inner, outerInner: contraction.outerInner,
       leftRowStride: contraction.rows.strideA,
       rightColumnStride: contraction.columns.strideB,
-      resultRowStride: contraction.rows.strideC,
+      resultRowStride: apart?.rowStride ?? contraction.rows.strideC,
       resultColumnStride: contraction.columns.strideC,
       depth: innerBlock == nil ? .fixed(contraction.inner.extent) : .parameter,
       accumulation: innerBlock != nil ? .parameter : contraction.accumulates ? .add : .replace,
@@ -61,10 +71,20 @@ struct DirectContraction {
   private func writeBody(to writer: inout ContractionWriter) {
     guard let innerBlock else { return writeGroups(to: &writer) }
     let extent = contraction.inner.extent
+    apart?.writePointers(to: &writer)
     writer.loop("start", below: String(extent), step: innerBlock) { writer in
       let rest = "\(extent) - start"
       writer.integer("depth", "\(rest) < \(innerBlock) ? \(rest) : \(innerBlock)")
       writeGroups(to: &writer)
+      let (rows, columns) = (tiling.rows, tiling.columns)
+      apart?.writeEnd(
+        "start / \(innerBlock)",
+        rows: splitsColumns
+          ? ("0", String(contraction.rows.extent))
+          : (rows.firstRow(ofTile: "first"), "(\(rows.firstRow(ofTile: "last")))"),
+        columns: splitsColumns
+          ? (columns.firstColumn(ofGroup: "first"), "(\(columns.firstColumn(ofGroup: "last")))")
+          : ("0", String(contraction.columns.extent)), to: &writer)
     }
   }
 
@@ -106,10 +126,11 @@ struct DirectContraction {
     var arguments = [
       writer.address("left", [(step, contraction.inner.strideA)]),
       address("right", contraction.columns.strideB, [(step, contraction.inner.strideB)]),
-      address("result", contraction.columns.strideC, []),
+      address(apart == nil ? "result" : "block", contraction.columns.strideC, []),
     ]
-    if innerBlock != nil {
-      arguments += ["depth", contraction.accumulates ? "1" : "start > 0"]
+    if let innerBlock {
+      let adds = apart?.adds("start / \(innerBlock)")
+      arguments += ["depth", adds ?? (contraction.accumulates ? "1" : "start > 0")]
     }
     arguments += splitsColumns ? ["0", String(tiling.rows.count)] : ["first", "last"]
     writer.call("\(name)_\(part)", arguments)

@@ -83,17 +83,61 @@ struct DotContraction {
     writer.function("\(name)_tile_\(height)x\(breadth)", parameters) { writer in
       let type = writer.vector(width)
       writer.line("\(type) sum[\(tiling.copies)][\(height)][\(breadth)];")
-      writer.unrolledLoop("u", count: tiling.copies) { writer in
-        writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type))0;") }
+      if blocks == nil {
+        writeSums(height, breadth, to: &writer) { writeInner(0, height, breadth, to: &$0) }
+      } else {
+        writeBlockedSums(height, breadth, to: &writer)
       }
-      writeInner(0, height, breadth, to: &writer)
-      if tiling.copies > 1 { writeCopies(height, breadth, to: &writer) }
       let result = writer.index(
         [("i", contraction.rows.strideC), ("j", contraction.columns.strideC)])
       let sum = "mf_sum_\(contraction.element.rawValue)x\(width)(sum[0][i][j])"
       writeElements(height, breadth, to: &writer) { writer in
         writer.line("c[\(result)] \(contraction.accumulates ? "+=" : "=") \(sum);")
       }
+    }
+  }
+
+  /// How a long sum is cut.
+  private var blocks: SumBlocks? {
+    SumBlocks.vectors(
+      contraction.outerInner.map(\.extent) + [contraction.inner.extent],
+      atOnce: width * tiling.copies)
+  }
+
+  /// Sums of zero, what `body` adds to them, and all copies in the first.
+  private func writeSums(
+    _ height: Int, _ breadth: Int, to writer: inout ContractionWriter,
+    _ body: (inout ContractionWriter) -> Void
+  ) {
+    let type = writer.vector(width)
+    writer.unrolledLoop("u", count: tiling.copies) { writer in
+      writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type))0;") }
+    }
+    body(&writer)
+    if tiling.copies > 1 { writeCopies(height, breadth, to: &writer) }
+  }
+
+  private func writeBlockedSums(
+    _ height: Int, _ breadth: Int, to writer: inout ContractionWriter
+  ) {
+    let type = writer.vector(width)
+    writer.line("\(type) total[\(height)][\(breadth)], error[\(height)][\(breadth)];")
+    writeElements(height, breadth, to: &writer) { writer in
+      writer.line("total[i][j] = error[i][j] = (\(type))0;")
+    }
+    writeInner(0, height, breadth, to: &writer)
+    let total = "total[i][j] + error[i][j]"
+    writeElements(height, breadth, to: &writer) { $0.line("sum[0][i][j] = \(total);") }
+  }
+
+  private func writeBlock(
+    _ height: Int, _ breadth: Int, to writer: inout ContractionWriter,
+    _ body: (inout ContractionWriter) -> Void
+  ) {
+    let type = writer.vector(width)
+    writeSums(height, breadth, to: &writer, body)
+    writeElements(height, breadth, to: &writer) {
+      $0.addBlock("sum[0][i][j]", to: "total[i][j]", error: "error[i][j]", type)
     }
   }
 
@@ -115,23 +159,62 @@ struct DotContraction {
   private func writeInner(
     _ level: Int, _ height: Int, _ breadth: Int, to writer: inout ContractionWriter
   ) {
-    if level < contraction.outerInner.count {
-      writer.rolledLoop("k\(level)", below: String(contraction.outerInner[level].extent)) {
-        writeInner(level + 1, height, breadth, to: &$0)
-      }
-      return
+    let loops = contraction.outerInner
+    guard level < loops.count else { return writeInnermost(height, breadth, to: &writer) }
+    let body = { (writer: inout ContractionWriter) in
+      writeInner(level + 1, height, breadth, to: &writer)
     }
+    let extent = loops[level].extent
+    guard let blocks, blocks.level == level else {
+      return writer.rolledLoop("k\(level)", below: String(extent), body)
+    }
+    writer.blockLoops("k\(level)", below: extent, size: blocks.size) { loop, writer in
+      writeBlock(height, breadth, to: &writer) { loop(&$0, body) }
+    }
+  }
+
+  private func writeInnermost(
+    _ height: Int, _ breadth: Int, to writer: inout ContractionWriter
+  ) {
     let extent = contraction.inner.extent
-    let step = width * tiling.copies
-    let whole = extent / step * step
-    writer.rolledLoop("k", below: String(whole), step: step) { writer in
+    guard let blocks, blocks.level == contraction.outerInner.count else {
+      return writeSteps(from: 0, extent, height, breadth, to: &writer)
+    }
+    // Whole steps: `terms` of a block is a multiple of them.
+    let whole = extent / blocks.size * blocks.size
+    writer.rolledLoop("start", below: String(whole), step: blocks.size) { writer in
+      writeBlock(height, breadth, to: &writer) {
+        writeLoop(from: "start", below: "start + \(blocks.size)", height, breadth, to: &$0)
+      }
+    }
+    if whole == extent { return }
+    writeBlock(height, breadth, to: &writer) {
+      writeSteps(from: whole, extent - whole, height, breadth, to: &$0)
+    }
+  }
+
+  private func writeLoop(
+    from start: String, below end: String, _ height: Int, _ breadth: Int,
+    to writer: inout ContractionWriter
+  ) {
+    writer.rolledLoop("k", from: start, below: end, step: width * tiling.copies) { writer in
       writer.unrolledLoop("u", count: tiling.copies) { writer in
         writeStep(height, breadth, at: [("k", 1), ("u", width)], plus: 0, to: &writer) {
           $0.line("sum[u][i][j] += \($1);")
         }
       }
     }
-    let vectors = (extent - whole) / width
+  }
+
+  /// `count` terms from a number on that is known.
+  private func writeSteps(
+    from start: Int, _ count: Int, _ height: Int, _ breadth: Int,
+    to writer: inout ContractionWriter
+  ) {
+    let step = width * tiling.copies
+    let whole = start + count / step * step
+    writeLoop(from: String(start), below: String(whole), height, breadth, to: &writer)
+    let vectors = (start + count - whole) / width
     if vectors > 0 {
       writer.unrolledLoop("u", count: vectors) { writer in
         writeStep(height, breadth, at: [("u", width)], plus: whole, to: &writer) {
@@ -139,7 +222,7 @@ struct DotContraction {
         }
       }
     }
-    if extent % width > 0 { writeTail(height, breadth, to: &writer) }
+    if count % width > 0 { writeTail(height, breadth, to: &writer) }
   }
 
   /// The last terms, read by a vector that ends with the sum; lanes already added keep their sum.

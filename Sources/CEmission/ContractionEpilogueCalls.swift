@@ -51,7 +51,7 @@ extension PackedContraction {
 
 extension ColumnSplit {
   /// The first column of the group that a C expression counts, or the end of all.
-  fileprivate func firstColumn(ofGroup group: String) -> String {
+  func firstColumn(ofGroup group: String) -> String {
     guard let rest else { return "\(group) * \(main.width)" }
     let extent = mainCount * main.width + rest.width
     return "\(group) <= \(mainCount) ? \(group) * \(main.width) : \(extent)"
@@ -60,7 +60,7 @@ extension ColumnSplit {
 
 extension RowSplit {
   /// The first row of the tile that a C expression counts.
-  fileprivate func firstRow(ofTile tile: String) -> String {
+  func firstRow(ofTile tile: String) -> String {
     if tallCount == count { return "\(tile) * \(height)" }
     return "\(tile) * \(height - 1) + (\(tile) < \(tallCount) ? \(tile) : \(tallCount))"
   }

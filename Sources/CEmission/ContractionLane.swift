@@ -165,8 +165,20 @@ struct LaneContraction {
       writer.line("\(type) sum[\(height)][\(breadth)];")
       let start =
         contraction.accumulates ? writer.load(width, "c + \(result)") : "(\(type))0"
-      writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(start);") }
+      if blocks == nil {
+        writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(start);") }
+      } else {
+        writer.line("\(type) total[\(height)][\(breadth)], error[\(height)][\(breadth)];")
+        writeElements(height, breadth, to: &writer) { writer in
+          writer.line("total[i][j] = \(start);")
+          writer.line("error[i][j] = (\(type))0;")
+        }
+      }
       writeInner(0, height, breadth, width, to: &writer)
+      if blocks != nil {
+        let total = "total[i][j] + error[i][j]"
+        writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(total);") }
+      }
       writeElements(height, breadth, to: &writer) { writer in
         writer.line("\(writer.target(width, "c + \(result)")) = sum[i][j];")
       }
@@ -182,17 +194,31 @@ struct LaneContraction {
     }
   }
 
+  /// How a long sum is cut.
+  private var blocks: SumBlocks? {
+    SumBlocks.steps(contraction.outerInner.map(\.extent) + [contraction.inner.extent])
+  }
+
   private func writeInner(
     _ level: Int, _ height: Int, _ breadth: Int, _ width: Int, to writer: inout ContractionWriter
   ) {
-    if level < contraction.outerInner.count {
-      writer.rolledLoop("k\(level)", below: String(contraction.outerInner[level].extent)) {
-        writeInner(level + 1, height, breadth, width, to: &$0)
-      }
-      return
+    let loops = contraction.outerInner
+    guard level <= loops.count else { return writeStep(height, breadth, width, to: &writer) }
+    let variable = level < loops.count ? "k\(level)" : "k"
+    let extent = level < loops.count ? loops[level].extent : contraction.inner.extent
+    let body = { (writer: inout ContractionWriter) in
+      writeInner(level + 1, height, breadth, width, to: &writer)
     }
-    writer.rolledLoop("k", below: String(contraction.inner.extent)) { writer in
-      writeStep(height, breadth, width, to: &writer)
+    guard let blocks, blocks.level == level else {
+      return writer.rolledLoop(variable, below: String(extent), body)
+    }
+    let type = writer.vector(width)
+    writer.blockLoops(variable, below: extent, size: blocks.size) { loop, writer in
+      writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = (\(type))0;") }
+      loop(&writer, body)
+      writeElements(height, breadth, to: &writer) {
+        $0.addBlock("sum[i][j]", to: "total[i][j]", error: "error[i][j]", type)
+      }
     }
   }
 

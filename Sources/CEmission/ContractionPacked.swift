@@ -104,12 +104,34 @@ struct PackedContraction {
     let epilogueHelpers = writeEpilogue(to: &writer)
     let entry = ContractionEntry(
       name: name, contraction: contraction, blocks: blocks,
-      usesScratch: packsLeft || !contraction.hasRightPanels, arrays: epilogueParameters())
+      usesScratch: packsLeft || !contraction.hasRightPanels || apart != nil,
+      arrays: epilogueParameters())
     entry.write(to: &writer) { writeBody(to: &$0) }
-    let leftSize = packsLeft ? blocking.tiles * leftPanelSize : 0
     return ContractionPlan(
-      splitCount: blocks * contraction.outerCount, scratchElements: rightPanelsSize + leftSize,
-      helpers: helpers + epilogueHelpers)
+      splitCount: blocks * contraction.outerCount,
+      scratchElements: panelsSize + (apart?.scratchElements ?? 0),
+      helpers: helpers + epilogueHelpers + (apart.map { [$0.helper] } ?? []))
+  }
+
+  private var leftPanelsSize: Int { packsLeft ? blocking.tiles * leftPanelSize : 0 }
+  private var panelsSize: Int { (rightPanelsSize + leftPanelsSize).roundedUp(to: 16) }
+
+  /// Blocks of a long sum.
+  private var apart: ProductBlocks? {
+    let count = contraction.outerInner.reduce(blocking.depthCount) { $0 * $1.extent }
+    return ProductBlocks(contraction, depth: blocking.depth, count: count, after: panelsSize)
+  }
+
+  /// The number of the depth block at hand, counted over all summed loops.
+  private var blockNumber: String {
+    var terms: [(String, Int)] = []
+    var stride = blocking.depthCount
+    for (level, loop) in contraction.outerInner.enumerated().reversed() {
+      terms.insert(("k\(level)", stride), at: 0)
+      stride *= loop.extent
+    }
+    if blocking.depthCount > 1 { terms.append(("start / \(blocking.depth)", 1)) }
+    return ContractionWriter(element: contraction.element).index(terms)
   }
 
   // MARK: tiles
@@ -133,11 +155,14 @@ struct PackedContraction {
     return RegisterTile(
       name: "\(name)_tile_\(height)x\(group.width)", height: height, group: group, inner: inner,
       outerInner: [], leftRowStride: leftRowStride, rightColumnStride: 1,
-      resultRowStride: contraction.rows.strideC, resultColumnStride: 1,
+      resultRowStride: apart?.rowStride ?? contraction.rows.strideC, resultColumnStride: 1,
       depth: isWhole ? .fixed(blocking.depth) : .parameter,
-      accumulation: contraction.accumulates ? .add : isWhole ? .replace : .parameter,
+      accumulation: addsAlways ? .add : isWhole ? .replace : .parameter,
       copies: isWhole ? tiling.innerCopies : 1, prefetchesResult: !isWhole)
   }
+
+  /// Whether every tile adds to what is in memory.
+  private var addsAlways: Bool { contraction.accumulates && apart == nil }
 
   // MARK: the blocked loops
 
@@ -146,6 +171,7 @@ struct PackedContraction {
     if packsLeft {
       writer.writePointer("left_panels", writer.address("scratch", [], plus: rightPanelsSize))
     }
+    apart?.writePointers(to: &writer)
     let (first, last) = splitsColumns ? ("first", "last") : ("0", String(tiling.columns.count))
     if contraction.hasRightPanels || blocking.groups >= tiling.columns.count {
       writer.integer("group_first", first)
@@ -189,9 +215,10 @@ struct PackedContraction {
       "left", contraction.hasLeftPanels ? leftBlockSize : nil, { $0.strideA }, to: &writer)
     writeBlockPointer(
       "right", contraction.hasRightPanels ? rightBlockSize : nil, { $0.strideB }, to: &writer)
-    if !isWhole && !contraction.accumulates {
+    if !isWhole && !addsAlways {
       let steps = innerTerms { _ in 1 }.map(\.0)
-      writer.integer("adds", "\(steps.joined(separator: " + ")) > 0")
+      writer.integer(
+        "adds", apart?.adds(blockNumber) ?? "\(steps.joined(separator: " + ")) > 0")
     }
     if !contraction.hasRightPanels {
       writeGroups(to: &writer) { group, panel, columns, writer in
@@ -243,13 +270,23 @@ struct PackedContraction {
     writeGroups(to: &writer) { group, panel, columns, writer in
       let part = group == tiling.columns.main ? "main" : "rest"
       var arguments = [
-        left, panel, writer.address("result", columns.terms, plus: columns.constant),
+        left, panel,
+        writer.address(
+          apart == nil ? "result" : "block", columns.terms, plus: columns.constant),
       ]
       if !isWhole { arguments.append("depth") }
-      if !isWhole && !contraction.accumulates { arguments.append("adds") }
+      if !isWhole && !addsAlways { arguments.append("adds") }
       arguments += ["tile_first", "tile_last"]
       writer.call("\(name)_\(part)", arguments)
     }
+    let (rows, columns) = (tiling.rows, tiling.columns)
+    apart?.writeEnd(
+      blockNumber,
+      rows: (rows.firstRow(ofTile: "tile_first"), "(\(rows.firstRow(ofTile: "tile_last")))"),
+      columns: (
+        columns.firstColumn(ofGroup: "group_first"),
+        "(\(columns.firstColumn(ofGroup: "group_last")))"
+      ), to: &writer)
     writeEpilogueCall(to: &writer)
   }
 

@@ -59,33 +59,81 @@ struct RegisterTile {
       writeAccumulators(to: &writer)
       if prefetchesResult && !collides(writer) { writePrefetches(to: &writer) }
       writeOuterInner(0, to: &writer)
+      if blocks == nil {
+        writeCopies(to: &writer)
+      } else {
+        writeCorrections(to: &writer)
+      }
       writeResult(to: &writer)
     }
+  }
+
+  /// How a long sum is cut; blocks whose depth is a parameter are parts of one already.
+  private var blocks: SumBlocks? {
+    guard case .fixed(let count) = depth else { return nil }
+    return SumBlocks.steps(outerInner.map(\.extent) + [count])
   }
 
   // MARK: accumulators
 
   private func writeAccumulators(to writer: inout ContractionWriter) {
     for (number, piece) in group.pieces.enumerated() {
-      writer.line("\(writer.vector(piece.width)) sum\(number)[\(height * copies)];")
+      let type = writer.vector(piece.width)
+      writer.line("\(type) sum\(number)[\(height * copies)];")
+      guard blocks != nil else { continue }
+      writer.line("\(type) total\(number)[\(height)], error\(number)[\(height)];")
     }
-    writer.unrolledLoop("i", count: height * copies) { writer in
+    guard blocks != nil else { return writeZeros(["sum"], height * copies, to: &writer) }
+    writeZeros(["total", "error"], height, to: &writer)
+  }
+
+  private func writeZeros(_ names: [String], _ count: Int, to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: count) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        writer.line("sum\(number)[i] = (\(writer.vector(piece.width)))0;")
+        for name in names {
+          writer.line("\(name)\(number)[i] = (\(writer.vector(piece.width)))0;")
+        }
+      }
+    }
+  }
+
+  /// One block of a long sum: `body` adds its products to sums that begin at zero.
+  private func writeBlock(
+    to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void
+  ) {
+    writeZeros(["sum"], height * copies, to: &writer)
+    body(&writer)
+    writeCopies(to: &writer)
+    writer.unrolledLoop("i", count: height) { writer in
+      for (number, piece) in group.pieces.enumerated() {
+        writer.addBlock(
+          "sum\(number)[i]", to: "total\(number)[i]", error: "error\(number)[i]",
+          writer.vector(piece.width))
+      }
+    }
+  }
+
+  private func writeCorrections(to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: height) { writer in
+      for (number, piece) in group.pieces.enumerated() {
+        let total = "total\(number)[i] + error\(number)[i]"
+        writer.line("sum\(number)[i] = \(total);")
+      }
+    }
+  }
+
+  private func writeCopies(to writer: inout ContractionWriter) {
+    guard copies > 1 else { return }
+    writer.unrolledLoop("i", count: height * (copies - 1)) { writer in
+      for number in group.pieces.indices {
+        let own = height == 1 ? "0" : "i % \(height)"
+        let copy = writer.index([("i", 1)], plus: height)
+        writer.line("sum\(number)[\(own)] += sum\(number)[\(copy)];")
       }
     }
   }
 
   private func writeResult(to writer: inout ContractionWriter) {
-    if copies > 1 {
-      writer.unrolledLoop("i", count: height * (copies - 1)) { writer in
-        for number in group.pieces.indices {
-          let own = height == 1 ? "0" : "i % \(height)"
-          let copy = writer.index([("i", 1)], plus: height)
-          writer.line("sum\(number)[\(own)] += sum\(number)[\(copy)];")
-        }
-      }
-    }
     switch accumulation {
     case .replace: writeStores(to: &writer)
     case .add:
@@ -123,6 +171,12 @@ struct RegisterTile {
 
   private func writeOuterInner(_ level: Int, to writer: inout ContractionWriter) {
     guard level < outerInner.count else { return writeInner(to: &writer) }
+    if let blocks, blocks.level == level {
+      return writer.blockLoops("k\(level)", below: outerInner[level].extent, size: blocks.size) {
+        loop, writer in
+        writeBlock(to: &writer) { loop(&$0) { writeOuterInner(level + 1, to: &$0) } }
+      }
+    }
     writer.rolledLoop("k\(level)", below: String(outerInner[level].extent)) { writer in
       writeOuterInner(level + 1, to: &writer)
     }
@@ -143,16 +197,39 @@ struct RegisterTile {
     case .fixed(1):
       writeStep(from: "0", copy: 0, to: &writer)
     case .fixed(let count):
-      let whole = count / copies * copies
-      writer.rolledLoop("k", below: String(whole), step: copies) { writer in
-        for copy in 0..<copies {
-          writeStep(from: "k", plus: copy, copy: copy, to: &writer)
+      guard let blocks, blocks.level == outerInner.count else {
+        return writeSteps(from: 0, count, to: &writer)
+      }
+      let size = blocks.size / copies * copies
+      let whole = count / size * size
+      writer.rolledLoop("start", below: String(whole), step: size) { writer in
+        writeBlock(to: &writer) { writer in
+          writer.rolledLoop("k", from: "start", below: "start + \(size)", step: copies) {
+            writeCopiedSteps(to: &$0)
+          }
         }
       }
-      for copy in 0..<(count - whole) {
-        writeStep(from: "0", plus: whole + copy, copy: copy, to: &writer)
+      if whole < count {
+        writeBlock(to: &writer) { writeSteps(from: whole, count - whole, to: &$0) }
       }
     }
+  }
+
+  /// `count` steps from a number on that is known.
+  private func writeSteps(from start: Int, _ count: Int, to writer: inout ContractionWriter) {
+    let whole = start + count / copies * copies
+    if start < whole {
+      writer.rolledLoop("k", from: String(start), below: String(whole), step: copies) {
+        writeCopiedSteps(to: &$0)
+      }
+    }
+    for copy in 0..<(start + count - whole) {
+      writeStep(from: "0", plus: whole + copy, copy: copy, to: &writer)
+    }
+  }
+
+  private func writeCopiedSteps(to writer: inout ContractionWriter) {
+    for copy in 0..<copies { writeStep(from: "k", plus: copy, copy: copy, to: &writer) }
   }
 
   /// Whether the rows of C fall on the same few sets of the first-level cache. Fetched when the tile

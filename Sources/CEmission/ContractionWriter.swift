@@ -101,6 +101,35 @@ struct ContractionWriter {
     loop(variable, from: start, below: end, step: step, body)
   }
 
+  /// Writes a loop over blocks of at most `size` iterations of the loop `variable`; `body` gets what
+  /// writes the loop over those of one block.
+  mutating func blockLoops(
+    _ variable: String, below extent: Int, size: Int,
+    _ body: ((inout Self, (inout Self) -> Void) -> Void, inout Self) -> Void
+  ) {
+    rolledLoop("start", below: String(extent), step: size) { writer in
+      let end = "start + \(size)"
+      writer.integer("stop", extent % size == 0 ? end : "\(end) < \(extent) ? \(end) : \(extent)")
+      body(
+        { writer, body in
+          writer.rolledLoop(variable, from: "start", below: "stop", body)
+        }, &writer)
+    }
+  }
+
+  /// Adds `block` to `total` with what rounding took from it before; `error` becomes what it takes
+  /// now: see `SumBlocks`. The error of an infinite total is no number, and left out.
+  mutating func addBlock(_ block: String, to total: String, error: String, _ type: String) {
+    self.block("") { writer in
+      writer.constant(type, "more", "\(block) + \(error)")
+      writer.constant(type, "next", "\(total) + more")
+      writer.constant(type, "added", "next - \(total)")
+      writer.constant(type, "lost", "(\(total) - (next - added)) + (more - added)")
+      writer.line("\(error) = lost == lost ? lost : (\(type))0;")
+      writer.line("\(total) = next;")
+    }
+  }
+
   /// Writes a conditional.
   mutating func when(_ condition: String, _ body: (inout Self) -> Void) {
     block("if (\(condition))", body)

@@ -44,6 +44,8 @@ private struct FusedKernelPrinter {
   private var spelling = ScalarSpelling()
   /// Whether what is being printed is inside the loop that is done in whole vectors.
   private var isInLanes = false
+  /// Loops of which one block at a time is done, with its first iteration and its end.
+  private var blocks: [Int: (first: String, end: String)] = [:]
   /// Reductions over memory whose place depends on the lane alone: each has an array of its own.
   private let laneSums: [LaneSum]
   private let orderedMaxima: OrderedMaxima
@@ -115,7 +117,7 @@ private struct FusedKernelPrinter {
   private mutating func write(_ statements: [Statement], to writer: inout CWriter) {
     for (position, statement) in statements.enumerated() {
       write(statement, to: &writer)
-      guard !isInLanes, case .loop = statement else { continue }
+      guard !isInLanes, statement.isLoop else { continue }
       // What this loop reduced in lanes and was declared beside it is now complete.
       for case .accumulator(let scalar, _) in statements[..<position] {
         guard let reduction = statement.reduction(into: scalar) else { continue }
@@ -135,6 +137,8 @@ private struct FusedKernelPrinter {
         return writeLaneLoop(lanes, body, to: &writer)
       }
       writeLoop(variable, extent, body, to: &writer)
+    case .blocks(let variable, let extent, let size, let body):
+      writeBlocks(variable, extent, size, body, to: &writer)
     case .define(let scalar, let expression):
       let type = kernel.scalars[scalar]
       writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")
@@ -174,19 +178,42 @@ private struct FusedKernelPrinter {
   private mutating func writeLoop(
     _ variable: Int, _ extent: Int, _ body: [Statement], to writer: inout CWriter
   ) {
-    var (first, end) = ("0", "\(extent)")
-    if variable == kernel.splitVariable { (first, end) = ("begin", "end") }
-    if let bound = bounds.first(where: { $0.key == variable }) { (first, end) = bound.value }
-    if let cut = kernel.cut, variable == cut.variable {
-      first = "i\(cut.part) * \(extent) / \(cut.count)"
-      end = "(i\(cut.part) + 1) * \(extent) / \(cut.count)"
-    }
+    let (first, end) = range(of: variable, extent)
     writer.loop("i\(variable)", from: first, below: end) { writer in
       if variable == kernel.cut?.part {
         writeAroundLaneSums(to: &writer) { $0.write(body, to: &$1) }
       } else {
         write(body, to: &writer)
       }
+    }
+  }
+
+  /// The first iteration and the end of a loop, where it stands.
+  private func range(of variable: Int, _ extent: Int) -> (first: String, end: String) {
+    if let block = blocks[variable] { return block }
+    if variable == kernel.splitVariable { return ("begin", "end") }
+    if let bound = bounds.first(where: { $0.key == variable }) {
+      return (bound.value.first, bound.value.last)
+    }
+    guard let cut = kernel.cut, variable == cut.variable else { return ("0", "\(extent)") }
+    return (
+      "i\(cut.part) * \(extent) / \(cut.count)", "(i\(cut.part) + 1) * \(extent) / \(cut.count)"
+    )
+  }
+
+  private mutating func writeBlocks(
+    _ variable: Int, _ extent: Int, _ size: Int, _ body: [Statement], to writer: inout CWriter
+  ) {
+    let (first, end) = range(of: variable, extent)
+    let (start, next) = ("b\(variable)", "e\(variable)")
+    let isEven = end == "\(extent)" && extent % size == 0
+    writer.blockLoop(start, from: first, below: end, size: size) { writer in
+      let whole = "\(start) + \(size)"
+      writer.line(
+        "const int64_t \(next) = \(isEven ? whole : "\(whole) < \(end) ? \(whole) : \(end)");")
+      blocks[variable] = (start, next)
+      write(body, to: &writer)
+      blocks[variable] = nil
     }
   }
 
@@ -250,10 +277,25 @@ extension FusedKernelPrinter {
     _ lanes: LaneLoop, _ body: [Statement], to writer: inout CWriter
   ) {
     angles.vectorLoop(laneName, below: lanes.paddedExtent, lanes, to: &writer) { writer in
-      writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
+      if body.contains(where: needsExtent) {
+        writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
+      }
       isInLanes = true
       write(body, to: &writer)
       isInLanes = false
+    }
+  }
+
+  /// Whether a statement of the lane loop does something else in lanes beyond the extent.
+  private func needsExtent(_ statement: Statement) -> Bool {
+    switch statement {
+    case .define(_, .load(_, let index)): dependsOnLane(index)
+    case .define(_, let expression): angles.areJudged && expression.angle != nil
+    case .accumulateInMemory(let parameter, let index, let reduction, let value):
+      !laneSums.contains(
+        LaneSum(parameter: parameter, index: index, reduction: reduction, value: value))
+    case .store, .accumulate: true
+    case .storeLocal, .accumulator, .loop, .blocks: false
     }
   }
 
@@ -342,7 +384,8 @@ extension FusedKernelPrinter {
   ) -> [LaneSum] {
     statements.flatMap { statement -> [LaneSum] in
       switch statement {
-      case .loop(_, _, let body): return laneSums(in: body, lane: lane, part: part)
+      case .loop(_, _, let body), .blocks(_, _, _, let body):
+        return laneSums(in: body, lane: lane, part: part)
       case .accumulateInMemory(let parameter, let index, let reduction, let value):
         guard index.lookups.isEmpty,
           index.terms.map(\.variable).filter({ $0 != part }) == [lane]
@@ -357,10 +400,19 @@ extension FusedKernelPrinter {
 }
 
 extension Statement {
+  /// Whether it is a loop, over iterations or over blocks of them.
+  fileprivate var isLoop: Bool {
+    switch self {
+    case .loop, .blocks: true
+    case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: false
+    }
+  }
+
   /// How the statement, or one inside it, changes an accumulator; `nil` if none does.
   fileprivate func reduction(into scalar: Int) -> Reduction? {
     switch self {
-    case .loop(_, _, let body): body.lazy.compactMap { $0.reduction(into: scalar) }.first
+    case .loop(_, _, let body), .blocks(_, _, _, let body):
+      body.lazy.compactMap { $0.reduction(into: scalar) }.first
     case .accumulate(scalar, let reduction, _): reduction
     case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: nil
     }

@@ -31,6 +31,7 @@ struct OrderedMaxima {
     statements.flatMap { statement -> [Int] in
       switch statement {
       case .loop(_, let extent, let body): return maxima(in: body, iterations: extent)
+      case .blocks(_, _, _, let body): return maxima(in: body, iterations: iterations)
       case .accumulate(let scalar, .maximum, _):
         return iterations >= leastIterations ? [scalar] : []
       case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: return []

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The meaning of reductions, contractions and loops: everything that accumulates or repeats.
-// Sums run in C order of the summed axes, one rounding for each product and each addition.
+// Sums run in C order of the summed axes, one rounding for each product and each addition; long ones
+// in blocks that are added pair by pair, since the error of one running total grows with its length,
+// and a yardstick should not be worse than what it measures.
 
 import TensorIR
 
@@ -17,15 +19,13 @@ extension Evaluator {
     let isWhole = x.type.dtype == .i32
     let elements = x.elements.withUnsafeBufferPointer { x in
       starts.map { start in
-        var result = x[start]
-        for step in steps.dropFirst() {
-          switch reduction {
-          case .sum where isWhole: result = BinaryFunction.add.wrapping(result, x[start + step])
-          case .sum: result = precision.computed(result + x[start + step])
-          case .maximum: result = BinaryFunction.maximum(result, x[start + step])
-          }
+        switch reduction {
+        case .sum where isWhole:
+          steps.dropFirst().reduce(x[start]) { BinaryFunction.add.wrapping($0, x[start + $1]) }
+        case .sum: sum(steps.indices, precision) { x[start + steps[$0]] }
+        case .maximum:
+          steps.dropFirst().reduce(x[start]) { BinaryFunction.maximum($0, x[start + $1]) }
         }
-        return result
       }
     }
     return NumericArray(TensorType(shape, x.type.dtype), elements)
@@ -54,16 +54,30 @@ extension Evaluator {
     let elements = lhs.elements.withUnsafeBufferPointer { lhs in
       rhs.elements.withUnsafeBufferPointer { rhs in
         zip(lhsStarts, rhsStarts).map { lhsStart, rhsStart in
-          var sum = 0.0
-          for (lhsStep, rhsStep) in steps {
-            let product = precision.computed(lhs[lhsStart + lhsStep] * rhs[rhsStart + rhsStep])
-            sum = precision.computed(sum + product)
+          sum(steps.indices, precision) { number in
+            let (lhsStep, rhsStep) = steps[number]
+            return precision.computed(lhs[lhsStart + lhsStep] * rhs[rhsStart + rhsStep])
           }
-          return sum
         }
       }
     }
     return NumericArray(TensorType(shape, lhs.type.dtype), elements)
+  }
+
+  /// The sum of `term(i)` over a range that is not empty: in order up to a few hundred terms, longer
+  /// ones as the sum of two halves.
+  private func sum(
+    _ range: Range<Int>, _ precision: Precision, _ term: (Int) -> Double
+  ) -> Double {
+    if range.count > 256 {
+      let middle = range.lowerBound + range.count / 2
+      return precision.rounded(
+        sum(range.lowerBound..<middle, precision, term)
+          + sum(middle..<range.upperBound, precision, term))
+    }
+    var result = term(range.lowerBound)
+    for index in range.dropFirst() { result = precision.rounded(result + term(index)) }
+    return result
   }
 
   private func extents(of labels: ContractionLabels, _ lhs: [Int], _ rhs: [Int]) -> [Int: Int] {

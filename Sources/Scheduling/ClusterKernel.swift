@@ -62,7 +62,7 @@ func partialSums(
 }
 
 /// Writes the statements of one cluster.
-private struct ClusterKernelWriter {
+struct ClusterKernelWriter {
   let cluster: Cluster
   let position: Int
   let plan: RegionPlan
@@ -74,6 +74,8 @@ private struct ClusterKernelWriter {
   /// The loop over the rows of a block, if rows are done in blocks.
   private let rowInBlock: Int?
   private let parts: PartialSums?
+  /// Long sums in memory.
+  private var sums: [BlockedMemorySum] = []
   /// The array on the stack of each value that waits for a later traversal there.
   private var locals: [ValueID: Int] = [:]
   /// Stores to come at the end of the body at hand: a carry updated in place may still be read by
@@ -169,9 +171,11 @@ private struct ClusterKernelWriter {
   mutating func statements(_ builder: inout KernelBuilder) -> [Statement] {
     countCost(&builder)
     let preamble = initializeMemoryReductions(&builder)
+    sums = blockedSums(&builder)
+    let frames = frames(of: sums, &builder)
     guard cluster.rowAxes != nil else {
       let body = elementStatements(phase: 0, &builder)
-      return inParts(preamble + nest.loops(over: Array(nest.groups.indices), body))
+      return inParts(preamble + nest.loops(over: Array(nest.groups.indices), body, in: frames))
     }
     let rowGroups = nest.groups(in: cluster.keptAxes).filter { $0 != rowInBlock }
     var row: [Statement] = []
@@ -184,7 +188,7 @@ private struct ClusterKernelWriter {
         writer.appendStores(to: &row, &builder)
       }
     }
-    return inParts(preamble + nest.loops(over: rowGroups, row))
+    return inParts(preamble + nest.loops(over: rowGroups, row, in: frames))
   }
 
   /// Everything that is done for one part, for all of them.
@@ -194,7 +198,7 @@ private struct ClusterKernelWriter {
   }
 
   /// The parameter of a memory reduction's result, or of its partial results.
-  private func memoryReductionParameter(
+  func memoryReductionParameter(
     _ result: ValueID, _ builder: inout KernelBuilder
   ) -> Int {
     builder.parameter(
@@ -202,7 +206,7 @@ private struct ClusterKernelWriter {
   }
 
   /// The place of an element of a memory reduction's result.
-  private func memoryReductionIndex(_ entry: Cluster.Entry) -> ElementIndex {
+  func memoryReductionIndex(_ entry: Cluster.Entry) -> ElementIndex {
     var index = nest.index(offset: 0, strides: cluster.resultStrides(entry, in: plan))
     let result = plan.graph.nodes[entry.node].result
     if let parts, parts.partial(of: result) != nil {
@@ -232,25 +236,26 @@ private struct ClusterKernelWriter {
   private mutating func traverseRow(
     phase: Int, _ builder: inout KernelBuilder, _ row: inout [Statement]
   ) {
-    var accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
+    let kept = nest.groups(in: cluster.keptAxes)
+    let groups = nest.groups.indices.filter { !kept.contains($0) }
+    var accumulators: [RowSum] = []
     for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
       let node = plan.graph.nodes[entry.node]
       guard case .reduce(let reduction, _) = node.op else { continue }
-      let dtype = plan.types[node.result.index].dtype
-      let scalar = builder.newScalar(dtype)
-      row.append(.accumulator(scalar: scalar, initial: reduction.neutralElement(of: dtype)))
-      accumulators.append((entry, scalar))
+      accumulators.append(rowSum(entry, reduction, over: groups, &row, &builder))
     }
     let rowValues = made
     let body = builder.scope { elementStatements(phase: phase, &$0, accumulators) }
     made = rowValues
     if body.isEmpty { return }
-    let kept = nest.groups(in: cluster.keptAxes)
-    row += nest.loops(over: nest.groups.indices.filter { !kept.contains($0) }, body)
-    for (entry, scalar) in accumulators {
-      let result = plan.graph.nodes[entry.node].result
+    let own = sums.filter { $0.entry.placement == .memoryReduction(phase: phase) }
+    let frames = accumulators.compactMap { frame(of: $0, &builder) } + frames(of: own, &builder)
+    row += nest.loops(over: groups, body, in: frames)
+    for accumulator in accumulators {
+      let result = plan.graph.nodes[accumulator.entry.node].result
+      let scalar = self.result(of: accumulator, &row, &builder)
       made[result] = scalar
-      store(result, entry, scalar, &builder)
+      store(result, accumulator.entry, scalar, &builder)
     }
     if rowInBlock != nil { appendStores(to: &row, &builder) }
   }
@@ -268,7 +273,7 @@ private struct ClusterKernelWriter {
   /// The statements at one element of the domain.
   private mutating func elementStatements(
     phase: Int, _ builder: inout KernelBuilder,
-    _ accumulators: [(entry: Cluster.Entry, scalar: Int)] = []
+    _ accumulators: [RowSum] = []
   ) -> [Statement] {
     var body: [Statement] = []
     for entry in cluster.entries {
@@ -288,6 +293,11 @@ private struct ClusterKernelWriter {
       case .memoryReduction(phase):
         guard case .reduce(let reduction, _) = node.op else { continue }
         let value = read(node.operands[0], entry, &builder, &body)
+        if let sum = sums.first(where: { $0.entry.node == entry.node }) {
+          let dtype = plan.types[node.result.index].dtype
+          builder.accumulate(value, in: sum.block, dtype, to: &body)
+          continue
+        }
         body.append(
           .accumulateInMemory(
             parameter: memoryReductionParameter(node.result, &builder),

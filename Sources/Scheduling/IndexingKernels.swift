@@ -124,7 +124,19 @@ extension KernelBuilder {
     // Rows may meet in a row of the result, columns never do.
     let inner = nest.groups(in: Array(rank..<updates.shape.count))
     let shared = nest.sharedLoop(among: inner, of: self)
-    let clear = scope { $0.clear(result, dtype, nest, inner, isInColumns: shared != nil) }
+    let type = TensorType(result.shape, dtype)
+    let updateCount = indices.shape.reduce(1, *)
+    let errors =
+      SumBlocks.keepsErrors(ofUpdates: updateCount, table: type)
+      ? newLocal(dtype, elementCount: type.elementCount) : nil
+    let clear = scope { builder in
+      builder.overRows(of: result, dtype, nest, inner, isInColumns: shared != nil) {
+        builder, target, place, body in
+        let zero = builder.define(.constant(0), dtype, in: &body)
+        body.append(.store(parameter: target, place, scalar: zero))
+        if let errors { body.append(.storeLocal(errors, place, scalar: zero)) }
+      }
+    }
     var outer: [Statement] = []
     let row = loadIndex(indices, indexStrides, nest, &outer)
     var body: [Statement] = []
@@ -134,30 +146,49 @@ extension KernelBuilder {
       dtype, in: &body)
     var place = nest.index(offset: result.offset, strides: resultStrides)
     place.lookups = [.init(variable: row, stride: result.strides[0])]
-    body.append(.accumulateInMemory(parameter: target, place, .sum, value: value))
+    var end: [Statement] = []
+    if let errors {
+      let old = defineAnew(.load(parameter: target, place), dtype, in: &body)
+      let lost = defineAnew(.loadLocal(errors, place), dtype, in: &body)
+      let new = twoSum(old, value, error: lost, dtype, in: &body)
+      body.append(.store(parameter: target, place, scalar: new.sum))
+      body.append(.storeLocal(errors, place, scalar: new.error))
+      end = scope { builder in
+        builder.overRows(of: result, dtype, nest, inner, isInColumns: shared != nil) {
+          builder, target, place, body in
+          let all = builder.defineAnew(.load(parameter: target, place), dtype, in: &body)
+          let lost = builder.defineAnew(.loadLocal(errors, place), dtype, in: &body)
+          let sum = builder.corrected(all, error: lost, dtype, in: &body)
+          body.append(.store(parameter: target, place, scalar: sum))
+        }
+      }
+    } else {
+      body.append(.accumulateInMemory(parameter: target, place, .sum, value: value))
+    }
     let main = indexedKernel(
       nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = scatter_add", split: shared)
     guard case .fused(var fused) = main.body else { return main }
-    fused.statements = clear + fused.statements
+    fused.statements = clear + fused.statements + end
     var kernel = main
     kernel.body = .fused(fused)
     return kernel
   }
 
-  /// Loops that set the rows of a scatter's result to zero.
+  /// Loops over the rows of a scatter's result.
   ///
-  /// - Parameter isInColumns: whether they are the scatter's own loops over `columns`, which are
-  ///   shared out; otherwise one loop over everything.
-  private mutating func clear(
-    _ result: View, _ dtype: DType, _ nest: LoopNest, _ columns: [Int], isInColumns: Bool
+  /// - Parameters:
+  ///   - isInColumns: whether they are the scatter's own loops over `columns`, which are shared out;
+  ///     otherwise one loop over everything.
+  ///   - write: writes what is done with one element, given the result's parameter and the place.
+  private mutating func overRows(
+    of result: View, _ dtype: DType, _ nest: LoopNest, _ columns: [Int], isInColumns: Bool,
+    _ write: (inout KernelBuilder, Int, ElementIndex, inout [Statement]) -> Void
   ) -> [Statement] {
     var body: [Statement] = []
-    let zero = define(.constant(0), dtype, in: &body)
     let target = parameter(for: result.root, dtype, written: true)
     guard isInColumns else {
       let whole = LoopNest(domain: result.shape, strides: [result.strides])
-      let place = whole.index(offset: result.offset, strides: result.strides)
-      body.append(.store(parameter: target, place, scalar: zero))
+      write(&self, target, whole.index(offset: result.offset, strides: result.strides), &body)
       return whole.loops(over: Array(whole.groups.indices), body)
     }
     let row = nest.groups.count
@@ -166,7 +197,7 @@ extension KernelBuilder {
       offset: result.offset,
       strides: [Int](repeating: 0, count: rank) + result.strides.dropFirst())
     place.terms.append(.init(variable: row, stride: result.strides[0]))
-    body.append(.store(parameter: target, place, scalar: zero))
+    write(&self, target, place, &body)
     return [.loop(variable: row, extent: result.shape[0], body: nest.loops(over: columns, body))]
   }
 

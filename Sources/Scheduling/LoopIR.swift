@@ -247,6 +247,9 @@ package enum ScalarExpression: Hashable, Sendable {
 /// A statement of a fused kernel.
 package indirect enum Statement: Hashable, Sendable {
   case loop(variable: Int, extent: Int, body: [Statement])
+  /// Once for each block of `size` iterations of a loop; that loop, somewhere in `body`, does those
+  /// of the block alone. The last block may be shorter.
+  case blocks(variable: Int, extent: Int, size: Int, body: [Statement])
   case define(scalar: Int, ScalarExpression)
   case store(parameter: Int, ElementIndex, scalar: Int)
   case storeLocal(Int, ElementIndex, scalar: Int)

@@ -4,7 +4,7 @@
 //
 //   before:  for each row: compute; sum[j] += x[row, j]
 //   after:   for each part: for each row of the part: compute; partial[part, j] += x[row, j]
-//            then, in a second kernel, for each part in order: sum[j] += partial[part, j]
+//            then, in a second kernel, pairs of parts, pairs of pairs and so on are added
 //
 // How many parts there are, and which rows each has, follows from sizes alone: the sums are the same
 // bits for any number of workers. What else the nest computes stays in it. Reductions of small
@@ -88,7 +88,8 @@ extension RegionLowering {
 }
 
 extension KernelBuilder {
-  /// The kernel that adds up the parts of every result, in order.
+  /// The kernel that adds up the parts of every result, pair by pair: rounding then costs as little
+  /// as if there were five of them, not 32.
   ///
   /// - Cost: one pass over the parts.
   fileprivate mutating func join(_ parts: PartialSums) -> Kernel {
@@ -102,28 +103,52 @@ extension KernelBuilder {
   private mutating func join(_ result: PartialSums.Result, _ parts: PartialSums) -> [Statement] {
     guard let partial = parts.partial(of: result.value) else { return [] }
     let (type, size) = (result.type, result.type.elementCount)
-    let (part, element) = (0, 1)
     let target = parameter(for: result.value, type.dtype, written: true)
-    let source = parameter(for: partial, type.dtype)
-    let place = ElementIndex(terms: [.init(variable: element, stride: 1)])
+    let source = parameter(for: partial, type.dtype, written: true)
     count(flops: (parts.count - 1) * size, bytes: (parts.count + 1) * type.byteCount)
+    var statements: [Statement] = []
+    var left = parts.count
+    while left > 2 {
+      let half = (left + 1) / 2
+      statements.append(addPairs(left - half, apart: half, in: source, result))
+      left = half
+    }
+    let element = 1
+    let place = ElementIndex(terms: [.init(variable: element, stride: 1)])
+    let last = scope { builder -> Statement in
+      var body: [Statement] = []
+      let first = builder.define(.load(parameter: source, place), type.dtype, in: &body)
+      let second = builder.define(
+        .load(parameter: source, ElementIndex(offset: size, terms: place.terms)), type.dtype,
+        in: &body)
+      let op = Op.binary(result.reduction == .sum ? .add : .maximum)
+      let sum = builder.define(.apply(op, [first, second]), type.dtype, in: &body)
+      body.append(.store(parameter: target, place, scalar: sum))
+      return .loop(variable: element, extent: size, body: body)
+    }
+    return statements + [last]
+  }
 
-    let first = scope { builder -> Statement in
+  /// Adds to each of the first `pairs` parts the part that is `apart` further on.
+  private mutating func addPairs(
+    _ pairs: Int, apart: Int, in source: Int, _ result: PartialSums.Result
+  ) -> Statement {
+    let (type, size) = (result.type, result.type.elementCount)
+    let (part, element) = (0, 1)
+    let terms = [
+      ElementIndex.Term(variable: part, stride: size), .init(variable: element, stride: 1),
+    ]
+    return scope { builder -> Statement in
       var body: [Statement] = []
-      let value = builder.define(
-        .load(parameter: source, place), type.dtype, in: &body)
-      body.append(.store(parameter: target, place, scalar: value))
-      return .loop(variable: element, extent: size, body: body)
-    }
-    let others = scope { builder -> Statement in
-      let next = ElementIndex(
-        offset: size, terms: [.init(variable: part, stride: size)] + place.terms)
-      var body: [Statement] = []
-      let value = builder.define(.load(parameter: source, next), type.dtype, in: &body)
+      let other = builder.defineAnew(
+        .load(parameter: source, ElementIndex(offset: apart * size, terms: terms)), type.dtype,
+        in: &body)
       body.append(
-        .accumulateInMemory(parameter: target, place, result.reduction, value: value))
-      return .loop(variable: element, extent: size, body: body)
+        .accumulateInMemory(
+          parameter: source, ElementIndex(terms: terms), result.reduction, value: other))
+      return .loop(
+        variable: part, extent: pairs,
+        body: [.loop(variable: element, extent: size, body: body)])
     }
-    return [first, .loop(variable: part, extent: parts.count - 1, body: [others])]
   }
 }
