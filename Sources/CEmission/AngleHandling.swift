@@ -137,7 +137,7 @@ extension ScalarExpression {
   var angle: Int? {
     switch self {
     case .apply(.unary(.sin), let operands), .apply(.unary(.cos), let operands): operands[0]
-    case .apply, .constant, .index, .stepIndex, .load, .loadLocal: nil
+    case .apply, .constant, .index, .stepIndex, .load, .loadLocal, .position: nil
     }
   }
 }
@@ -161,6 +161,7 @@ extension Statement {
         $0.written.formUnion($1.written)
       }
     case .define(_, .load(let parameter, _)): ([parameter], [])
+    case .define(_, .position(_, _, _, _, let faults)): ([faults], [faults])
     case .store(let parameter, _, _): ([], [parameter])
     case .accumulateInMemory(let parameter, _, _, _): ([parameter], [parameter])
     case .define, .storeLocal, .accumulator, .accumulate: ([], [])

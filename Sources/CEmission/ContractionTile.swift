@@ -115,7 +115,7 @@ struct RegisterTile {
 
   private func writeCorrections(to writer: inout ContractionWriter) {
     writer.unrolledLoop("i", count: height) { writer in
-      for (number, piece) in group.pieces.enumerated() {
+      for number in group.pieces.indices {
         let total = "total\(number)[i] + error\(number)[i]"
         writer.line("sum\(number)[i] = \(total);")
       }

@@ -54,6 +54,24 @@ struct HostileSpecTests {
     #expect(place.names(in: "out").isEmpty)
   }
 
+  /// The most kernel calls in one function of a C text, of those whose first line begins so.
+  private static func longestCallList(_ text: String, after start: String = "") -> Int {
+    var longest = 0
+    var count: Int?
+    for line in text.split(separator: "\n") {
+      if !line.hasPrefix(" ") && line.contains("(") && !line.hasPrefix("//") {
+        count = line.hasPrefix(start) ? 0 : nil
+      }
+      let call = line.drop { $0 == " " }
+      guard let calls = count, call.hasPrefix("mf_share_out(") || call.contains(/^k[0-9]+\(/) else {
+        continue
+      }
+      count = calls + 1
+      longest = max(longest, calls + 1)
+    }
+    return longest
+  }
+
   @Test(
     "what is within the limits is compiled, in time that does not double with each level",
     .timeLimit(.minutes(4)),
@@ -70,6 +88,9 @@ struct HostileSpecTests {
       Self.spec(loss, before: before, statements: statements), as: "hostile.mix")
     let result = try place.run("dump", spec, "--stage", "c", "--entry", "meta_gradient")
     #expect(result.exitCode == 0, "\(result.errors.prefix(2000))")
+    // No function names more arrays on its stack than those of so many calls.
+    #expect(Self.longestCallList(result.output) <= 128)
+    #expect(Self.longestCallList(result.output, after: "MF_CALL_LIST") <= 32)
   }
 
   @Test("functions that call each other twice: once for equal arguments, and not without end")

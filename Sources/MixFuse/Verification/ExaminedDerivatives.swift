@@ -139,7 +139,7 @@ extension Examination {
 /// only some entry points read.
 func isIndexOutOfRange(_ error: any Error) -> Bool {
   switch error {
-  case EvaluationError.indexOutOfRange, RuntimeError.callIndexOutOfRange: true
+  case EvaluationError.positionOutOfRange, RuntimeError.callIndexOutOfRange: true
   default: false
   }
 }
