@@ -247,8 +247,13 @@ extension FusedKernelPrinter {
     _ lanes: LaneLoop, _ body: [Statement], to writer: inout CWriter
   ) {
     angles.vectorLoop(laneName, below: lanes.paddedExtent, lanes, to: &writer) { writer in
-      writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
       isInLanes = true
+      var text = CWriter()
+      write(body, to: &text)
+      // A loop over locals alone, whose padding harms nobody, does not ask.
+      if text.text.contains("is_inside") {
+        writer.line("const _Bool is_inside = \(laneName) < \(lanes.extent);")
+      }
       write(body, to: &writer)
       isInLanes = false
     }
