@@ -14,10 +14,16 @@ package struct Evaluator: Sendable {
 
   package private(set) var precision: Precision
   private let expandGradient: GradientExpansion?
+  /// Told where pieces of functions meet; see `Kinks.swift`.
+  let kinks: KinkLog?
 
-  package init(precision: Precision = .float64, expandGradient: GradientExpansion? = nil) {
+  package init(
+    precision: Precision = .float64, expandGradient: GradientExpansion? = nil,
+    kinks: KinkLog? = nil
+  ) {
     self.precision = precision
     self.expandGradient = expandGradient
+    self.kinks = kinks
   }
 
   /// The outputs of `graph` for the given inputs, in the graph's order.
@@ -66,6 +72,7 @@ package struct Evaluator: Sendable {
     for (value, input) in zip(graph.inputs, inputs) { values[value.index] = input }
     for (index, node) in graph.nodes.enumerated() {
       let operands = node.operands.map { defined(values[$0.index], $0) }
+      if let kinks, isOnKink(node.op, operands) { kinks.note(node.provenance) }
       let results = try within(node: index).evaluate(
         node, operands, region: program.regions[index])
       for (value, result) in zip(node.results, results) { values[value.index] = result }

@@ -93,12 +93,14 @@ package struct Compilation {
     try runPasses(graph, Pipelines.standard(for: options.derivation), observe: observe)
   }
 
-  /// Graph to kernels and addresses.
+  /// Graph to kernels and addresses. A graph that is of no problem has no inputs with bounds of their
+  /// own.
   package func scheduled(
-    _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem, for target: ContractionTarget
+    _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem? = nil,
+    for target: ContractionTarget
   ) -> Program {
     schedule(
-      graph, named: entry.rawValue, bounds: entry.inputBounds(of: problem),
+      graph, named: entry.rawValue, bounds: problem.map { entry.inputBounds(of: $0) } ?? [:],
       options: ScheduleOptions(
         mayRunParallel: true,
         scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },

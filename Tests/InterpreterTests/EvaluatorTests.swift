@@ -2,9 +2,10 @@
 //
 // Loops, gradient ops, precision and errors of the evaluator.
 
-import Interpreter
 import TensorIR
 import Testing
+
+@testable import Interpreter
 
 @Suite("Loops")
 struct LoopTests {
@@ -176,6 +177,26 @@ struct EvaluatorTests {
     }
     #expect(try (0..<20).allSatisfy { try zero(false, $0) == 0 })
     #expect(try (0..<20).contains { try zero(true, $0) != 0 })
+  }
+
+  @Test("kinks that an evaluation meets exactly are noted, smooth functions are not")
+  func kinks() throws {
+    func meetsKink(_ op: Op, _ operands: NumericArray...) -> Bool { isOnKink(op, operands) }
+    let (zero, one, two) = (array([2], [1, 0]), array([2], [1, 1]), array([2], [2, 3]))
+    #expect(meetsKink(.unary(.abs), zero) && !meetsKink(.unary(.abs), one))
+    #expect(meetsKink(.binary(.maximum), zero, one) && !meetsKink(.binary(.maximum), one, two))
+    #expect(meetsKink(.compare(.less), zero, one) && !meetsKink(.compare(.less), one, two))
+    #expect(meetsKink(.reduce(.maximum, axes: [0]), one))
+    #expect(!meetsKink(.reduce(.maximum, axes: [0]), two))
+    #expect(!meetsKink(.unary(.softplus), zero) && !meetsKink(.unary(.tanh), zero))
+    let builder = GraphBuilder(name: "kink")
+    let x = builder.input("x", .scalar(.f64))
+    builder.output("y", builder.unary(.abs, builder.unary(.sin, x)))
+    for (value, isKink) in [(0.0, true), (0.5, false)] {
+      let log = KinkLog()
+      _ = try Evaluator(kinks: log).evaluate(builder.graph, inputs: [array([], [value])])
+      #expect((log.first != nil) == isKink)
+    }
   }
 
   @Test("integers stay exact in float32")

@@ -80,7 +80,7 @@ struct FalseAlarmTests {
     meta eta: [5] ~ normal(0, 1)
     inner(x: [6, 5] ~ normal(3, 1)) {
       let c = x * theta.w - mean(x * theta.w, axis: 1, keep: true)
-      minimize square(mean(c)) + mean(square(x + 3 * theta.w - 3 * theta.w)) + sum(square(theta.w - eta))
+      minimize square(mean(c)) + mean(logsumexp(x + theta.w) - logsumexp(x)) + sum(square(theta.w - eta))
       by momentum(rate: 0.1) for 3
     }
     outer(z: [6, 5] ~ normal(3, 1)) {
@@ -110,6 +110,17 @@ struct FalseAlarmTests {
       minimize square(max(m) - 0.3) + max(tanh(m)) + sum(square(theta.a - eta)) by sgd(rate: 0.1) for 1
     }
     outer { minimize sum(square(theta.a)) + square(theta.b) }
+    """,
+    // Pieces that join smoothly: the second derivative at 0 is a matter of convention.
+    """
+    spec smooth_join
+    params theta { w: [4] ~ zeros  v: [3] ~ normal(0, 1) }
+    meta eta: [] ~ ones
+    inner {
+      minimize mean(square(abs(square(theta.w)) - 0.3)) * eta + sum(square(theta.v - eta))
+      by sgd(rate: 0.1) for 1
+    }
+    outer { minimize sum(square(theta.v)) + sum(relu(theta.w) - relu(-theta.w)) }
     """,
     // Nothing reaches the outer loss.
     """

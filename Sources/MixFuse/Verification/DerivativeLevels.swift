@@ -160,7 +160,9 @@ struct DerivativeProbe {
   /// Compares at the inputs, and where that decides nothing, beside them.
   ///
   /// What has one slope on both sides is judged: a derivative that is not that slope is wrong, also
-  /// if it is right everywhere around, which is noted.
+  /// if it is right everywhere around, which is noted. But where pieces of a function meet it is a
+  /// matter of convention, even if they join smoothly, as in `abs(square(x))` at 0: that is noted
+  /// too, and what is beside counts.
   private func besideKinks(
     _ compare: (NamedArrays, Results, String) throws -> [Comparison]
   ) throws -> (rows: [Comparison], notes: [String]) {
@@ -172,14 +174,25 @@ struct DerivativeProbe {
         switch (rows[index].outcome, beside[index].outcome) {
         case (.undecided, .passed), (.undecided, .failed): rows[index] = beside[index]
         case (.failed, .passed):
-          notes.append(
-            "\(rows[index].fullName) is right 1 % beside these inputs, but wrong at them, though "
-              + "the slope is the same on both sides")
+          let place = try primal.firstKink(at: inputs)
+          notes.append(remark(on: rows[index].fullName, place))
+          if place != nil { rows[index] = beside[index] }
         default: break
         }
       }
     }
     return (rows, notes)
+  }
+
+  private func remark(on name: String, _ kink: Provenance?) -> String {
+    guard let kink else {
+      return
+        "\(name) is right 1 % beside these inputs, but wrong at them, though the program has no "
+        + "kink there"
+    }
+    let place = kink.location.isEmpty ? "" : " at \(kink.location)"
+    return "\(name) is right 1 % beside these inputs; at them it is a matter of convention, since "
+      + "pieces of a function meet\(place)"
   }
 
   private func comparedBeside(
@@ -246,6 +259,13 @@ struct DifferenceOracle {
           derivative: $0, uncertainty: .infinity, step: 0, size: norm($0), isKink: false)
       }
     }
+  }
+
+  /// Where the program's value at these inputs goes through a point where pieces of a function meet.
+  func firstKink(at inputs: NamedArrays) throws -> Provenance? {
+    let log = KinkLog()
+    _ = try stopped.replaying.outputs(for: stopped.fixed(at: inputs), kinks: log)
+    return log.first
   }
 
   private func values(

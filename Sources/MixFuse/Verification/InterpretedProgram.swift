@@ -17,14 +17,17 @@ struct InterpretedProgram: Sendable {
   ///
   /// - Cost: `estimatedSeconds`, once more for each call.
   /// - Throws: `RuntimeError.arrayMissing`, `EvaluationError`.
-  func outputs(for inputs: NamedArrays, in precision: Precision = .float64) throws -> NamedArrays {
+  func outputs(
+    for inputs: NamedArrays, in precision: Precision = .float64, kinks: KinkLog? = nil
+  ) throws -> NamedArrays {
     let operands = try zip(graph.inputNames, graph.inputTypes).map { name, type in
       guard let array = inputs[name], array.shape == type.shape else {
         throw RuntimeError.arrayMissing(name: name, expected: "\(type)")
       }
       return NumericArray(type, array.doubles())
     }
-    let results = try Evaluator(precision: precision).evaluate(graph, inputs: operands)
+    let results = try Evaluator(precision: precision, kinks: kinks).evaluate(
+      graph, inputs: operands)
     var outputs = NamedArrays()
     for (name, result) in zip(graph.outputNames, results) {
       outputs[name] = try NDArray(result.elements, shape: result.shape)

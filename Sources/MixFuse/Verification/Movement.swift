@@ -48,12 +48,17 @@ extension NamedArrays {
     return result
   }
 
-  /// The arrays with the named ones about 1 % to the side, at random.
+  /// The arrays with the named ones about 1 % to the side, at random. What is nowhere negative, such
+  /// as a variance, stays so.
   ///
   /// - Throws: `RuntimeError`.
   func besideKinks(_ names: [String], seed: UInt64) throws(RuntimeError) -> NamedArrays {
     let names = names.filter { self[$0]?.elementType.isFloatingPoint == true }
-    return try moved(1.0 / 128, along: direction(in: names, seed: seed &+ 1))
+    var direction = try direction(in: names, seed: seed &+ 1)
+    for name in names where try values(name).allSatisfy({ $0 >= 0 }) {
+      direction[name] = direction[name]?.map(abs)
+    }
+    return try moved(1.0 / 128, along: direction)
   }
 }
 
