@@ -44,7 +44,8 @@ struct DirectContraction {
   private var apart: ProductBlocks? {
     innerBlock.flatMap { depth in
       let count = (contraction.inner.extent + depth - 1) / depth
-      return ProductBlocks(contraction, depth: depth, count: count, after: 0)
+      return ProductBlocks(
+        contraction, depth: depth, count: count, products: 24 * depth, after: 0)
     }
   }
 

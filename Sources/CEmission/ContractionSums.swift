@@ -15,12 +15,19 @@ struct ProductBlocks {
   /// Where in scratch memory the block and the errors lie, in elements.
   let offset: Int
 
-  /// `nil` if there are few additions, or if C is large.
-  init?(_ contraction: CanonicalContraction, depth: Int, count: Int, after offset: Int) {
+  /// `nil` if the sum is short, or if C is large.
+  ///
+  /// - Parameters:
+  ///   - depth: products of one addition to memory, of which there are `count`.
+  ///   - products: products of a block.
+  init?(
+    _ contraction: CanonicalContraction, depth: Int, count: Int,
+    products: Int = SumBlocks.productsApart, after offset: Int
+  ) {
     let elements = contraction.rows.extent * contraction.columns.extent
-    size = max(1, SumBlocks.productsApart / depth)
-    guard count > 2 * size, elements <= SumBlocks.mostElementsApart,
-      contraction.columns.strideC == 1
+    size = max(1, products / depth)
+    guard count * depth > 2 * SumBlocks.productsApart, count > 2 * size,
+      elements <= SumBlocks.mostElementsApart, contraction.columns.strideC == 1
     else { return nil }
     (self.contraction, self.count, self.offset) = (contraction, count, offset)
   }

@@ -146,14 +146,9 @@ struct ClusterKernelWriter {
   var partialSums: PartialSums? {
     var cost = KernelBuilder { _ in Pointer(buffer: 0) }
     countCost(&cost)
-    let shared = sharedLoop(isLarge: cost.isLarge) ?? (0, 1)
-    // A short loop inside of the one that is cut runs faster whole.
-    let isShort = shared.extent < SharingThreshold.iterations
-    let mayCut = nest.groups.indices.filter {
-      isShort || shared.variable > $0 && shared.extent < SharingThreshold.wholeIterations
-    }
-    guard cost.isLarge else { return nil }
-    return mayCut.lazy.compactMap { group -> PartialSums? in
+    let extent = sharedLoop(isLarge: cost.isLarge)?.extent ?? 1
+    guard cost.isLarge, extent < SharingThreshold.iterations else { return nil }
+    return nest.groups.indices.lazy.compactMap { group -> PartialSums? in
       let axis = nest.groups[group].axes[0]
       let isInRow = cluster.rowAxes?.contains(axis) ?? false
       guard !isInRow, group != rowInBlock, group != lanes?.variable else { return nil }

@@ -25,10 +25,6 @@ enum SharingThreshold {
   /// A loop with fewer iterations leaves workers without any, or with very uneven parts.
   static let iterations = 16
 
-  /// Inner loops with fewer iterations are a few vectors, in registers if their number is known, and
-  /// cut into pieces no vectors any more.
-  static let wholeIterations = 128
-
   /// Whether a loop nest is worth sharing out.
   static func isReached(flops: Int, bytes: Int) -> Bool { flops * 8 + bytes >= loopNestWork }
 }
