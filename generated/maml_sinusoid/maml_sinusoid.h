@@ -111,7 +111,7 @@ typedef struct {
   const float *theta_b3;  // [1]
   const float *x_support;  // [10, 1]
   const float *y_support;  // [10, 1]
-  const int32_t *step;  // []
+  const int32_t *step;  // [], 1 to 1
 } maml_sinusoid_inner_step_inputs;
 
 typedef struct {
@@ -193,10 +193,12 @@ typedef struct {
   float *grad_b3;  // [1]
 } maml_sinusoid_meta_gradient_outputs;
 
-// Each function returns 0, or, having written nothing,
+// Each function returns 0, or, having written nothing to the outputs,
 // 1 for a null argument, a null pointer in `inputs` or `outputs`, an arena that is not
 //   aligned, or several workers without a function that runs them,
-// 2 for a row index out of range,
+// 2 for a number out of range where a position, a label or a step is needed; the arena
+//   then begins with three int64_t: the number of the check in the manifest, which element
+//   it is and its value. No memory outside of the arrays is touched,
 // 3 for a library that this header does not belong to: build the caller again.
 
 // Needs 3200 bytes of arena, and 0

@@ -132,33 +132,34 @@ typedef double mf_f64x8 __attribute__((ext_vector_type(8), aligned(8)));
 // requires: mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
 //
-// mf_maximum_lanes_f32xN is the largest of N neighbouring elements, none of them NaN (a NaN may or
-// may not survive). They are passed in memory, where the lanes of a loop are: a vector that the
-// machine lacks could not be passed otherwise.
+// mf_maximum_lanes_f32xN is the largest of N neighbouring elements, NaN if one of them is. They are
+// passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
+// passed otherwise.
 
 __attribute__((unused)) static inline float mf_maximum_lanes_f32x8(const float *lanes) {
   const mf_f32x4 low = *(const mf_f32x4 *)lanes, high = *(const mf_f32x4 *)(lanes + 4);
-  const mf_f32x4 four = low > high ? low : high;
-  const mf_f32x2 two = four.lo > four.hi ? four.lo : four.hi;
-  return two.x > two.y ? two.x : two.y;
+  const mf_f32x4 four = ((low > high) | (low != low)) ? low : high;
+  const mf_f32x2 two = ((four.lo > four.hi) | (four.lo != four.lo)) ? four.lo : four.hi;
+  return ((two.x > two.y) | (two.x != two.x)) ? two.x : two.y;
 }
 
 __attribute__((unused)) static inline float mf_maximum_lanes_f32x16(const float *lanes) {
   const mf_f32x8 low = *(const mf_f32x8 *)lanes, high = *(const mf_f32x8 *)(lanes + 8);
-  const mf_f32x8 eight = low > high ? low : high;
-  const mf_f32x4 four = eight.lo > eight.hi ? eight.lo : eight.hi;
-  const mf_f32x2 two = four.lo > four.hi ? four.lo : four.hi;
-  return two.x > two.y ? two.x : two.y;
+  const mf_f32x8 eight = ((low > high) | (low != low)) ? low : high;
+  const mf_f32x4 four = ((eight.lo > eight.hi) | (eight.lo != eight.lo)) ? eight.lo : eight.hi;
+  const mf_f32x2 two = ((four.lo > four.hi) | (four.lo != four.lo)) ? four.lo : four.hi;
+  return ((two.x > two.y) | (two.x != two.x)) ? two.x : two.y;
 }
 
 // mf_maximum_step_f32
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //
-// One step of a maximum over values that are not NaN (a NaN may or may not survive).
+// One step of a maximum; a NaN stays. The comparison takes `value` if that is NaN.
 
 static inline float mf_maximum_step_f32(float best, float value) {
-  return best > value ? best : value;
+  const float larger = best > value ? best : value;
+  return best != best ? best : larger;
 }
 
 // mf_pack_transposed_f32x8
@@ -236,6 +237,20 @@ static inline void mf_pack_transposed_f32x8(
   }
 }
 
+// mf_refuse
+// requires: mf_library
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ends a call whose positions are out of range: the arena, of which nothing is needed any more,
+// begins with the number of the check, the place of the element and its value.
+
+__attribute__((noinline, cold)) static int32_t mf_refuse(
+    void *arena, int64_t check, int64_t position, int64_t value) {
+  const int64_t record[3] = {check, position, value};
+  __builtin_memcpy(arena, record, sizeof record);
+  return 2;
+}
+
 // mf_sum_lanes_f32
 // requires: mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
@@ -297,7 +312,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_loss_inputs;
 
 typedef struct {
@@ -311,7 +326,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_gradient_inputs;
 
 typedef struct {
@@ -329,8 +344,8 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
-  const int32_t *step;  // []
+  const int32_t *y;  // [50], 0 to 9
+  const int32_t *step;  // [], 1 to 200
 } mnist1d_lr_inner_step_inputs;
 
 typedef struct {
@@ -347,7 +362,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
   const float *direction_theta_w1;  // [40, 50]
   const float *direction_theta_b1;  // [50]
   const float *direction_theta_w2;  // [50, 10]
@@ -386,7 +401,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [200, 50, 40]
-  const int32_t *y;  // [200, 50]
+  const int32_t *y;  // [200, 50], 0 to 9
 } mnist1d_lr_meta_gradient_inputs;
 
 typedef struct {
@@ -648,10 +663,10 @@ MF_KERNEL static void k2(const float *restrict a, const float *restrict b, float
 // %17: f32[50, 10] = exp %16
 // %18: f32[50] = reduce_sum{axes [1]} %17
 // %19: f32[50] = log %18
-// %21: f32[50, 10] = subtract %16, %20
 // %24: bool[50, 10] = equal %22, %23
-// %25: f32[50, 10] = convert{f32} %24
-// %26: f32[50, 10] = multiply %21, %25
+// %26: f32[50, 10] = select %24, %16, 0.0
+// %27: f32[50] = reduce_sum{axes [1]} %26
+// %28: f32[50] = subtract %19, %27
 // from mnist1d_lr.mix:22:17
 MF_KERNEL static void k3(
     const float *restrict p0,
@@ -661,9 +676,9 @@ MF_KERNEL static void k3(
     int64_t begin,
     int64_t end) {
   float r0[166];
-  float r1[166];
+  float r1[16];
   float r2[16];
-  float r3[166];
+  float r3[16];
   float r4[16];
   float r5[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
@@ -681,76 +696,74 @@ MF_KERNEL static void k3(
         const float s3 = s1 + s2;
         const float t0 = is_inside ? s3 : -__builtin_inff();
         a0[i2] = mf_maximum_step_f32(a0[i2], t0);
-        const int32_t s4 = (int32_t)(i2);
-        const int32_t s5 = p2[i0 * 10 + i1];
-        const uint8_t s6 = s4 == s5;
-        const float s7 = (float)s6;
         r0[i2 + i1 * 16] = s3;
-        r1[i2 + i1 * 16] = s7;
       }
       const float s0 = mf_maximum_lanes_f32x16(a0);
-      r2[i1] = s0;
+      r1[i1] = s0;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a8[16];
+      float a4[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a8[l] = 0.0f;
+        a4[l] = 0.0f;
+      }
+      float a5[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a5[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s9 = r0[i2 + i1 * 16];
-        const float s10 = r2[i1];
-        const float s11 = s9 - s10;
-        const float s12 = mf_exp_f32(s11);
-        const float t8 = is_inside ? s12 : 0.0f;
-        a8[i2] = mf_sum_step_f32(a8[i2], t8);
-        r3[i2 + i1 * 16] = s11;
+        const float s6 = r0[i2 + i1 * 16];
+        const float s7 = r1[i1];
+        const float s8 = s6 - s7;
+        const float s9 = mf_exp_f32(s8);
+        const float t4 = is_inside ? s9 : 0.0f;
+        a4[i2] = mf_sum_step_f32(a4[i2], t4);
+        const int32_t s10 = (int32_t)(i2);
+        const int32_t s11 = p2[i0 * 10 + i1];
+        const uint8_t s12 = s10 == s11;
+        const float s13 = 0.0f;
+        const float s14 = s12 ? s8 : s13;
+        const float t5 = is_inside ? s14 : 0.0f;
+        a5[i2] = mf_sum_step_f32(a5[i2], t5);
       }
-      const float s8 = mf_sum_lanes_f32x16(a8);
-      r4[i1] = s8;
+      const float s4 = mf_sum_lanes_f32x16(a4);
+      const float s5 = mf_sum_lanes_f32x16(a5);
+      r2[i1] = s4;
+      r3[i1] = s5;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s13 = r4[i1];
-      const float s14 = mf_log_f32(s13);
-      r5[i1] = s14;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t i2 = 0; i2 < 16; ++i2) {
-        const _Bool is_inside = i2 < 10;
-        const float s15 = r3[i2 + i1 * 16];
-        const float s16 = r5[i1];
-        const float s17 = s15 - s16;
-        const float s18 = r1[i2 + i1 * 16];
-        const float s19 = s17 * s18;
-        if (is_inside) {
-          p3[i0 * 100 + i1 * 10 + i2] = s19;
-        }
-      }
+      const float s15 = r2[i1];
+      const float s16 = mf_log_f32(s15);
+      const float s17 = r3[i1];
+      const float s18 = s16 - s17;
+      r4[i1] = s16;
+      r5[i1] = s18;
+      p3[i0 * 10 + i1] = s18;
     }
   }
 }
 
-// %27: f32[] = reduce_sum{axes [0, 1]} %26
-// %29: f32[] = multiply %27, -0.02
+// %29: f32[] = reduce_sum{axes [0]} %28
+// %31: f32[] = multiply %29, 0.02
 // from mnist1d_lr.mix:22:12
 MF_KERNEL static void k4(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
-  for (int64_t i0 = 0; i0 < 500; ++i0) {
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s1 = p0[i0];
     s0 = mf_sum_step_f32(s0, s1);
   }
-  const float s2 = -0.02f;
+  const float s2 = 0.02f;
   const float s3 = s0 * s2;
   p1[0] = s3;
 }
 
 // %9: f32[50, 50] = add %7, %8
 // %10: f32[50, 50] = tanh %9
-// %44: f32[50, 50] = multiply %10, %10
-// %46: f32[50, 50] = subtract 1.0, %44
+// %50: f32[50, 50] = multiply %10, %10
+// %52: f32[50, 50] = subtract 1.0, %50
 // from mnist1d_lr.mix:18:10, vjp of tanh
 MF_KERNEL static void k5(
     const float *restrict p0,
@@ -786,34 +799,26 @@ MF_KERNEL static void k5(
 // %17: f32[50, 10] = exp %16
 // %18: f32[50] = reduce_sum{axes [1]} %17
 // %19: f32[50] = log %18
-// %21: f32[50, 10] = subtract %16, %20
 // %24: bool[50, 10] = equal %22, %23
-// %25: f32[50, 10] = convert{f32} %24
-// %26: f32[50, 10] = multiply %21, %25
-// %32: f32[50] = reduce_sum{axes [1]} %25
-// %34: f32[50] = multiply %32, 0.02
-// %36: f32[50] = divide 1.0, %18
-// %37: f32[50] = multiply %34, %36
-// from mnist1d_lr.mix:22:17, vjp of log
+// %26: f32[50, 10] = select %24, %16, 0.0
+// %27: f32[50] = reduce_sum{axes [1]} %26
+// %28: f32[50] = subtract %19, %27
+// from mnist1d_lr.mix:22:17
 MF_KERNEL static void k6(
     const float *restrict p0,
     const float *restrict p1,
-    const int32_t *restrict p2,
-    float *restrict p3,
+    float *restrict p2,
+    const int32_t *restrict p3,
     float *restrict p4,
     float *restrict p5,
     int64_t begin,
     int64_t end) {
   float r0[166];
-  float r1[166];
+  float r1[16];
   float r2[16];
   float r3[16];
   float r4[16];
-  float r5[166];
-  float r6[16];
-  float r7[16];
-  float r8[16];
-  float r9[16];
+  float r5[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float a0[16];
@@ -821,108 +826,116 @@ MF_KERNEL static void k6(
       for (int64_t l = 0; l < 16; ++l) {
         a0[l] = -__builtin_inff();
       }
-      float a1[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a1[l] = 0.0f;
-      }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s2 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s3 = is_inside ? p1[i2] : 0;
-        const float s4 = s2 + s3;
-        const float t0 = is_inside ? s4 : -__builtin_inff();
+        const float s1 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s2 = is_inside ? p1[i2] : 0;
+        const float s3 = s1 + s2;
+        const float t0 = is_inside ? s3 : -__builtin_inff();
         a0[i2] = mf_maximum_step_f32(a0[i2], t0);
-        const int32_t s5 = (int32_t)(i2);
-        const int32_t s6 = p2[i0 * 10 + i1];
-        const uint8_t s7 = s5 == s6;
-        const float s8 = (float)s7;
-        const float t1 = is_inside ? s8 : 0.0f;
-        a1[i2] = mf_sum_step_f32(a1[i2], t1);
-        r0[i2 + i1 * 16] = s4;
-        r1[i2 + i1 * 16] = s8;
+        r0[i2 + i1 * 16] = s3;
       }
       const float s0 = mf_maximum_lanes_f32x16(a0);
-      const float s1 = mf_sum_lanes_f32x16(a1);
-      r2[i1] = s0;
-      r3[i1] = s1;
+      r1[i1] = s0;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s9 = r3[i1];
-      const float s10 = 0.02f;
-      const float s11 = s9 * s10;
-      r4[i1] = s11;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a12[16];
+      float a4[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a12[l] = 0.0f;
+        a4[l] = 0.0f;
+      }
+      float a5[16];
+      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      for (int64_t l = 0; l < 16; ++l) {
+        a5[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s13 = r0[i2 + i1 * 16];
-        const float s14 = r2[i1];
-        const float s15 = s13 - s14;
-        const float s16 = mf_exp_f32(s15);
-        const float t12 = is_inside ? s16 : 0.0f;
-        a12[i2] = mf_sum_step_f32(a12[i2], t12);
-        r5[i2 + i1 * 16] = s15;
+        const float s6 = r0[i2 + i1 * 16];
+        const float s7 = r1[i1];
+        const float s8 = s6 - s7;
+        const float s9 = mf_exp_f32(s8);
+        const float t4 = is_inside ? s9 : 0.0f;
+        a4[i2] = mf_sum_step_f32(a4[i2], t4);
+        const int32_t s10 = (int32_t)(i2);
+        const int32_t s11 = p3[i0 * 10 + i1];
+        const uint8_t s12 = s10 == s11;
+        const float s13 = 0.0f;
+        const float s14 = s12 ? s8 : s13;
+        const float t5 = is_inside ? s14 : 0.0f;
+        a5[i2] = mf_sum_step_f32(a5[i2], t5);
         if (is_inside) {
-          p3[i0 * 100 + i1 * 10 + i2] = s16;
+          p2[i0 * 100 + i1 * 10 + i2] = s9;
         }
       }
-      const float s12 = mf_sum_lanes_f32x16(a12);
-      r6[i1] = s12;
+      const float s4 = mf_sum_lanes_f32x16(a4);
+      const float s5 = mf_sum_lanes_f32x16(a5);
+      r2[i1] = s4;
+      p4[i0 * 10 + i1] = s4;
+      r3[i1] = s5;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s17 = r6[i1];
-      const float s18 = mf_log_f32(s17);
-      const float s19 = 1.0f;
-      const float s20 = s19 / s17;
-      const float s21 = r4[i1];
-      const float s22 = s21 * s20;
-      r7[i1] = s18;
-      r8[i1] = s20;
-      r9[i1] = s22;
-      p4[i0 * 10 + i1] = s22;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t i2 = 0; i2 < 16; ++i2) {
-        const _Bool is_inside = i2 < 10;
-        const float s23 = r5[i2 + i1 * 16];
-        const float s24 = r7[i1];
-        const float s25 = s23 - s24;
-        const float s26 = r1[i2 + i1 * 16];
-        const float s27 = s25 * s26;
-        if (is_inside) {
-          p5[i0 * 100 + i1 * 10 + i2] = s27;
-        }
-      }
+      const float s15 = r2[i1];
+      const float s16 = mf_log_f32(s15);
+      const float s17 = r3[i1];
+      const float s18 = s16 - s17;
+      r4[i1] = s16;
+      r5[i1] = s18;
+      p5[i0 * 10 + i1] = s18;
     }
   }
 }
 
-// %27: f32[] = reduce_sum{axes [0, 1]} %26
-// %29: f32[] = multiply %27, -0.02
-// %50: bool[50, 10] = equal %22, %23
-// %51: f32[50, 10] = convert{f32} %50
-// %31: f32[50, 10] = multiply %51, -0.02
-// %39: f32[50, 10] = multiply %38, %17
-// %40: f32[50, 10] = add %31, %39
-// %41: f32[10] = reduce_sum{axes [0]} %40
-// from mnist1d_lr.mix:18:39, vjp of broadcast
+// %29: f32[] = reduce_sum{axes [0]} %28
+// %31: f32[] = multiply %29, 0.02
+// %37: bool[50] = less %18, 0.0
+// %38: f32[50] = select %37, inf, 0.0
+// %39: f32[50] = multiply %38, 0.0
+// %41: f32[50] = add %39, 1.0
+// %42: f32[50] = divide %41, %18
+// %43: f32[50] = multiply %42, 0.02
+// from mnist1d_lr.mix:22:17, vjp of log
 MF_KERNEL static void k7(
+    const float *restrict p0,
+    const float *restrict p1,
+    float *restrict p2,
+    float *restrict p3) {
+  float s0 = 0.0f;
+  for (int64_t i0 = 0; i0 < 50; ++i0) {
+    const float s1 = p0[i0];
+    s0 = mf_sum_step_f32(s0, s1);
+    const float s2 = p1[i0];
+    const float s3 = 0.0f;
+    const uint8_t s4 = s2 < s3;
+    const float s5 = __builtin_inff();
+    const float s6 = s4 ? s5 : s3;
+    const float s7 = s6 * s3;
+    const float s8 = 1.0f;
+    const float s9 = s7 + s8;
+    const float s10 = s9 / s2;
+    const float s11 = 0.02f;
+    const float s12 = s10 * s11;
+    p2[i0] = s12;
+  }
+  const float s13 = 0.02f;
+  const float s14 = s0 * s13;
+  p3[0] = s14;
+}
+
+// %45: f32[50, 10] = multiply %44, %17
+// %56: bool[50, 10] = equal %22, %23
+// %57: f32[50, 10] = select %56, -0.02, 0.0
+// %46: f32[50, 10] = add %57, %45
+// %47: f32[10] = reduce_sum{axes [0]} %46
+// from mnist1d_lr.mix:18:39, vjp of broadcast
+MF_KERNEL static void k8(
     float *restrict p0,
     const float *restrict p1,
-    const int32_t *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    float *restrict p5,
-    float *restrict p6) {
+    const float *restrict p2,
+    const int32_t *restrict p3,
+    float *restrict p4) {
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -936,38 +949,26 @@ MF_KERNEL static void k7(
       p0[i1] = s0;
     }
   }
-  float a1[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-  for (int64_t l = 0; l < 16; ++l) {
-    a1[l] = 0.0f;
-  }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
     for (int64_t i1 = 0; i1 < 16; ++i1) {
       const _Bool is_inside = i1 < 10;
-      const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
-      const float t1 = is_inside ? s2 : 0.0f;
-      a1[i1] = mf_sum_step_f32(a1[i1], t1);
-      const int32_t s3 = (int32_t)(i1);
-      const int32_t s4 = p2[i0];
-      const uint8_t s5 = s3 == s4;
-      const float s6 = (float)s5;
+      const float s1 = p1[i0];
+      const float s2 = is_inside ? p2[i0 * 10 + i1] : 0;
+      const float s3 = s1 * s2;
+      const int32_t s4 = (int32_t)(i1);
+      const int32_t s5 = p3[i0];
+      const uint8_t s6 = s4 == s5;
       const float s7 = -0.02f;
-      const float s8 = s6 * s7;
-      const float s9 = p3[i0];
-      const float s10 = is_inside ? p4[i0 * 10 + i1] : 0;
-      const float s11 = s9 * s10;
-      const float s12 = s8 + s11;
-      m0[i1] = mf_sum_step_f32(m0[i1], s12);
+      const float s8 = 0.0f;
+      const float s9 = s6 ? s7 : s8;
+      const float s10 = s9 + s3;
+      m0[i1] = mf_sum_step_f32(m0[i1], s10);
       if (is_inside) {
-        p5[i0 * 10 + i1] = s12;
+        p4[i0 * 10 + i1] = s10;
       }
     }
   }
-  const float s1 = mf_sum_lanes_f32x16(a1);
-  const float s13 = -0.02f;
-  const float s14 = s1 * s13;
-  p6[0] = s14;
   for (int64_t i1 = 0; i1 < 10; ++i1) {
     p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
   }
@@ -975,9 +976,9 @@ MF_KERNEL static void k7(
 
 // f32[50, 50] = contract f32[50, 10], f32[50, 10]
 // from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k8: c[50, 50] = a[50, 10] . b[10, 50], packed.
+// k9: c[50, 50] = a[50, 10] . b[10, 50], packed.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k8_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -1005,7 +1006,7 @@ MF_KERNEL static void k8_tile_6x16(const float *restrict left, const float *rest
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k8_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -1032,18 +1033,18 @@ MF_KERNEL static void k8_tile_5x16(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k8_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k8_tile_6x16(left + tile * 60, right, c + tile * 300);
+    k9_tile_6x16(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k8_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    k9_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k8_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -1066,7 +1067,7 @@ MF_KERNEL static void k8_tile_6x2(const float *restrict left, const float *restr
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k8_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -1088,17 +1089,17 @@ MF_KERNEL static void k8_tile_5x2(const float *restrict left, const float *restr
   }
 }
 
-MF_KERNEL static void k8_rest(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k9_rest(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k8_tile_6x2(left + tile * 60, right, c + tile * 300);
+    k9_tile_6x2(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k8_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    k9_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k8(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   const float *left = a;
   const float *right = b;
@@ -1121,19 +1122,19 @@ MF_KERNEL static void k8(const float *restrict a, const float *restrict b, float
   const int64_t tile_first = first;
   const int64_t tile_last = last;
   for (int64_t group = group_first; group < (group_last < 3 ? group_last : 3); group += 1) {
-    k8_main(left_block, panels + (group - group_first) * 160, result + group * 16, tile_first,
+    k9_main(left_block, panels + (group - group_first) * 160, result + group * 16, tile_first,
         tile_last);
   }
   if (group_last > 3) {
-    k8_rest(left_block, panels + (3 - group_first) * 160, result + 48, tile_first, tile_last);
+    k9_rest(left_block, panels + (3 - group_first) * 160, result + 48, tile_first, tile_last);
   }
 }
 
 // f32[50, 10] = contract f32[50, 50], f32[50, 10]
 // from mnist1d_lr.mix:18:32, vjp of contract wrt rhs
-// k9: c[50, 10] = a[50, 50] . b[50, 10], direct.
+// k10: c[50, 10] = a[50, 50] . b[50, 10], direct.
 // 6 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k9_tile_6x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_tile_6x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x2 sum1[6];
@@ -1161,7 +1162,7 @@ MF_KERNEL static void k9_tile_6x10(const float *restrict left, const float *rest
 }
 
 // 5 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k9_tile_5x10(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_tile_5x10(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x2 sum1[5];
@@ -1188,17 +1189,17 @@ MF_KERNEL static void k9_tile_5x10(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k9_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k10_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k9_tile_6x10(left + tile * 6, right, c + tile * 60);
+    k10_tile_6x10(left + tile * 6, right, c + tile * 60);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k9_tile_5x10(left + tile * 5 + 5, right, c + tile * 50 + 50);
+    k10_tile_5x10(left + tile * 5 + 5, right, c + tile * 50 + 50);
   }
 }
 
-MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k10(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   (void)scratch;
   const float *left = a;
@@ -1206,13 +1207,13 @@ MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float
   float *result = c;
   const int64_t first = begin;
   const int64_t last = end;
-  k9_main(left, right, result, first, last);
+  k10_main(left, right, result, first, last);
 }
 
-// %47: f32[50, 50] = multiply %42, %46
-// %48: f32[50] = reduce_sum{axes [0]} %47
+// %53: f32[50, 50] = multiply %48, %52
+// %54: f32[50] = reduce_sum{axes [0]} %53
 // from mnist1d_lr.mix:18:24, vjp of broadcast
-MF_KERNEL static void k10(
+MF_KERNEL static void k11(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1250,9 +1251,9 @@ MF_KERNEL static void k10(
 
 // f32[40, 50] = contract f32[50, 40], f32[50, 50]
 // from mnist1d_lr.mix:18:17, vjp of contract wrt rhs
-// k11: c[40, 50] = a[40, 50] . b[50, 50], direct.
+// k12: c[40, 50] = a[40, 50] . b[50, 50], direct.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k11_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -1280,7 +1281,7 @@ MF_KERNEL static void k11_tile_6x16(const float *restrict left, const float *res
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k11_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -1307,18 +1308,18 @@ MF_KERNEL static void k11_tile_5x16(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k11_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k11_tile_6x16(left + tile * 6, right, c + tile * 300);
+    k12_tile_6x16(left + tile * 6, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k11_tile_5x16(left + tile * 5 + 5, right, c + tile * 250 + 250);
+    k12_tile_5x16(left + tile * 5 + 5, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k11_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -1341,7 +1342,7 @@ MF_KERNEL static void k11_tile_6x2(const float *restrict left, const float *rest
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k11_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -1363,17 +1364,17 @@ MF_KERNEL static void k11_tile_5x2(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k11_rest(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k12_rest(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k11_tile_6x2(left + tile * 6, right, c + tile * 300);
+    k12_tile_6x2(left + tile * 6, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k11_tile_5x2(left + tile * 5 + 5, right, c + tile * 250 + 250);
+    k12_tile_5x2(left + tile * 5 + 5, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k11(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k12(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   (void)scratch;
   const float *left = a;
@@ -1382,9 +1383,9 @@ MF_KERNEL static void k11(const float *restrict a, const float *restrict b, floa
   const int64_t first = begin;
   const int64_t last = end;
   for (int64_t group = 0; group < 3; group += 1) {
-    k11_main(left, right + group * 16, result + group * 16, first, last);
+    k12_main(left, right + group * 16, result + group * 16, first, last);
   }
-  k11_rest(left, right + 48, result + 48, first, last);
+  k12_rest(left, right + 48, result + 48, first, last);
 }
 
 // %14: f32[50, 10] = add %12, %13
@@ -1392,18 +1393,19 @@ MF_KERNEL static void k11(const float *restrict a, const float *restrict b, floa
 // %17: f32[50, 10] = subtract %14, %16
 // %18: f32[50, 10] = exp %17
 // %19: f32[50] = reduce_sum{axes [1]} %18
-// %22: bool[50, 10] = equal %20, %21
-// %23: f32[50, 10] = convert{f32} %22
-// %25: f32[50, 10] = multiply %23, -0.02
-// %26: f32[50] = reduce_sum{axes [1]} %23
-// %28: f32[50] = multiply %26, 0.02
-// %30: f32[50] = divide 1.0, %19
-// %31: f32[50] = multiply %28, %30
-// %33: f32[50, 10] = multiply %32, %18
-// %34: f32[50, 10] = add %25, %33
-// %35: f32[10] = reduce_sum{axes [0]} %34
+// %24: bool[50, 10] = equal %22, %23
+// %28: f32[50, 10] = select %24, -0.02, 0.0
+// %31: bool[50] = less %19, 0.0
+// %32: f32[50] = select %31, inf, 0.0
+// %33: f32[50] = multiply %32, 0.0
+// %35: f32[50] = add %33, 1.0
+// %36: f32[50] = divide %35, %19
+// %37: f32[50] = multiply %36, 0.02
+// %39: f32[50, 10] = multiply %38, %18
+// %40: f32[50, 10] = add %28, %39
+// %41: f32[10] = reduce_sum{axes [0]} %40
 // from mnist1d_lr.mix:18:39, vjp of broadcast
-MF_KERNEL static void k12(
+MF_KERNEL static void k13(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1412,12 +1414,14 @@ MF_KERNEL static void k12(
   float r0[166];
   float r1[166];
   float r2[16];
-  float r3[16];
+  float r3[166];
   float r4[16];
-  float r5[166];
+  uint8_t r5[16];
   float r6[16];
   float r7[16];
   float r8[16];
+  float r9[16];
+  float r10[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -1438,82 +1442,77 @@ MF_KERNEL static void k12(
       for (int64_t l = 0; l < 16; ++l) {
         a1[l] = -__builtin_inff();
       }
-      float a2[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a2[l] = 0.0f;
-      }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s3 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s4 = is_inside ? p2[i2] : 0;
-        const float s5 = s3 + s4;
-        const float t1 = is_inside ? s5 : -__builtin_inff();
+        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s3 = is_inside ? p2[i2] : 0;
+        const float s4 = s2 + s3;
+        const float t1 = is_inside ? s4 : -__builtin_inff();
         a1[i2] = mf_maximum_step_f32(a1[i2], t1);
-        const int32_t s6 = (int32_t)(i2);
-        const int32_t s7 = p3[i0 * 10 + i1];
-        const uint8_t s8 = s6 == s7;
-        const float s9 = (float)s8;
-        const float s10 = -0.02f;
-        const float s11 = s9 * s10;
-        const float t2 = is_inside ? s9 : 0.0f;
-        a2[i2] = mf_sum_step_f32(a2[i2], t2);
-        r0[i2 + i1 * 16] = s5;
-        r1[i2 + i1 * 16] = s11;
+        const int32_t s5 = (int32_t)(i2);
+        const int32_t s6 = p3[i0 * 10 + i1];
+        const uint8_t s7 = s5 == s6;
+        const float s8 = -0.02f;
+        const float s9 = 0.0f;
+        const float s10 = s7 ? s8 : s9;
+        r0[i2 + i1 * 16] = s4;
+        r1[i2 + i1 * 16] = s10;
       }
       const float s1 = mf_maximum_lanes_f32x16(a1);
-      const float s2 = mf_sum_lanes_f32x16(a2);
       r2[i1] = s1;
-      r3[i1] = s2;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s12 = r3[i1];
-      const float s13 = 0.02f;
-      const float s14 = s12 * s13;
-      r4[i1] = s14;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a15[16];
+      float a11[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a15[l] = 0.0f;
+        a11[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s16 = r0[i2 + i1 * 16];
-        const float s17 = r2[i1];
-        const float s18 = s16 - s17;
-        const float s19 = mf_exp_f32(s18);
-        const float t15 = is_inside ? s19 : 0.0f;
-        a15[i2] = mf_sum_step_f32(a15[i2], t15);
-        r5[i2 + i1 * 16] = s19;
+        const float s12 = r0[i2 + i1 * 16];
+        const float s13 = r2[i1];
+        const float s14 = s12 - s13;
+        const float s15 = mf_exp_f32(s14);
+        const float t11 = is_inside ? s15 : 0.0f;
+        a11[i2] = mf_sum_step_f32(a11[i2], t11);
+        r3[i2 + i1 * 16] = s15;
       }
-      const float s15 = mf_sum_lanes_f32x16(a15);
-      r6[i1] = s15;
+      const float s11 = mf_sum_lanes_f32x16(a11);
+      r4[i1] = s11;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s20 = 1.0f;
-      const float s21 = r6[i1];
-      const float s22 = s20 / s21;
-      const float s23 = r4[i1];
-      const float s24 = s23 * s22;
-      r7[i1] = s22;
-      r8[i1] = s24;
+      const float s16 = r4[i1];
+      const float s17 = 0.0f;
+      const uint8_t s18 = s16 < s17;
+      const float s19 = __builtin_inff();
+      const float s20 = s18 ? s19 : s17;
+      const float s21 = s20 * s17;
+      const float s22 = 1.0f;
+      const float s23 = s21 + s22;
+      const float s24 = s23 / s16;
+      const float s25 = 0.02f;
+      const float s26 = s24 * s25;
+      r5[i1] = s18;
+      r6[i1] = s20;
+      r7[i1] = s21;
+      r8[i1] = s23;
+      r9[i1] = s24;
+      r10[i1] = s26;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s25 = r8[i1];
-        const float s26 = r5[i2 + i1 * 16];
-        const float s27 = s25 * s26;
-        const float s28 = r1[i2 + i1 * 16];
-        const float s29 = s28 + s27;
-        m0[i2] = mf_sum_step_f32(m0[i2], s29);
+        const float s27 = r10[i1];
+        const float s28 = r3[i2 + i1 * 16];
+        const float s29 = s27 * s28;
+        const float s30 = r1[i2 + i1 * 16];
+        const float s31 = s30 + s29;
+        m0[i2] = mf_sum_step_f32(m0[i2], s31);
         if (is_inside) {
-          p4[i0 * 100 + i1 * 10 + i2] = s29;
+          p4[i0 * 100 + i1 * 10 + i2] = s31;
         }
       }
     }
@@ -1523,28 +1522,8 @@ MF_KERNEL static void k12(
   }
 }
 
-// %45: f32[40, 50] = multiply %44, %43
-// %52: f32[40, 50] = subtract %0, %45
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k13(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p3[i0] = s4;
-  }
-}
-
-// %47: f32[50] = multiply %46, %42
-// %53: f32[50] = subtract %1, %47
+// %51: f32[40, 50] = multiply %50, %49
+// %58: f32[40, 50] = subtract %0, %51
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k14(
     const float *restrict p0,
@@ -1563,8 +1542,8 @@ MF_KERNEL static void k14(
   }
 }
 
-// %49: f32[50, 10] = multiply %48, %37
-// %54: f32[50, 10] = subtract %2, %49
+// %53: f32[50] = multiply %52, %48
+// %59: f32[50] = subtract %1, %53
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k15(
     const float *restrict p0,
@@ -1583,10 +1562,30 @@ MF_KERNEL static void k15(
   }
 }
 
-// %51: f32[10] = multiply %50, %35
-// %55: f32[10] = subtract %3, %51
+// %55: f32[50, 10] = multiply %54, %43
+// %60: f32[50, 10] = subtract %2, %55
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k16(
+    const float *restrict p0,
+    const float *restrict p1,
+    const float *restrict p2,
+    float *restrict p3,
+    int64_t begin,
+    int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    const float s0 = p0[0];
+    const float s1 = p1[i0];
+    const float s2 = s0 * s1;
+    const float s3 = p2[i0];
+    const float s4 = s3 - s2;
+    p3[i0] = s4;
+  }
+}
+
+// %57: f32[10] = multiply %56, %41
+// %61: f32[10] = subtract %3, %57
+// from mnist1d_lr.mix:23:6
+MF_KERNEL static void k17(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1610,7 +1609,7 @@ MF_KERNEL static void k16(
 // %20: f32[50, 50] = subtract 1.0, %18
 // %21: f32[50, 50] = multiply %16, %20
 // from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k17(
+MF_KERNEL static void k18(
     const float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1657,24 +1656,24 @@ MF_KERNEL static void k17(
 // %34: f32[50, 10] = multiply %29, %33
 // %35: f32[50] = reduce_sum{axes [1]} %33
 // %36: f32[50] = reduce_sum{axes [1]} %34
-// %39: bool[50, 10] = equal %37, %38
-// %40: f32[50, 10] = convert{f32} %39
-// %42: f32[50, 10] = multiply %40, -0.02
-// %43: f32[50] = reduce_sum{axes [1]} %40
-// %45: f32[50] = multiply %43, 0.02
-// %47: f32[50] = divide 1.0, %35
-// %48: f32[50] = multiply %47, %47
-// %49: f32[50] = multiply %36, %48
-// %50: f32[50] = multiply %45, %47
-// %51: f32[50] = multiply %45, %49
-// %52: f32[50] = negate %51
-// %55: f32[50, 10] = multiply %53, %33
-// %56: f32[50, 10] = multiply %54, %33
-// %57: f32[50, 10] = multiply %53, %34
-// %58: f32[50, 10] = add %56, %57
-// and 2 more
+// %41: bool[50, 10] = equal %39, %40
+// %45: f32[50, 10] = select %41, -0.02, 0.0
+// %48: bool[50] = less %35, 0.0
+// %49: f32[50] = select %48, inf, 0.0
+// %50: f32[50] = multiply %49, 0.0
+// %52: f32[50] = add %50, 1.0
+// %53: f32[50] = divide %52, %35
+// %54: f32[50] = divide 1.0, %35
+// %55: f32[50] = multiply %53, %54
+// %56: f32[50] = multiply %36, %55
+// %57: f32[50] = multiply %53, 0.02
+// %59: f32[50] = multiply %56, -0.02
+// %62: f32[50, 10] = multiply %60, %33
+// %63: f32[50, 10] = multiply %61, %33
+// %64: f32[50, 10] = multiply %60, %34
+// and 3 more
 // from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k18(
+MF_KERNEL static void k19(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -1688,11 +1687,11 @@ MF_KERNEL static void k18(
   float r1[166];
   float r2[166];
   float r3[16];
-  float r4[16];
-  float r5[16];
-  float r6[166];
-  float r7[166];
-  float r8[16];
+  float r4[166];
+  float r5[166];
+  float r6[16];
+  float r7[16];
+  uint8_t r8[16];
   float r9[16];
   float r10[16];
   float r11[16];
@@ -1700,6 +1699,8 @@ MF_KERNEL static void k18(
   float r13[16];
   float r14[16];
   float r15[16];
+  float r16[16];
+  float r17[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -1720,117 +1721,113 @@ MF_KERNEL static void k18(
       for (int64_t l = 0; l < 16; ++l) {
         a1[l] = -__builtin_inff();
       }
-      float a2[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a2[l] = 0.0f;
-      }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s3 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s4 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s5 = s3 + s4;
-        const float s6 = is_inside ? p3[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s7 = is_inside ? p4[i2] : 0;
-        const float s8 = s6 + s7;
-        const float s9 = is_inside ? p5[i2] : 0;
-        const float s10 = s5 + s9;
-        const float t1 = is_inside ? s8 : -__builtin_inff();
+        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s3 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s4 = s2 + s3;
+        const float s5 = is_inside ? p3[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s6 = is_inside ? p4[i2] : 0;
+        const float s7 = s5 + s6;
+        const float s8 = is_inside ? p5[i2] : 0;
+        const float s9 = s4 + s8;
+        const float t1 = is_inside ? s7 : -__builtin_inff();
         a1[i2] = mf_maximum_step_f32(a1[i2], t1);
-        const int32_t s11 = (int32_t)(i2);
-        const int32_t s12 = p6[i0 * 10 + i1];
-        const uint8_t s13 = s11 == s12;
-        const float s14 = (float)s13;
-        const float s15 = -0.02f;
-        const float s16 = s14 * s15;
-        const float t2 = is_inside ? s14 : 0.0f;
-        a2[i2] = mf_sum_step_f32(a2[i2], t2);
-        r0[i2 + i1 * 16] = s8;
-        r1[i2 + i1 * 16] = s10;
-        r2[i2 + i1 * 16] = s16;
+        const int32_t s10 = (int32_t)(i2);
+        const int32_t s11 = p6[i0 * 10 + i1];
+        const uint8_t s12 = s10 == s11;
+        const float s13 = -0.02f;
+        const float s14 = 0.0f;
+        const float s15 = s12 ? s13 : s14;
+        r0[i2 + i1 * 16] = s7;
+        r1[i2 + i1 * 16] = s9;
+        r2[i2 + i1 * 16] = s15;
       }
       const float s1 = mf_maximum_lanes_f32x16(a1);
-      const float s2 = mf_sum_lanes_f32x16(a2);
       r3[i1] = s1;
-      r4[i1] = s2;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s17 = r4[i1];
-      const float s18 = 0.02f;
-      const float s19 = s17 * s18;
-      r5[i1] = s19;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a20[16];
+      float a16[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a20[l] = 0.0f;
+        a16[l] = 0.0f;
       }
-      float a21[16];
+      float a17[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a21[l] = 0.0f;
+        a17[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s22 = r0[i2 + i1 * 16];
-        const float s23 = r3[i1];
-        const float s24 = s22 - s23;
-        const float s25 = mf_exp_f32(s24);
-        const float s26 = r1[i2 + i1 * 16];
-        const float s27 = s26 * s25;
-        const float t20 = is_inside ? s25 : 0.0f;
-        a20[i2] = mf_sum_step_f32(a20[i2], t20);
-        const float t21 = is_inside ? s27 : 0.0f;
-        a21[i2] = mf_sum_step_f32(a21[i2], t21);
-        r6[i2 + i1 * 16] = s25;
-        r7[i2 + i1 * 16] = s27;
+        const float s18 = r0[i2 + i1 * 16];
+        const float s19 = r3[i1];
+        const float s20 = s18 - s19;
+        const float s21 = mf_exp_f32(s20);
+        const float s22 = r1[i2 + i1 * 16];
+        const float s23 = s22 * s21;
+        const float t16 = is_inside ? s21 : 0.0f;
+        a16[i2] = mf_sum_step_f32(a16[i2], t16);
+        const float t17 = is_inside ? s23 : 0.0f;
+        a17[i2] = mf_sum_step_f32(a17[i2], t17);
+        r4[i2 + i1 * 16] = s21;
+        r5[i2 + i1 * 16] = s23;
       }
-      const float s20 = mf_sum_lanes_f32x16(a20);
-      const float s21 = mf_sum_lanes_f32x16(a21);
-      r8[i1] = s20;
-      r9[i1] = s21;
+      const float s16 = mf_sum_lanes_f32x16(a16);
+      const float s17 = mf_sum_lanes_f32x16(a17);
+      r6[i1] = s16;
+      r7[i1] = s17;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s28 = 1.0f;
-      const float s29 = r8[i1];
-      const float s30 = s28 / s29;
-      const float s31 = s30 * s30;
-      const float s32 = r9[i1];
-      const float s33 = s32 * s31;
-      const float s34 = r5[i1];
-      const float s35 = s34 * s30;
-      const float s36 = s34 * s33;
-      const float s37 = -s36;
-      r10[i1] = s30;
+      const float s24 = r6[i1];
+      const float s25 = 0.0f;
+      const uint8_t s26 = s24 < s25;
+      const float s27 = __builtin_inff();
+      const float s28 = s26 ? s27 : s25;
+      const float s29 = s28 * s25;
+      const float s30 = 1.0f;
+      const float s31 = s29 + s30;
+      const float s32 = s31 / s24;
+      const float s33 = s30 / s24;
+      const float s34 = s32 * s33;
+      const float s35 = r7[i1];
+      const float s36 = s35 * s34;
+      const float s37 = 0.02f;
+      const float s38 = s32 * s37;
+      const float s39 = -0.02f;
+      const float s40 = s36 * s39;
+      r8[i1] = s26;
+      r9[i1] = s28;
+      r10[i1] = s29;
       r11[i1] = s31;
-      r12[i1] = s33;
-      r13[i1] = s35;
-      r14[i1] = s36;
-      r15[i1] = s37;
+      r12[i1] = s32;
+      r13[i1] = s33;
+      r14[i1] = s34;
+      r15[i1] = s36;
+      r16[i1] = s38;
+      r17[i1] = s40;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s38 = r13[i1];
-        const float s39 = r6[i2 + i1 * 16];
-        const float s40 = s38 * s39;
-        const float s41 = r15[i1];
-        const float s42 = s41 * s39;
-        const float s43 = r7[i2 + i1 * 16];
-        const float s44 = s38 * s43;
-        const float s45 = s42 + s44;
-        const float s46 = r2[i2 + i1 * 16];
-        const float s47 = s46 + s40;
-        m0[i2] = mf_sum_step_f32(m0[i2], s45);
+        const float s41 = r16[i1];
+        const float s42 = r4[i2 + i1 * 16];
+        const float s43 = s41 * s42;
+        const float s44 = r17[i1];
+        const float s45 = s44 * s42;
+        const float s46 = r5[i2 + i1 * 16];
+        const float s47 = s41 * s46;
+        const float s48 = s45 + s47;
+        const float s49 = r2[i2 + i1 * 16];
+        const float s50 = s49 + s43;
+        m0[i2] = mf_sum_step_f32(m0[i2], s48);
         if (is_inside) {
-          p7[i0 * 100 + i1 * 10 + i2] = s45;
+          p7[i0 * 100 + i1 * 10 + i2] = s48;
         }
         if (is_inside) {
-          p8[i0 * 100 + i1 * 10 + i2] = s47;
+          p8[i0 * 100 + i1 * 10 + i2] = s50;
         }
       }
     }
@@ -1842,8 +1839,8 @@ MF_KERNEL static void k18(
 
 // panels = f32[50, 10] by lines and terms of a sum
 // from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k19: 50 lines of 10 terms to 1 x 4 panels.
-MF_KERNEL static void k19(const float *restrict source, float *restrict panels, int64_t begin,
+// k20: 50 lines of 10 terms to 1 x 4 panels.
+MF_KERNEL static void k20(const float *restrict source, float *restrict panels, int64_t begin,
     int64_t end) {
   for (int64_t block = begin / 4; block < (end + 3) / 4; block += 1) {
     const int64_t start = block * 4;
@@ -1865,9 +1862,9 @@ MF_KERNEL static void k19(const float *restrict source, float *restrict panels, 
 
 // f32[50, 50] = contract f32[50, 10], f32[50, 10]
 // from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k20: c[50, 50] = a[50, 10] . b[10, 50], panels.
+// k21: c[50, 50] = a[50, 10] . b[10, 50], panels.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k20_tile_6x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_tile_6x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[6];
   mf_f32x8 sum1[6];
@@ -1895,7 +1892,7 @@ MF_KERNEL static void k20_tile_6x16(const float *restrict left, const float *res
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k20_tile_5x16(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_tile_5x16(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x8 sum0[5];
   mf_f32x8 sum1[5];
@@ -1922,18 +1919,18 @@ MF_KERNEL static void k20_tile_5x16(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k20_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k20_tile_6x16(left + tile * 60, right, c + tile * 300);
+    k21_tile_6x16(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k20_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    k21_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k20_tile_6x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_tile_6x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[6];
   #pragma clang loop unroll(full)
@@ -1956,7 +1953,7 @@ MF_KERNEL static void k20_tile_6x2(const float *restrict left, const float *rest
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k20_tile_5x2(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_tile_5x2(const float *restrict left, const float *restrict right,
     float *restrict c) {
   mf_f32x2 sum0[5];
   #pragma clang loop unroll(full)
@@ -1978,17 +1975,17 @@ MF_KERNEL static void k20_tile_5x2(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k20_rest(const float *restrict left, const float *restrict right,
+MF_KERNEL static void k21_rest(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k20_tile_6x2(left + tile * 60, right, c + tile * 300);
+    k21_tile_6x2(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k20_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    k21_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k20(const float *restrict a, const float *restrict b, float *restrict c,
+MF_KERNEL static void k21(const float *restrict a, const float *restrict b, float *restrict c,
     float *restrict scratch, int64_t begin, int64_t end) {
   (void)scratch;
   const float *left = a;
@@ -2003,22 +2000,22 @@ MF_KERNEL static void k20(const float *restrict a, const float *restrict b, floa
   const int64_t tile_first = first;
   const int64_t tile_last = last;
   for (int64_t group = group_first; group < (group_last < 3 ? group_last : 3); group += 1) {
-    k20_main(left_block, right_block + group * 160, result + group * 16, tile_first, tile_last);
+    k21_main(left_block, right_block + group * 160, result + group * 16, tile_first, tile_last);
   }
   if (group_last > 3) {
-    k20_rest(left_block, right_block + 3 * 160, result + 48, tile_first, tile_last);
+    k21_rest(left_block, right_block + 3 * 160, result + 48, tile_first, tile_last);
   }
 }
 
-// %64: f32[50, 50] = add %62, %63
-// %68: f32[50, 50] = multiply %21, %17
-// %70: f32[50, 50] = multiply %68, 2.0
-// %71: f32[50, 50] = multiply %64, %20
-// %72: f32[50, 50] = multiply %61, %70
-// %73: f32[50, 50] = subtract %71, %72
-// %74: f32[50] = reduce_sum{axes [0]} %73
+// %71: f32[50, 50] = add %69, %70
+// %75: f32[50, 50] = multiply %21, %17
+// %77: f32[50, 50] = multiply %75, 2.0
+// %78: f32[50, 50] = multiply %71, %20
+// %79: f32[50, 50] = multiply %68, %77
+// %80: f32[50, 50] = subtract %78, %79
+// %81: f32[50] = reduce_sum{axes [0]} %80
 // from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k21(
+MF_KERNEL static void k22(
     float *restrict p0,
     const float *restrict p1,
     const float *restrict p2,
@@ -2068,9 +2065,9 @@ MF_KERNEL static void k21(
   }
 }
 
-// %67: f32[50, 10] = add %65, %66
+// %74: f32[50, 10] = add %72, %73
 // from mnist1d_lr.mix:18:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k22(
+MF_KERNEL static void k23(
     const float *restrict p0,
     const float *restrict p1,
     float *restrict p2,
@@ -2087,7 +2084,7 @@ MF_KERNEL static void k22(
 // %6: f32[] = reduce_sum{axes [0]} %5
 // %8: f32[] = multiply %6, 0.005
 // from mnist1d_lr.mix:28:12
-MF_KERNEL static void k23(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k24(const float *restrict p0, float *restrict p1) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 200; ++i0) {
     const float s1 = p0[i0];
@@ -2099,7 +2096,7 @@ MF_KERNEL static void k23(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[40, 50] = copy 0.0
-MF_KERNEL static void k24(float *restrict p0) {
+MF_KERNEL static void k25(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -2107,7 +2104,7 @@ MF_KERNEL static void k24(float *restrict p0) {
 }
 
 // f32[50] = copy 0.0
-MF_KERNEL static void k25(float *restrict p0) {
+MF_KERNEL static void k26(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -2115,7 +2112,7 @@ MF_KERNEL static void k25(float *restrict p0) {
 }
 
 // f32[50, 10] = copy 0.0
-MF_KERNEL static void k26(float *restrict p0) {
+MF_KERNEL static void k27(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -2123,7 +2120,7 @@ MF_KERNEL static void k26(float *restrict p0) {
 }
 
 // f32[10] = copy 0.0
-MF_KERNEL static void k27(float *restrict p0) {
+MF_KERNEL static void k28(float *restrict p0) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = 0.0f;
     p0[i0] = s0;
@@ -2131,13 +2128,13 @@ MF_KERNEL static void k27(float *restrict p0) {
 }
 
 // f32[] = copy 0.0
-MF_KERNEL static void k28(float *restrict p0) {
+MF_KERNEL static void k29(float *restrict p0) {
   const float s0 = 0.0f;
   p0[0] = s0;
 }
 
 // f32[40, 50] = copy %0
-MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -2145,7 +2142,7 @@ MF_KERNEL static void k29(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50] = copy %1
-MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -2153,7 +2150,7 @@ MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[50, 10] = copy %2
-MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
@@ -2161,145 +2158,15 @@ MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
 }
 
 // f32[10] = copy %3
-MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
+MF_KERNEL static void k33(const float *restrict p0, float *restrict p1) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
     const float s0 = p0[i0];
     p1[i0] = s0;
   }
 }
 
-// %14: f32[50, 10] = add %12, %13
-// %15: f32[50] = reduce_maximum{axes [1]} %14
-// %17: f32[50, 10] = subtract %14, %16
-// %18: f32[50, 10] = exp %17
-// %19: f32[50] = reduce_sum{axes [1]} %18
-// %20: f32[50] = log %19
-// %22: f32[50, 10] = subtract %17, %21
-// %25: bool[50, 10] = equal %23, %24
-// %26: f32[50, 10] = convert{f32} %25
-// %27: f32[50, 10] = multiply %22, %26
-// %33: f32[50] = reduce_sum{axes [1]} %26
-// %35: f32[50] = multiply %33, 0.02
-// %37: f32[50] = divide 1.0, %19
-// %38: f32[50] = multiply %35, %37
-// from mnist1d_lr.mix:22:17, vjp of log
-MF_KERNEL static void k33(
-    const float *restrict p0,
-    const float *restrict p1,
-    const int32_t *restrict p2,
-    float *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    float *restrict p7,
-    int64_t begin,
-    int64_t end) {
-  float r0[166];
-  float r1[166];
-  float r2[16];
-  float r3[16];
-  float r4[16];
-  float r5[166];
-  float r6[16];
-  float r7[16];
-  float r8[16];
-  float r9[16];
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a0[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a0[l] = -__builtin_inff();
-      }
-      float a1[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a1[l] = 0.0f;
-      }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t i2 = 0; i2 < 16; ++i2) {
-        const _Bool is_inside = i2 < 10;
-        const float s2 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s3 = is_inside ? p1[i2] : 0;
-        const float s4 = s2 + s3;
-        const float t0 = is_inside ? s4 : -__builtin_inff();
-        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
-        const int32_t s5 = (int32_t)(i2);
-        const int32_t s6 = p2[i0 * 10 + i1];
-        const uint8_t s7 = s5 == s6;
-        const float s8 = (float)s7;
-        const float t1 = is_inside ? s8 : 0.0f;
-        a1[i2] = mf_sum_step_f32(a1[i2], t1);
-        r0[i2 + i1 * 16] = s4;
-        r1[i2 + i1 * 16] = s8;
-      }
-      const float s0 = mf_maximum_lanes_f32x16(a0);
-      const float s1 = mf_sum_lanes_f32x16(a1);
-      r2[i1] = s0;
-      r3[i1] = s1;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s9 = r3[i1];
-      const float s10 = 0.02f;
-      const float s11 = s9 * s10;
-      r4[i1] = s11;
-      p3[i0 * 10 + i1] = s11;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a12[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t l = 0; l < 16; ++l) {
-        a12[l] = 0.0f;
-      }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t i2 = 0; i2 < 16; ++i2) {
-        const _Bool is_inside = i2 < 10;
-        const float s13 = r0[i2 + i1 * 16];
-        const float s14 = r2[i1];
-        const float s15 = s13 - s14;
-        const float s16 = mf_exp_f32(s15);
-        const float t12 = is_inside ? s16 : 0.0f;
-        a12[i2] = mf_sum_step_f32(a12[i2], t12);
-        r5[i2 + i1 * 16] = s15;
-        if (is_inside) {
-          p4[i0 * 100 + i1 * 10 + i2] = s16;
-        }
-      }
-      const float s12 = mf_sum_lanes_f32x16(a12);
-      r6[i1] = s12;
-      p5[i0 * 10 + i1] = s12;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s17 = r6[i1];
-      const float s18 = mf_log_f32(s17);
-      const float s19 = 1.0f;
-      const float s20 = s19 / s17;
-      const float s21 = r4[i1];
-      const float s22 = s21 * s20;
-      r7[i1] = s18;
-      r8[i1] = s20;
-      r9[i1] = s22;
-      p6[i0 * 10 + i1] = s22;
-    }
-    for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
-      for (int64_t i2 = 0; i2 < 16; ++i2) {
-        const _Bool is_inside = i2 < 10;
-        const float s23 = r5[i2 + i1 * 16];
-        const float s24 = r7[i1];
-        const float s25 = s23 - s24;
-        const float s26 = r1[i2 + i1 * 16];
-        const float s27 = s25 * s26;
-        if (is_inside) {
-          p7[i0 * 100 + i1 * 10 + i2] = s27;
-        }
-      }
-    }
-  }
-}
-
-// %52: f32[40, 50] = multiply %51, %50
-// %59: f32[40, 50] = subtract %1, %52
+// %58: f32[40, 50] = multiply %57, %56
+// %65: f32[40, 50] = subtract %1, %58
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k34(
     const float *restrict p0,
@@ -2317,8 +2184,8 @@ MF_KERNEL static void k34(
   }
 }
 
-// %54: f32[50] = multiply %53, %49
-// %60: f32[50] = subtract %2, %54
+// %60: f32[50] = multiply %59, %55
+// %66: f32[50] = subtract %2, %60
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k35(
     const float *restrict p0,
@@ -2336,8 +2203,8 @@ MF_KERNEL static void k35(
   }
 }
 
-// %56: f32[50, 10] = multiply %55, %44
-// %61: f32[50, 10] = subtract %3, %56
+// %62: f32[50, 10] = multiply %61, %50
+// %67: f32[50, 10] = subtract %3, %62
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k36(
     const float *restrict p0,
@@ -2355,8 +2222,8 @@ MF_KERNEL static void k36(
   }
 }
 
-// %58: f32[10] = multiply %57, %42
-// %62: f32[10] = subtract %4, %58
+// %64: f32[10] = multiply %63, %48
+// %68: f32[10] = subtract %4, %64
 // from mnist1d_lr.mix:23:6
 MF_KERNEL static void k37(
     const float *restrict p0,
@@ -2374,55 +2241,65 @@ MF_KERNEL static void k37(
   }
 }
 
-// %26: f32[50] = divide 1.0, %9
-// %27: f32[50] = multiply %10, %26
-// %47: f32[50] = multiply %2, %14
-// %48: f32[50] = multiply %2, %35
-// %49: f32[50] = negate %48
-// %50: f32[] = reduce_sum{axes [0]} %47
-// %68: f32[50] = multiply %26, %26
+// %29: bool[50] = less %9, 0.0
+// %30: f32[50] = select %29, inf, 0.0
+// %31: f32[50] = multiply %30, 0.0
+// %33: f32[50] = add %31, 1.0
+// %34: f32[50] = divide %33, %9
+// %35: f32[50] = multiply %34, 0.02
+// %55: f32[50] = multiply %2, %13
+// %56: f32[50] = multiply %2, %43
+// %57: f32[50] = negate %56
+// %58: f32[] = reduce_sum{axes [0]} %55
+// %76: f32[50] = divide 1.0, %9
+// %77: f32[50] = multiply %34, %76
 // from mnist1d_lr.mix:22:17, vjp of log, jvp of divide
 MF_KERNEL static void k38(
     const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
+    float *restrict p1,
+    const float *restrict p2,
     const float *restrict p3,
     const float *restrict p4,
-    const float *restrict p5,
+    float *restrict p5,
     float *restrict p6,
-    float *restrict p7,
-    float *restrict p8) {
+    float *restrict p7) {
   float s0 = 0.0f;
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s1 = 1.0f;
-    const float s2 = p0[i0];
-    const float s3 = s1 / s2;
-    const float s4 = p1[i0];
-    const float s5 = s4 * s3;
-    const float s6 = p3[i0];
-    const float s7 = p4[i0];
-    const float s8 = s6 * s7;
-    const float s9 = p5[0];
-    const float s10 = s6 * s9;
-    const float s11 = -s10;
-    s0 = mf_sum_step_f32(s0, s8);
-    const float s12 = s3 * s3;
-    p2[i0] = s5;
-    p6[i0] = s11;
-    p7[i0] = s12;
+    const float s1 = p0[i0];
+    const float s2 = 0.0f;
+    const uint8_t s3 = s1 < s2;
+    const float s4 = __builtin_inff();
+    const float s5 = s3 ? s4 : s2;
+    const float s6 = s5 * s2;
+    const float s7 = 1.0f;
+    const float s8 = s6 + s7;
+    const float s9 = s8 / s1;
+    const float s10 = 0.02f;
+    const float s11 = s9 * s10;
+    const float s12 = p2[i0];
+    const float s13 = p3[i0];
+    const float s14 = s12 * s13;
+    const float s15 = p4[0];
+    const float s16 = s12 * s15;
+    const float s17 = -s16;
+    s0 = mf_sum_step_f32(s0, s14);
+    const float s18 = s7 / s1;
+    const float s19 = s9 * s18;
+    p1[i0] = s11;
+    p5[i0] = s17;
+    p6[i0] = s19;
   }
-  p8[0] = s0;
+  p7[0] = s0;
 }
 
-// %29: f32[50, 10] = multiply %28, %8
-// %108: bool[50, 10] = equal %19, %20
-// %109: f32[50, 10] = convert{f32} %108
-// %110: f32[50, 10] = multiply %109, -0.02
-// %30: f32[50, 10] = add %110, %29
-// %42: f32[50, 10] = multiply %3, %13
-// %43: f32[50, 10] = multiply %3, %36
-// %44: f32[50, 10] = negate %43
-// %45: f32[] = reduce_sum{axes [0, 1]} %42
+// %37: f32[50, 10] = multiply %36, %8
+// %117: bool[50, 10] = equal %20, %21
+// %118: f32[50, 10] = select %117, -0.02, 0.0
+// %38: f32[50, 10] = add %118, %37
+// %50: f32[50, 10] = multiply %3, %12
+// %51: f32[50, 10] = multiply %3, %44
+// %52: f32[50, 10] = negate %51
+// %53: f32[] = reduce_sum{axes [0, 1]} %50
 // from mnist1d_lr.mix:23:6, vjp of broadcast
 MF_KERNEL static void k39(
     const float *restrict p0,
@@ -2449,9 +2326,9 @@ MF_KERNEL static void k39(
       const int32_t s4 = (int32_t)(i1);
       const int32_t s5 = p2[i0];
       const uint8_t s6 = s4 == s5;
-      const float s7 = (float)s6;
-      const float s8 = -0.02f;
-      const float s9 = s7 * s8;
+      const float s7 = -0.02f;
+      const float s8 = 0.0f;
+      const float s9 = s6 ? s7 : s8;
       const float s10 = s9 + s3;
       const float s11 = is_inside ? p4[i0 * 10 + i1] : 0;
       const float s12 = is_inside ? p5[i0 * 10 + i1] : 0;
@@ -2473,12 +2350,12 @@ MF_KERNEL static void k39(
   p8[0] = s0;
 }
 
-// %38: f32[10] = multiply %4, %11
-// %39: f32[10] = multiply %4, %37
-// %40: f32[10] = negate %39
-// %41: f32[] = reduce_sum{axes [0]} %38
-// %46: f32[] = add %41, %45
-// %51: f32[] = add %46, %50
+// %46: f32[10] = multiply %4, %10
+// %47: f32[10] = multiply %4, %45
+// %48: f32[10] = negate %47
+// %49: f32[] = reduce_sum{axes [0]} %46
+// %54: f32[] = add %49, %53
+// %59: f32[] = add %54, %58
 // from mnist1d_lr.mix:23:6, vjp of broadcast
 MF_KERNEL static void k40(
     const float *restrict p0,
@@ -2506,12 +2383,12 @@ MF_KERNEL static void k40(
   p6[0] = s10;
 }
 
-// %52: f32[40, 50] = multiply %1, %15
-// %53: f32[40, 50] = multiply %1, %34
-// %54: f32[40, 50] = negate %53
-// %55: f32[] = reduce_sum{axes [0, 1]} %52
-// %56: f32[] = add %51, %55
-// %107: f32[] = subtract %5, %56
+// %60: f32[40, 50] = multiply %1, %14
+// %61: f32[40, 50] = multiply %1, %42
+// %62: f32[40, 50] = negate %61
+// %63: f32[] = reduce_sum{axes [0, 1]} %60
+// %64: f32[] = add %59, %63
+// %116: f32[] = subtract %5, %64
 MF_KERNEL static void k41(
     const float *restrict p0,
     const float *restrict p1,
@@ -2538,10 +2415,10 @@ MF_KERNEL static void k41(
   p6[0] = s10;
 }
 
-// %59: f32[50, 50] = add %57, %58
-// %111: f32[50, 50] = multiply %7, %7
-// %112: f32[50, 50] = subtract 1.0, %111
-// %60: f32[50, 50] = multiply %59, %112
+// %67: f32[50, 50] = add %65, %66
+// %119: f32[50, 50] = multiply %7, %7
+// %120: f32[50, 50] = subtract 1.0, %119
+// %68: f32[50, 50] = multiply %67, %120
 // from mnist1d_lr.mix:18:10, jvp of tanh
 MF_KERNEL static void k42(
     const float *restrict p0,
@@ -2569,17 +2446,16 @@ MF_KERNEL static void k42(
   }
 }
 
-// %63: f32[50, 10] = add %61, %62
-// %65: f32[50, 10] = add %63, %64
-// %66: f32[50, 10] = multiply %65, %8
-// %67: f32[50] = reduce_sum{axes [1]} %66
-// %69: f32[50] = multiply %67, %68
-// %70: f32[50] = multiply %10, %69
-// %71: f32[50] = negate %70
-// %73: f32[50, 10] = multiply %72, %8
-// %74: f32[50, 10] = multiply %28, %66
-// %75: f32[50, 10] = add %73, %74
-// %76: f32[10] = reduce_sum{axes [0]} %75
+// %71: f32[50, 10] = add %69, %70
+// %73: f32[50, 10] = add %71, %72
+// %74: f32[50, 10] = multiply %73, %8
+// %75: f32[50] = reduce_sum{axes [1]} %74
+// %78: f32[50] = multiply %75, %77
+// %80: f32[50] = multiply %78, -0.02
+// %82: f32[50, 10] = multiply %81, %8
+// %83: f32[50, 10] = multiply %36, %74
+// %84: f32[50, 10] = add %82, %83
+// %85: f32[10] = reduce_sum{axes [0]} %84
 // from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k43(
     float *restrict p0,
@@ -2589,13 +2465,11 @@ MF_KERNEL static void k43(
     const float *restrict p4,
     const float *restrict p5,
     const float *restrict p6,
-    const float *restrict p7,
-    float *restrict p8) {
+    float *restrict p7) {
   float r0[166];
   float r1[16];
   float r2[16];
   float r3[16];
-  float r4[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -2639,25 +2513,23 @@ MF_KERNEL static void k43(
       const float s11 = r1[i1];
       const float s12 = p6[i0 * 10 + i1];
       const float s13 = s11 * s12;
-      const float s14 = p7[i0 * 10 + i1];
-      const float s15 = s14 * s13;
-      const float s16 = -s15;
+      const float s14 = -0.02f;
+      const float s15 = s13 * s14;
       r2[i1] = s13;
       r3[i1] = s15;
-      r4[i1] = s16;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s17 = r4[i1];
-        const float s18 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s19 = s17 * s18;
-        const float s20 = r0[i2 + i1 * 16];
-        const float s21 = s19 + s20;
-        m0[i2] = mf_sum_step_f32(m0[i2], s21);
+        const float s16 = r3[i1];
+        const float s17 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
+        const float s18 = s16 * s17;
+        const float s19 = r0[i2 + i1 * 16];
+        const float s20 = s18 + s19;
+        m0[i2] = mf_sum_step_f32(m0[i2], s20);
         if (is_inside) {
-          p8[i0 * 100 + i1 * 10 + i2] = s21;
+          p7[i0 * 100 + i1 * 10 + i2] = s20;
         }
       }
     }
@@ -2667,15 +2539,15 @@ MF_KERNEL static void k43(
   }
 }
 
-// %79: f32[50, 50] = add %77, %78
-// %83: f32[50, 50] = multiply %60, %7
-// %85: f32[50, 50] = multiply %83, 2.0
-// %113: f32[50, 50] = multiply %7, %7
-// %114: f32[50, 50] = subtract 1.0, %113
-// %86: f32[50, 50] = multiply %79, %114
-// %87: f32[50, 50] = multiply %12, %85
-// %88: f32[50, 50] = subtract %86, %87
-// %89: f32[50] = reduce_sum{axes [0]} %88
+// %88: f32[50, 50] = add %86, %87
+// %92: f32[50, 50] = multiply %68, %7
+// %94: f32[50, 50] = multiply %92, 2.0
+// %121: f32[50, 50] = multiply %7, %7
+// %122: f32[50, 50] = subtract 1.0, %121
+// %95: f32[50, 50] = multiply %88, %122
+// %96: f32[50, 50] = multiply %11, %94
+// %97: f32[50, 50] = subtract %95, %96
+// %98: f32[50] = reduce_sum{axes [0]} %97
 // from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
 MF_KERNEL static void k44(
     float *restrict p0,
@@ -2728,10 +2600,10 @@ MF_KERNEL static void k44(
   }
 }
 
-// %82: f32[50, 10] = add %80, %81
-// %98: f32[50, 10] = multiply %13, 0.005
-// %99: f32[50, 10] = add %82, %98
-// %105: f32[50, 10] = add %3, %99
+// %91: f32[50, 10] = add %89, %90
+// %107: f32[50, 10] = multiply %12, 0.005
+// %108: f32[50, 10] = add %91, %107
+// %114: f32[50, 10] = add %3, %108
 // from vjp of gradient
 MF_KERNEL static void k45(
     const float *restrict p0,
@@ -2754,9 +2626,9 @@ MF_KERNEL static void k45(
   }
 }
 
-// %115: f32[40, 50] = multiply %15, 0.005
-// %93: f32[40, 50] = add %90, %115
-// %103: f32[40, 50] = add %1, %93
+// %123: f32[40, 50] = multiply %14, 0.005
+// %102: f32[40, 50] = add %99, %123
+// %112: f32[40, 50] = add %1, %102
 // from vjp of gradient
 MF_KERNEL static void k46(
     const float *restrict p0,
@@ -2776,9 +2648,9 @@ MF_KERNEL static void k46(
   }
 }
 
-// %116: f32[50] = multiply %14, 0.005
-// %96: f32[50] = add %89, %116
-// %104: f32[50] = add %2, %96
+// %124: f32[50] = multiply %13, 0.005
+// %105: f32[50] = add %98, %124
+// %113: f32[50] = add %2, %105
 // from vjp of gradient
 MF_KERNEL static void k47(
     const float *restrict p0,
@@ -2798,9 +2670,9 @@ MF_KERNEL static void k47(
   }
 }
 
-// %117: f32[10] = multiply %11, 0.005
-// %102: f32[10] = add %76, %117
-// %106: f32[10] = add %4, %102
+// %125: f32[10] = multiply %10, 0.005
+// %111: f32[10] = add %85, %125
+// %115: f32[10] = add %4, %111
 // from vjp of gradient
 MF_KERNEL static void k48(
     const float *restrict p0,
@@ -2820,7 +2692,7 @@ MF_KERNEL static void k48(
   }
 }
 
-// f32[] = copy %107
+// f32[] = copy %116
 MF_KERNEL static void k49(const float *restrict p0, float *restrict p1) {
   const float s0 = p0[0];
   p1[0] = s0;
@@ -2855,6 +2727,11 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(
   if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
+  for (int64_t i = 0; i < 50; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
+  }
   const mnist1d_lr_inner_loss_frame frame_storage = {
     .inputs = inputs,
     .outputs = outputs,
@@ -2873,7 +2750,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(
   float *const v8 = (float *)(frame->arena + 0);  // f32[50, 50]
   float *const v9 = (float *)(frame->arena + 10048);  // f32[50, 50]
   float *const v10 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v11 = (float *)(frame->arena + 2048);  // f32[50, 10]
+  float *const v11 = (float *)(frame->arena + 2048);  // f32[50]
   k0(v5, v0, v8, v8, 0, 9);
   k1(v8, v1, v9, 0, 50);
   k2(v9, v2, v10, v10, 0, 9);
@@ -2888,7 +2765,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss_checked(
     const mnist1d_lr_inner_loss_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_inner_loss(inputs, outputs, arena, parallel);
@@ -2926,6 +2803,11 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
   if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
+  for (int64_t i = 0; i < 50; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
+  }
   const mnist1d_lr_inner_gradient_frame frame_storage = {
     .inputs = inputs,
     .outputs = outputs,
@@ -2949,22 +2831,24 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
   float *const v13 = (float *)(frame->arena + 10048);  // f32[50, 50]
   float *const v14 = (float *)(frame->arena + 0);  // f32[50, 10]
   float *const v15 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v16 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v17 = (float *)(frame->arena + 6144);  // f32[50]
-  float *const v18 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v19 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v20 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v21 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v22 = (float *)(frame->arena + 32192);  // f32[512]
+  float *const v16 = (float *)(frame->arena + 4096);  // f32[50]
+  float *const v17 = (float *)(frame->arena + 4352);  // f32[50]
+  float *const v18 = (float *)(frame->arena + 0);  // f32[50]
+  float *const v19 = (float *)(frame->arena + 30144);  // f32[50, 10]
+  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 50]
+  float *const v21 = (float *)(frame->arena + 20096);  // f32[50, 50]
+  float *const v22 = (float *)(frame->arena + 10048);  // f32[50, 50]
+  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
   k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v20, 0, 50);
+  k5(v12, v1, v13, v21, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k6(v14, v3, v6, v15, v17, v16, 0, 5);
-  k7(v11, v16, v6, v17, v15, v18, v7);
-  k8(v18, v2, v19, v22, 0, 9);
-  k9(v13, v18, v10, v10, 0, 9);
-  k10(v9, v19, v20, v21);
-  k11(v5, v21, v8, v8, 0, 7);
+  k6(v14, v3, v15, v6, v16, v17, 0, 5);
+  k7(v17, v16, v18, v7);
+  k8(v11, v18, v15, v6, v19);
+  k9(v19, v2, v20, v23, 0, 9);
+  k10(v13, v19, v10, v10, 0, 9);
+  k11(v9, v20, v21, v22);
+  k12(v5, v22, v8, v8, 0, 7);
   return 0;
 }
 
@@ -2974,7 +2858,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient_checked(
     const mnist1d_lr_inner_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_inner_gradient(inputs, outputs, arena, parallel);
@@ -3012,6 +2896,16 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(
   if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
+  for (int64_t i = 0; i < 50; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
+  }
+  for (int64_t i = 0; i < 1; ++i) {
+    if (inputs->step[i] < 1 || inputs->step[i] > 200) {
+      return mf_refuse(arena, 1, i, inputs->step[i]);
+    }
+  }
   const mnist1d_lr_inner_step_frame frame_storage = {
     .inputs = inputs,
     .outputs = outputs,
@@ -3046,15 +2940,15 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(
   k0(v5, v0, v12, v12, 0, 9);
   k5(v12, v1, v13, v19, 0, 50);
   k2(v13, v2, v14, v14, 0, 9);
-  k12(v16, v14, v3, v6, v15);
-  k8(v15, v2, v17, v23, 0, 9);
-  k9(v13, v15, v18, v18, 0, 9);
-  k10(v21, v17, v19, v20);
-  k11(v5, v20, v22, v22, 0, 7);
-  k13(v4, v22, v0, v8, 0, 2000);
-  k14(v4, v21, v1, v9, 0, 50);
-  k15(v4, v18, v2, v10, 0, 500);
-  k16(v4, v16, v3, v11, 0, 10);
+  k13(v16, v14, v3, v6, v15);
+  k9(v15, v2, v17, v23, 0, 9);
+  k10(v13, v15, v18, v18, 0, 9);
+  k11(v21, v17, v19, v20);
+  k12(v5, v20, v22, v22, 0, 7);
+  k14(v4, v22, v0, v8, 0, 2000);
+  k15(v4, v21, v1, v9, 0, 50);
+  k16(v4, v18, v2, v10, 0, 500);
+  k17(v4, v16, v3, v11, 0, 10);
   return 0;
 }
 
@@ -3064,7 +2958,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_step_checked(
     const mnist1d_lr_inner_step_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_inner_step(inputs, outputs, arena, parallel);
@@ -3104,6 +2998,11 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   }
   if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
+  }
+  for (int64_t i = 0; i < 50; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
   }
   const mnist1d_lr_hvp_frame frame_storage = {
     .inputs = inputs,
@@ -3147,20 +3046,20 @@ MF_EXPORT int32_t mnist1d_lr_hvp(
   float *const v32 = (float *)(frame->arena + 60288);  // f32[512]
   k0(v5, v0, v15, v15, 0, 9);
   k0(v5, v7, v16, v16, 0, 9);
-  k17(v15, v1, v16, v8, v17, v18, v19, 0, 50);
+  k18(v15, v1, v16, v8, v17, v18, v19, 0, 50);
   k2(v17, v2, v20, v20, 0, 9);
   k2(v19, v2, v21, v21, 0, 9);
   k2(v17, v9, v22, v22, 0, 9);
-  k18(v14, v21, v22, v20, v3, v10, v6, v23, v24);
-  k19(v2, v31, 0, 4);
-  k20(v24, v31, v25, v25, 0, 9);
-  k20(v23, v31, v26, v26, 0, 9);
-  k8(v24, v9, v27, v32, 0, 9);
-  k21(v12, v26, v27, v19, v17, v18, v25, v30);
-  k9(v19, v24, v28, v28, 0, 9);
-  k9(v17, v23, v29, v29, 0, 9);
-  k22(v28, v29, v13, 0, 500);
-  k11(v5, v30, v11, v11, 0, 7);
+  k19(v14, v21, v22, v20, v3, v10, v6, v23, v24);
+  k20(v2, v31, 0, 4);
+  k21(v24, v31, v25, v25, 0, 9);
+  k21(v23, v31, v26, v26, 0, 9);
+  k9(v24, v9, v27, v32, 0, 9);
+  k22(v12, v26, v27, v19, v17, v18, v25, v30);
+  k10(v19, v24, v28, v28, 0, 9);
+  k10(v17, v23, v29, v29, 0, 9);
+  k23(v28, v29, v13, 0, 500);
+  k12(v5, v30, v11, v11, 0, 7);
   return 0;
 }
 
@@ -3170,7 +3069,7 @@ MF_EXPORT int32_t mnist1d_lr_hvp_checked(
     const mnist1d_lr_hvp_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_hvp(inputs, outputs, arena, parallel);
@@ -3223,12 +3122,12 @@ MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient(
   float *const v9 = frame->outputs->grad_theta_w2;  // grad.theta.w2: f32[50, 10]
   float *const v10 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[10]
   float *const v11 = frame->outputs->grad_lr;  // grad.lr: f32[]
-  k23(v5, v6);
-  k24(v7);
-  k25(v8);
-  k26(v9);
-  k27(v10);
-  k28(v11);
+  k24(v5, v6);
+  k25(v7);
+  k26(v8);
+  k27(v9);
+  k28(v10);
+  k29(v11);
   return 0;
 }
 
@@ -3238,7 +3137,7 @@ MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient_checked(
     const mnist1d_lr_outer_loss_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_outer_loss_gradient(inputs, outputs, arena, parallel);
@@ -3279,11 +3178,16 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   if (parallel && parallel->workers > 1 && !parallel->run) {
     return 1;
   }
+  for (int64_t i = 0; i < 10000; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
+  }
   const mnist1d_lr_meta_gradient_frame frame_storage = {
     .inputs = inputs,
     .outputs = outputs,
     .arena = arena,
-    .workers = (char *)arena + 6983040,
+    .workers = (char *)arena + 6943040,
     .parallel = parallel,
   };
   const mnist1d_lr_meta_gradient_frame *const frame = &frame_storage;
@@ -3305,99 +3209,99 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
   float *const v15 = (float *)(frame->arena + 0);  // f32[200, 50, 50]
   float *const v16 = (float *)(frame->arena + 6000000);  // f32[200, 50, 10]
   float *const v17 = (float *)(frame->arena + 6844672);  // f32[200, 50]
-  float *const v18 = (float *)(frame->arena + 6884672);  // f32[200, 50]
-  float *const v19 = (float *)(frame->arena + 6964672);  // f32[200, 10]
-  float *const v20 = (float *)(frame->arena + 2000000);  // f32[200, 50, 50]
-  float *const v21 = (float *)(frame->arena + 6400000);  // f32[200, 50, 10]
-  float *const v22 = (float *)(frame->arena + 6924672);  // f32[200, 50]
-  float *const v23 = (float *)(frame->arena + 4000000);  // f32[200, 40, 50]
-  float *const v24 = (float *)(frame->arena + 6972672);  // f32[40, 50]
-  float *const v25 = (float *)(frame->arena + 6982720);  // f32[50]
-  float *const v26 = (float *)(frame->arena + 6980672);  // f32[50, 10]
-  float *const v27 = (float *)(frame->arena + 6982976);  // f32[10]
-  float *const v28 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v29 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v30 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v31 = (float *)(frame->arena + 6804096);  // f32[50]
-  float *const v32 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v33 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v34 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v35 = (float *)(frame->arena + 6802048);  // f32[512]
-  float *const v36 = (float *)(frame->arena + 6820096);  // f32[50]
-  float *const v37 = (float *)(frame->arena + 6840192);  // f32[50, 10]
-  float *const v38 = (float *)(frame->arena + 6820864);  // f32[10]
-  float *const v39 = (float *)(frame->arena + 6830144);  // f32[50, 10]
-  float *const v40 = (float *)(frame->arena + 6800000);  // f32[]
-  float *const v41 = (float *)(frame->arena + 6820352);  // f32[50]
-  float *const v42 = (float *)(frame->arena + 6800064);  // f32[]
-  float *const v43 = (float *)(frame->arena + 6800128);  // f32[]
-  float *const v44 = (float *)(frame->arena + 6810048);  // f32[40, 50]
-  float *const v45 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v46 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v47 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v48 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v49 = (float *)(frame->arena + 6820608);  // f32[50]
-  float *const v50 = (float *)(frame->arena + 6842240);  // f32[50, 10]
-  float *const v51 = (float *)(frame->arena + 6844544);  // f32[10]
-  float *const v52 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v53 = (float *)(frame->arena + 6820096);  // f32[50, 50]
-  float *const v54 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v55 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v56 = (float *)(frame->arena + 6830144);  // f32[50, 50]
-  float *const v57 = (float *)(frame->arena + 6844288);  // f32[50]
-  float *const v58 = (float *)(frame->arena + 6800000);  // f32[40, 50]
-  float *const v59 = (float *)(frame->arena + 6844608);  // f32[]
-  float *const v60 = (float *)(frame->arena + 6820096);  // f32[512]
-  float *const v61 = (float *)(frame->arena + 6832192);  // f32[512]
-  k29(v0, v9);
-  k30(v1, v10);
-  k31(v2, v11);
-  k32(v3, v12);
+  float *const v18 = (float *)(frame->arena + 6924672);  // f32[200, 10]
+  float *const v19 = (float *)(frame->arena + 2000000);  // f32[200, 50, 50]
+  float *const v20 = (float *)(frame->arena + 6400000);  // f32[200, 50, 10]
+  float *const v21 = (float *)(frame->arena + 6884672);  // f32[200, 50]
+  float *const v22 = (float *)(frame->arena + 4000000);  // f32[200, 40, 50]
+  float *const v23 = (float *)(frame->arena + 6932672);  // f32[40, 50]
+  float *const v24 = (float *)(frame->arena + 6942720);  // f32[50]
+  float *const v25 = (float *)(frame->arena + 6940672);  // f32[50, 10]
+  float *const v26 = (float *)(frame->arena + 6942976);  // f32[10]
+  float *const v27 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v28 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v29 = (float *)(frame->arena + 6802048);  // f32[50]
+  float *const v30 = (float *)(frame->arena + 6802304);  // f32[50]
+  float *const v31 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v32 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v33 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v34 = (float *)(frame->arena + 6802048);  // f32[512]
+  float *const v35 = (float *)(frame->arena + 6820096);  // f32[50]
+  float *const v36 = (float *)(frame->arena + 6840192);  // f32[50, 10]
+  float *const v37 = (float *)(frame->arena + 6820864);  // f32[10]
+  float *const v38 = (float *)(frame->arena + 6830144);  // f32[50, 10]
+  float *const v39 = (float *)(frame->arena + 6800000);  // f32[]
+  float *const v40 = (float *)(frame->arena + 6820352);  // f32[50]
+  float *const v41 = (float *)(frame->arena + 6800064);  // f32[]
+  float *const v42 = (float *)(frame->arena + 6800128);  // f32[]
+  float *const v43 = (float *)(frame->arena + 6810048);  // f32[40, 50]
+  float *const v44 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v45 = (float *)(frame->arena + 6810048);  // f32[50, 50]
+  float *const v46 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v47 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v48 = (float *)(frame->arena + 6820608);  // f32[50]
+  float *const v49 = (float *)(frame->arena + 6842240);  // f32[50, 10]
+  float *const v50 = (float *)(frame->arena + 6844544);  // f32[10]
+  float *const v51 = (float *)(frame->arena + 6800000);  // f32[50, 50]
+  float *const v52 = (float *)(frame->arena + 6820096);  // f32[50, 50]
+  float *const v53 = (float *)(frame->arena + 6800000);  // f32[50, 10]
+  float *const v54 = (float *)(frame->arena + 6802048);  // f32[50, 10]
+  float *const v55 = (float *)(frame->arena + 6830144);  // f32[50, 50]
+  float *const v56 = (float *)(frame->arena + 6844288);  // f32[50]
+  float *const v57 = (float *)(frame->arena + 6800000);  // f32[40, 50]
+  float *const v58 = (float *)(frame->arena + 6844608);  // f32[]
+  float *const v59 = (float *)(frame->arena + 6820096);  // f32[512]
+  float *const v60 = (float *)(frame->arena + 6832192);  // f32[512]
+  k30(v0, v9);
+  k31(v1, v10);
+  k32(v2, v11);
+  k33(v3, v12);
   // inner steps
   for (int64_t t0 = 0; t0 < 200; ++t0) {
-    k31(v11, v14 + t0 * 500);
-    k0(v5 + t0 * 2000, v9, v28, v28, 0, 9);
-    k5(v28, v10, v15 + t0 * 2500, v33, 0, 50);
-    k2(v15 + t0 * 2500, v11, v29, v29, 0, 9);
-    k33(v29, v12, v6 + t0 * 50, v18 + t0 * 50, v16 + t0 * 500, v17 + t0 * 50, v31, v30, 0, 5);
-    k7(v19 + t0 * 10, v30, v6 + t0 * 50, v31, v16 + t0 * 500, v32, v13 + t0);
-    k8(v32, v11, v20 + t0 * 2500, v35, 0, 9);
-    k9(v15 + t0 * 2500, v32, v21 + t0 * 500, v21 + t0 * 500, 0, 9);
-    k10(v22 + t0 * 50, v20 + t0 * 2500, v33, v34);
-    k11(v5 + t0 * 2000, v34, v23 + t0 * 2000, v23 + t0 * 2000, 0, 7);
-    k34(v4, v23 + t0 * 2000, v9, 0, 2000);
-    k35(v4, v22 + t0 * 50, v10, 0, 50);
-    k36(v4, v21 + t0 * 500, v11, 0, 500);
-    k37(v4, v19 + t0 * 10, v12, 0, 10);
+    k32(v11, v14 + t0 * 500);
+    k0(v5 + t0 * 2000, v9, v27, v27, 0, 9);
+    k5(v27, v10, v15 + t0 * 2500, v32, 0, 50);
+    k2(v15 + t0 * 2500, v11, v28, v28, 0, 9);
+    k6(v28, v12, v16 + t0 * 500, v6 + t0 * 50, v17 + t0 * 50, v29, 0, 5);
+    k7(v29, v17 + t0 * 50, v30, v13 + t0);
+    k8(v18 + t0 * 10, v30, v16 + t0 * 500, v6 + t0 * 50, v31);
+    k9(v31, v11, v19 + t0 * 2500, v34, 0, 9);
+    k10(v15 + t0 * 2500, v31, v20 + t0 * 500, v20 + t0 * 500, 0, 9);
+    k11(v21 + t0 * 50, v19 + t0 * 2500, v32, v33);
+    k12(v5 + t0 * 2000, v33, v22 + t0 * 2000, v22 + t0 * 2000, 0, 7);
+    k34(v4, v22 + t0 * 2000, v9, 0, 2000);
+    k35(v4, v21 + t0 * 50, v10, 0, 50);
+    k36(v4, v20 + t0 * 500, v11, 0, 500);
+    k37(v4, v18 + t0 * 10, v12, 0, 10);
   }
-  k23(v13, v7);
-  k24(v24);
-  k25(v25);
-  k26(v26);
-  k27(v27);
-  k28(v8);
+  k24(v13, v7);
+  k25(v23);
+  k26(v24);
+  k27(v25);
+  k28(v26);
+  k29(v8);
   // inner steps, backward
   for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k38(v17 + t1 * 50, v18 + t1 * 50, v36, v25, v22 + t1 * 50, v4, v41, v49, v42);
-    k39(v36, v16 + t1 * 500, v6 + t1 * 50, v37, v26, v21 + t1 * 500, v4, v39, v40);
-    k40(v27, v19 + t1 * 10, v4, v38, v40, v42, v43);
-    k41(v24, v23 + t1 * 2000, v4, v44, v43, v8, v59);
-    k0(v5 + t1 * 2000, v44, v45, v45, 0, 9);
-    k42(v45, v41, v15 + t1 * 2500, v46, 0, 50);
-    k2(v46, v14 + t1 * 500, v47, v47, 0, 9);
-    k2(v15 + t1 * 2500, v39, v48, v48, 0, 9);
-    k43(v51, v47, v48, v38, v16 + t1 * 500, v36, v49, v18 + t1 * 50, v50);
-    k8(v50, v14 + t1 * 500, v52, v60, 0, 9);
-    k8(v37, v39, v53, v61, 0, 9);
-    k44(v57, v52, v53, v46, v15 + t1 * 2500, v20 + t1 * 2500, v56);
-    k9(v46, v37, v54, v54, 0, 9);
-    k9(v15 + t1 * 2500, v50, v55, v55, 0, 9);
-    k45(v54, v55, v21 + t1 * 500, v26, 0, 500);
-    k11(v5 + t1 * 2000, v56, v58, v58, 0, 7);
-    k46(v23 + t1 * 2000, v58, v24, 0, 2000);
-    k47(v22 + t1 * 50, v57, v25, 0, 50);
-    k48(v19 + t1 * 10, v51, v27, 0, 10);
-    k49(v59, v8);
+    k38(v17 + t1 * 50, v35, v24, v21 + t1 * 50, v4, v40, v48, v41);
+    k39(v35, v16 + t1 * 500, v6 + t1 * 50, v36, v25, v20 + t1 * 500, v4, v38, v39);
+    k40(v26, v18 + t1 * 10, v4, v37, v39, v41, v42);
+    k41(v23, v22 + t1 * 2000, v4, v43, v42, v8, v58);
+    k0(v5 + t1 * 2000, v43, v44, v44, 0, 9);
+    k42(v44, v40, v15 + t1 * 2500, v45, 0, 50);
+    k2(v45, v14 + t1 * 500, v46, v46, 0, 9);
+    k2(v15 + t1 * 2500, v38, v47, v47, 0, 9);
+    k43(v50, v46, v47, v37, v16 + t1 * 500, v35, v48, v49);
+    k9(v49, v14 + t1 * 500, v51, v59, 0, 9);
+    k9(v36, v38, v52, v60, 0, 9);
+    k44(v56, v51, v52, v45, v15 + t1 * 2500, v19 + t1 * 2500, v55);
+    k10(v45, v36, v53, v53, 0, 9);
+    k10(v15 + t1 * 2500, v49, v54, v54, 0, 9);
+    k45(v53, v54, v20 + t1 * 500, v25, 0, 500);
+    k12(v5 + t1 * 2000, v55, v57, v57, 0, 7);
+    k46(v22 + t1 * 2000, v57, v23, 0, 2000);
+    k47(v21 + t1 * 50, v56, v24, 0, 50);
+    k48(v18 + t1 * 10, v50, v26, 0, 10);
+    k49(v58, v8);
   }
   return 0;
 }
@@ -3408,13 +3312,13 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient_checked(
     const mnist1d_lr_meta_gradient_outputs *outputs,
     void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0x2fc171dfe14d2dd6u) {
+  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
     return 3;
   }
   return mnist1d_lr_meta_gradient(inputs, outputs, arena, parallel);
 }
 
 MF_EXPORT uint64_t mnist1d_lr_abi_digest(void) {
-  return 0x2fc171dfe14d2dd6u;
+  return 0xcfa2d2d3a08d25f2u;
 }
 

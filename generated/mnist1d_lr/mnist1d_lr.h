@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 // A digest of everything below: a library with another one has other arrays.
-#define mnist1d_lr_ABI_DIGEST 0x2fc171dfe14d2dd6u
+#define mnist1d_lr_ABI_DIGEST 0xcfa2d2d3a08d25f2u
 
 // The sizes of the spec's dimensions.
 #define mnist1d_lr_DIM_batch 50
@@ -64,7 +64,7 @@ extern "C" {
 #define mnist1d_lr_hvp_WORKER_ARENA_BYTES 0
 #define mnist1d_lr_outer_loss_gradient_ARENA_BYTES 0
 #define mnist1d_lr_outer_loss_gradient_WORKER_ARENA_BYTES 0
-#define mnist1d_lr_meta_gradient_ARENA_BYTES 6983040
+#define mnist1d_lr_meta_gradient_ARENA_BYTES 6943040
 #define mnist1d_lr_meta_gradient_WORKER_ARENA_BYTES 0
 
 typedef struct {
@@ -74,7 +74,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_loss_inputs;
 
 typedef struct {
@@ -88,7 +88,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
 } mnist1d_lr_inner_gradient_inputs;
 
 typedef struct {
@@ -106,8 +106,8 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
-  const int32_t *step;  // []
+  const int32_t *y;  // [50], 0 to 9
+  const int32_t *step;  // [], 1 to 200
 } mnist1d_lr_inner_step_inputs;
 
 typedef struct {
@@ -124,7 +124,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [50, 40]
-  const int32_t *y;  // [50]
+  const int32_t *y;  // [50], 0 to 9
   const float *direction_theta_w1;  // [40, 50]
   const float *direction_theta_b1;  // [50]
   const float *direction_theta_w2;  // [50, 10]
@@ -163,7 +163,7 @@ typedef struct {
   const float *theta_b2;  // [10]
   const float *lr;  // []
   const float *x;  // [200, 50, 40]
-  const int32_t *y;  // [200, 50]
+  const int32_t *y;  // [200, 50], 0 to 9
 } mnist1d_lr_meta_gradient_inputs;
 
 typedef struct {
@@ -175,10 +175,12 @@ typedef struct {
   float *final_b2;  // [10]
 } mnist1d_lr_meta_gradient_outputs;
 
-// Each function returns 0, or, having written nothing,
+// Each function returns 0, or, having written nothing to the outputs,
 // 1 for a null argument, a null pointer in `inputs` or `outputs`, an arena that is not
 //   aligned, or several workers without a function that runs them,
-// 2 for a row index out of range,
+// 2 for a number out of range where a position, a label or a step is needed; the arena
+//   then begins with three int64_t: the number of the check in the manifest, which element
+//   it is and its value. No memory outside of the arrays is touched,
 // 3 for a library that this header does not belong to: build the caller again.
 
 // Needs 20096 bytes of arena, and 0
@@ -251,7 +253,7 @@ MIXFUSE_INLINE int32_t mnist1d_lr_outer_loss_gradient(
   return mnist1d_lr_outer_loss_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
 
-// Needs 6983040 bytes of arena, and 0
+// Needs 6943040 bytes of arena, and 0
 // more for each worker, aligned to 64.
 int32_t mnist1d_lr_meta_gradient_checked(
     uint64_t abi_digest, const mnist1d_lr_meta_gradient_inputs *inputs,
