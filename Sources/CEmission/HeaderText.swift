@@ -113,7 +113,8 @@ struct HeaderText {
     writer.comment(
       "1 for a null argument, a null pointer in `inputs` or `outputs`, an arena that is not")
     writer.comment("  aligned, or several workers without a function that runs them,")
-    writer.comment("2 for a number out of range where a position, a label or a step is needed; the arena")
+    writer.comment(
+      "2 for a number out of range where a position, a label or a step is needed; the arena")
     writer.comment(
       "  then begins with three int64_t: the number of the check in the manifest, which element")
     writer.comment("  it is and its value. No memory outside of the arrays is touched,")

@@ -22,6 +22,7 @@ package func checkC(
 ) throws(ToolchainError) -> CInterface {
   let arguments =
     ["-x", "c", "-Wall", "-Wextra"] + languageArguments + target.frontEndArguments
+  prepareLLVM()
   let index = clang_createIndex(0, 0)
   defer { clang_disposeIndex(index) }
 

@@ -181,10 +181,16 @@ private func takeError(_ error: LLVMErrorRef) -> String {
 /// status 1, which would tell the user that the mistake is theirs. So the handler, alone in this
 /// target, prints and ends the process itself, with the exit code of a compiler bug.
 func prepareLLVM() {
-  _ = isLLVMPrepared
+  guard isLLVMPrepared else {
+    preconditionFailure("compiler bug: LLVM has no code generator for this machine")
+  }
 }
 
 private let isLLVMPrepared: Bool = {
+  // libclang registers all targets whenever it makes an index, without a lock: two threads at that, or
+  // one of them at the lines below, can tie LLVM's list of targets into a ring, which is then searched
+  // for ever. What is registered is not registered again, so one index made here ends the race.
+  clang_disposeIndex(clang_createIndex(0, 0))
   LLVMInstallFatalErrorHandler { reason in
     let cause = reason.map { String(cString: $0) } ?? "unknown reason"
     let message = Array("error: LLVM stopped: \(cause) [toolchain.llvm-fatal]\n".utf8)

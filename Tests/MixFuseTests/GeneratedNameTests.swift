@@ -209,7 +209,7 @@ struct GeneratedNameTests {
           Set(session.entryPoint.inputs.map(\.cName)).count == session.entryPoint.inputs.count)
         if entry == "inner_step" {
           #expect(inputs["step_2"]?.elementType == .int32)
-          inputs["step_2"] = try NDArray([Int32(0)], shape: [])
+          inputs["step_2"] = try NDArray([Int32(1)], shape: [])
         }
         let outputs = try session.run(inputs)
         if entry == "inner_loss" { #expect(outputs["loss"]?.scalarValue == 654_321) }

@@ -382,7 +382,8 @@ extension RandomSpecWriter {
     let smoothing = generator.chance(0.3) ? ", smoothing: 0.1" : ""
     switch Int.random(in: 0..<4, using: &generator) {
     case 0:
-      let labels = labels(scope, leading, below: classes)
+      var labels = labels(scope, leading, below: classes)
+      if !smoothing.isEmpty { labels = "check_labels(\(labels), \(classes))" }
       return Value(
         text: "cross_entropy(\(x.text), \(labels)\(smoothing))", shape: leading,
         bound: 2 * x.bound + 2)
