@@ -172,8 +172,10 @@ struct EntryPointText {
   }
 
   private func writeRefusal(to writer: inout CWriter) {
-    writer.block("if (faults.check >= 0)") {
-      $0.line("return mf_refuse(arena, faults.check, faults.position, faults.value);")
+    // Through the frame: a part of the entry point sees nothing else of it.
+    writer.block("if (frame->faults->check >= 0)") {
+      $0.line("return mf_refuse(frame->arena, frame->faults->check, frame->faults->position,")
+      $0.line("                 frame->faults->value);")
     }
   }
 
@@ -236,19 +238,24 @@ struct EntryPointText {
     let function = "\(symbol)_part_\(partCount)"
     partCount += 1
     let variables = scope.variables.map(name)
+    // A part that may refuse a position says so, as the entry point does.
+    let mayRefuse = checksOnTheWay && !scope.isOnWorker
     var body = CWriter()
     body.function(
-      "MF_CALL_LIST static void \(function)",
+      "MF_CALL_LIST static \(mayRefuse ? "int32_t" : "void") \(function)",
       ["const \(symbol)_frame *frame", "int64_t worker"] + variables.map { "int64_t \($0)" }
     ) { body in
       body.line("const mixfuse_parallel *const parallel = frame->parallel;")
       for unused in ["parallel", "worker"] + variables { body.line("(void)\(unused);") }
-      let inside = Scope(frame: "frame", worker: "worker", variables: scope.variables)
+      let inside = Scope(
+        frame: "frame", worker: "worker", variables: scope.variables, isOnWorker: scope.isOnWorker)
       writeScope(steps, inside, to: &body)
+      if mayRefuse { body.line("return 0;") }
     }
     workers.verbatim(body.text)
-    let arguments = [scope.frame, scope.worker] + variables
-    writer.line(statement(function, arguments))
+    let call = statement(function, [scope.frame, scope.worker] + variables)
+    guard mayRefuse else { return writer.line(call) }
+    writer.block("if (\(call.dropLast()) != 0)") { $0.line("return 2;") }
   }
 
   private mutating func writeSteps(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
