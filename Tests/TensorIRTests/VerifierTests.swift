@@ -118,4 +118,16 @@ struct VerifierTests {
     graph.nodes[index].op = .gradient(gradient)
     #expect(graph.problems().first?.contains("'wrt' does not fit the function's inputs") == true)
   }
+
+  @Test(
+    "numbers that no array has are found, however large",
+    arguments: [
+      "slice{starts [9223372036854775807] shape [1]} %0 : f64[1]",
+      "slice{starts [1] shape [9223372036854775807]} %0 : f64[3]",
+      "pad{low [9223372036854775807] high [1]} %0 : f64[3]",
+    ])
+  func largeNumbers(node: String) throws {
+    let text = "graph \"g\" {\n  input %0 \"x\": f64[3]\n  %1 = \(node)\n  output \"y\" %1\n}\n"
+    #expect(try Graph(parsing: text).problems().isEmpty == false)
+  }
 }
