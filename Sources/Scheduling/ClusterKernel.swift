@@ -146,8 +146,11 @@ struct ClusterKernelWriter {
   var partialSums: PartialSums? {
     var cost = KernelBuilder { _ in Pointer(buffer: 0) }
     countCost(&cost)
-    let extent = sharedLoop(isLarge: cost.isLarge)?.extent ?? 1
-    guard cost.isLarge, extent < SharingThreshold.iterations else { return nil }
+    let shared = sharedLoop(isLarge: cost.isLarge)
+    // A loop inside of the reduced one has known extent only if it is not the one to share out.
+    let isInside = shared.map { $0.variable > 0 } ?? true
+    let enough = isInside ? SharingThreshold.columns : SharingThreshold.iterations
+    guard cost.isLarge, shared?.extent ?? 1 < enough else { return nil }
     return nest.groups.indices.lazy.compactMap { group -> PartialSums? in
       let axis = nest.groups[group].axes[0]
       let isInRow = cluster.rowAxes?.contains(axis) ?? false

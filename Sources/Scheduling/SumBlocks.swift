@@ -28,13 +28,15 @@ package struct SumBlocks: Hashable, Sendable {
   /// - Parameters:
   ///   - terms: terms of a block at most.
   ///   - longest: terms of a sum that is not worth cutting.
-  package init?(extents: [Int], terms: Int, longest: Int) {
+  ///   - areEven: whether blocks of less than `terms` are better if that makes all alike.
+  package init?(extents: [Int], terms: Int, longest: Int, areEven: Bool = false) {
     guard extents.reduce(1, *) > longest else { return nil }
     var inside = 1
     for (level, extent) in extents.enumerated().reversed() {
       if inside * extent > terms {
         self.level = level
-        size = max(1, terms / inside)
+        let most = max(1, terms / inside)
+        size = areEven ? Self.evenSize(atMost: most, of: extent) : most
         return
       }
       inside *= extent
@@ -42,14 +44,20 @@ package struct SumBlocks: Hashable, Sendable {
     return nil
   }
 
+  /// The largest size that divides the loop, unless it is less than half of what is allowed: blocks
+  /// that are all alike have a known number of iterations, which compilers unroll.
+  private static func evenSize(atMost most: Int, of extent: Int) -> Int {
+    (most / 2 + 1...most).last { extent % $0 == 0 } ?? most
+  }
+
   /// Of a row, which is added up in many vector lanes at once: 32 terms or so for each of them.
   static func row(_ extents: [Int]) -> SumBlocks? {
-    SumBlocks(extents: extents, terms: 2048, longest: 4096)
+    SumBlocks(extents: extents, terms: 2048, longest: 4096, areEven: true)
   }
 
   /// Of sums in memory, one term after the other.
   static func memory(_ extents: [Int]) -> SumBlocks? {
-    SumBlocks(extents: extents, terms: 64, longest: 128)
+    SumBlocks(extents: extents, terms: 64, longest: 128, areEven: true)
   }
 
   /// Of products, one step after the other in each of many sums.
