@@ -20,8 +20,6 @@ struct BackwardDraft {
   private(set) var accumulators: [ValueID] = []
   private(set) var outputs: [ValueID] = []
   private(set) var outputNames: [String] = []
-  /// Names of the inputs, and of nothing else.
-  private(set) var names: [ValueID: String] = [:]
   /// The nodes before this one are the copy of the forward body.
   private var primalNodeCount = 0
 
@@ -114,9 +112,7 @@ struct BackwardDraft {
     }
   }
 
-  private mutating func input(_ name: String, _ type: TensorType) -> ValueID {
-    let value = builder.input(name, type)
-    names[value] = name
-    return value
+  private func input(_ name: String, _ type: TensorType) -> ValueID {
+    builder.input(name, type)
   }
 }

@@ -10,6 +10,8 @@ struct ForwardSweep {
   private let graph: Graph
   private let differentiator: Differentiator
   private let builder: GraphBuilder
+  /// For each value of `graph`, what it is called.
+  private let names: [String]
   private var primals: ValueMap
   /// For each value of `graph`, the tangent of what stands for it.
   private var tangents: [ValueID?]
@@ -18,6 +20,7 @@ struct ForwardSweep {
     self.graph = graph
     self.differentiator = differentiator
     self.builder = builder
+    names = graph.valueNames
     primals = ValueMap(for: graph)
     tangents = [ValueID?](repeating: nil, count: graph.types.count)
   }
@@ -45,7 +48,9 @@ struct ForwardSweep {
     let hasTangent = operandTangents.indices.contains {
       operandTangents[$0] != nil && rule.isDifferentiable(operand: $0)
     }
-    let provenance = node.provenance.applying(rule: "jvp of \(node.op.name)")
+    let name = names[node.results[0].index]
+    let provenance = node.provenance.applying(
+      rule: "jvp of \(node.op.name)", name: name.isEmpty ? "" : name + "_tan")
     if hasTangent, case .structured(let structured) = rule {
       let scope = StructuredScope(
         op: node.op, operands: operands, builder: builder, differentiator: differentiator)

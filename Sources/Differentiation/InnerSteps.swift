@@ -52,7 +52,11 @@ struct InnerSteps {
         builder.reshape(
           window(of: stream, step..<(step + 1)), to: Array(builder.shape(of: stream).dropFirst()))
       }
+      let mark = builder.mark
       let results = builder.inline(body, [index] + carries + slices + invariants)
+      for (name, carry) in zip(body.outputNames, results.prefix(carries.count)) {
+        builder.rename(carry, name.afterStep(step + 1), madeSince: mark)
+      }
       losses += results.dropFirst(carries.count).map { builder.reshape($0, to: [1]) }
       carries = Array(results.prefix(carries.count))
     }
@@ -65,6 +69,14 @@ struct InnerSteps {
     return builder.slice(
       stream, starts: [steps.lowerBound] + shape.dropFirst().map { _ in 0 },
       shape: [steps.count] + shape.dropFirst())
+  }
+}
+
+extension String {
+  /// What a leaf is called after a number of steps: `theta2.w1`.
+  fileprivate func afterStep(_ step: Int) -> String {
+    let tree = prefix { $0 != "." }
+    return tree + (tree.last?.isNumber == true ? "_" : "") + "\(step)" + dropFirst(tree.count)
   }
 }
 

@@ -39,9 +39,10 @@ struct LoopReplay {
     let stackedCandidates = candidates.count
     candidates += loop.invariantRange.map { (draft.inputs[$0 + 1], .operand($0)) }
     let known = fixed + candidates.map(\.0)
+    let names = graph.valueNames
     body = Subgraph(
       of: graph, name: "\(loop.body.name), replayed",
-      known: known.map { (draft.names[$0] ?? "saved_\($0.index)", $0) },
+      known: known.map { (names[$0.index].isEmpty ? "saved_\($0.index)" : names[$0.index], $0) },
       outputs: loop.carryRange.map { (loop.body.outputNames[$0], draft.primalOutputs[$0]) },
       keepsUnused: { $0 < fixed.count })
     let read = body.keptInputs.dropFirst(fixed.count).map { $0 - fixed.count }

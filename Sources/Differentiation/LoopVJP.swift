@@ -123,10 +123,10 @@ struct LoopVJP {
   private mutating func cut(_ draft: BackwardDraft) {
     let graph = draft.builder.graph
     let known = knownValues(draft, graph)
-    let names = draft.names
+    let names = graph.valueNames.enumerated().map { $1.isEmpty ? "saved_\($0)" : $1 }
     let body = Subgraph(
       of: graph, name: "\(loop.body.name), backward",
-      known: known.map { (names[$0.value] ?? "saved_\($0.value.index)", $0.value) },
+      known: known.map { (names[$0.value.index], $0.value) },
       outputs: zip(draft.outputNames, draft.outputs).map { ($0, $1) },
       keepsUnused: { if case .always = known[$0].origin { true } else { false } })
     let kept = body.keptInputs.map { known[$0] }
@@ -153,7 +153,7 @@ struct LoopVJP {
         of: graph, name: loop.body.name,
         known: zip(loop.body.inputNames, draft.inputs).map { ($0, $1) },
         outputs: zip(loop.body.outputNames, draft.primalOutputs).map { ($0, $1) }
-          + savedValues.map { (names[$0].map { "\($0)_saved" } ?? "saved_\($0.index)", $0) }
+          + savedValues.map { ("\(names[$0.index])_saved", $0) }
       ).graph.withDistinctNames()
   }
 

@@ -222,7 +222,10 @@ private struct TaskProgram {
       body: body.graph)
     let results = builder.append(.loop(loop), order.map { operands[$0] })
     for (name, result) in zip(graph.outputNames, results) {
-      builder.output(name, builder.scale(builder.sum(result, axes: [0]), by: 1 / Double(tasks)))
+      let mean = builder.withProvenance(Provenance(name: name, function: "mean_over_tasks")) {
+        builder.scale(builder.sum(result, axes: [0]), by: 1 / Double(tasks))
+      }
+      builder.output(name, mean)
     }
     return builder.graph
   }

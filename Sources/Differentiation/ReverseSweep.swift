@@ -17,6 +17,8 @@ struct ReverseSweep {
   /// For each value of `graph`; see `Activity`.
   private let varied: [Bool]
   private let useful: [Bool]
+  /// For each value of `graph`, what its adjoint is called; empty if it has no name itself.
+  private let adjointNames: [String]
   private var primals: ValueMap
   /// For each value of `graph`, the sum of the adjoint contributions met so far.
   private var adjoints: [ValueID?]
@@ -35,6 +37,7 @@ struct ReverseSweep {
     let activity = Activity(rule: differentiator.rule)
     varied = activity.variedValues(of: graph, inputs: neededInputs)
     useful = activity.usefulValues(of: graph, outputs: usefulOutputs)
+    adjointNames = graph.valueNames.map { $0.isEmpty ? "" : $0 + "_adj" }
     primals = ValueMap(for: graph)
     adjoints = [ValueID?](repeating: nil, count: graph.types.count)
   }
@@ -63,10 +66,12 @@ struct ReverseSweep {
       let resultAdjoints = node.results.map { adjoints[$0.index] }
       guard resultAdjoints.contains(where: { $0 != nil }) else { continue }
       if let pullback = pullbacks[index] {
-        let provenance = node.provenance.applying(rule: "vjp of \(node.op.name)")
-        try builder.withProvenance(provenance) {
-          let contributions = try pullback(resultAdjoints)
-          for (operand, contribution) in zip(node.operands, contributions) {
+        let first = node.operands.first { varied[$0.index] }
+        let provenance = provenance(
+          "vjp of \(node.op.name)", of: node, adjointOf: first ?? node.result)
+        let contributions = try builder.withProvenance(provenance) { try pullback(resultAdjoints) }
+        for (operand, contribution) in zip(node.operands, contributions) {
+          builder.withProvenance(provenance.named(adjointNames[operand.index])) {
             accumulate(contribution, to: operand)
           }
         }
@@ -75,6 +80,12 @@ struct ReverseSweep {
       }
     }
     return graph.inputs.map { adjoints[$0.index] }
+  }
+
+  private func provenance(
+    _ rule: String, of node: Node, adjointOf operand: ValueID
+  ) -> Provenance {
+    node.provenance.applying(rule: rule, name: adjointNames[operand.index])
   }
 
   private func isActive(_ value: ValueID) -> Bool { varied[value.index] && useful[value.index] }
@@ -103,7 +114,7 @@ struct ReverseSweep {
     for (position, operand) in node.operands.enumerated()
     where varied[operand.index] && rule.isDifferentiable(operand: position) {
       let text = "vjp of \(node.op.name)\(role(of: position, in: node))"
-      try builder.withProvenance(node.provenance.applying(rule: text)) {
+      try builder.withProvenance(provenance(text, of: node, adjointOf: operand)) {
         accumulate(try contribution(rule, scope, adjoint, position, node), to: operand)
       }
     }

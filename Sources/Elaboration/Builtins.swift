@@ -87,6 +87,12 @@ extension Elaborator {
   /// The value of a call of a built-in function.
   func call(_ builtin: Builtin, _ callee: Name, _ arguments: [Argument]) throws -> Value {
     let call = try matched(builtin, callee, arguments)
+    return try calling(callee) { try value(of: builtin, callee, call) }
+  }
+
+  private func value(
+    of builtin: Builtin, _ callee: Name, _ call: BuiltinCall
+  ) throws -> Value {
     switch builtin {
     case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .sigmoid, .softplus, .sin, .cos, .erf,
       .erfc, .abs, .sign, .floor, .relu, .square, .stopGradient, .float, .int:

@@ -67,7 +67,7 @@ extension Elaborator {
     let matched = try match(arguments, to: parameters.map(\.name.text), of: callee)
     let results = zip(parameters, matched).map { parameter, argument in
       Result {
-        if let argument { return try evaluated(argument.value) }
+        if let argument { return try evaluated(argument.value, for: parameter) }
         guard let value = parameter.defaultValue else {
           throw fail(
             .argumentMissing(parameter.name.text, of: callee.text), at: callee.span,
@@ -79,6 +79,22 @@ extension Elaborator {
       }
     }
     return try results.map { try $0.get() }
+  }
+
+  /// An argument, called after its parameter where that has a name that says something: a single
+  /// letter does not.
+  private func evaluated(
+    _ argument: Expression, for parameter: ParameterDeclaration
+  ) throws -> Operand {
+    let name = parameter.name.text
+    return try emitter.making(name.count > 1 ? name : emitter.target) { try evaluated(argument) }
+  }
+
+  /// What `body` makes comes from a call of `callee`, if it is the user's call: what the prelude
+  /// calls in turn is a part of it.
+  func calling(_ callee: Name, _ body: () throws -> Value) rethrows -> Value {
+    if callee.span.file.isBuiltIn { return try body() }
+    return try emitter.calling(callee.text, body)
   }
 
   private func call(
@@ -93,10 +109,12 @@ extension Elaborator {
       function: function.name.text, declaration: function.name.span, callee: callee.span,
       arguments: operands.map(label), operands: operands)
     guard let key = try callKey(function, operands, at: callee.span) else {
-      return try within(frame) { try run(function, operands) }
+      return try calling(callee) { try within(frame) { try run(function, operands) } }
     }
     if let known = knownCalls[key] { return try known.get() }
-    let result = Result { try within(frame) { try run(function, operands) } }
+    let result = Result {
+      try calling(callee) { try within(frame) { try run(function, operands) } }
+    }
     knownCalls[key] = result
     return try result.get()
   }

@@ -189,13 +189,14 @@ extension Elaborator {
     within(block) {
       attempt {
         guard try run(body) == nil else { throw Reported() }
-        let operand = try evaluated(objective)
+        let operand = try emitter.making("loss") { try evaluated(objective) }
         let loss = try tensor(operand)
         guard loss.type == .scalar(floatType) else {
           throw fail(
             .lossNotScalar(what, found: operand.value.spelling), at: objective.span,
             help: loss.dtype.isFloat ? "write mean(...) for the loss of a batch" : nil)
         }
+        emitter.rename(loss, "loss")
         emitter.output("loss", loss)
         return emitter.graph
       }

@@ -27,10 +27,15 @@ final class Emitter {
   private var regionCount = 1
   /// The place in the spec that the next nodes come from.
   var location: Span?
+  /// What the value at hand will be called; what is made on the way to it is called after it.
+  private(set) var target = ""
+  /// What the user called to get the value at hand; the graph as a whole unless there is more to say.
+  var function: String
 
   /// Starts a graph.
   init(name: String) {
     regions = [Region(number: 0, builder: GraphBuilder(name: name))]
+    function = name
   }
 
   private var builder: GraphBuilder { regions[regions.count - 1].builder }
@@ -56,7 +61,9 @@ final class Emitter {
   /// Makes a node in the current region.
   func append(_ op: Op, _ operands: [Tensor]) -> [Tensor] {
     let ids = operands.map { local($0).id }
-    let provenance = Provenance(location: location?.shortDescription ?? "")
+    let provenance = Provenance(
+      location: location?.shortDescription ?? "",
+      name: target.isEmpty ? "" : "\(target)_\(op.wordInNames)", function: function)
     let results = builder.withProvenance(provenance) { builder.append(op, ids) }
     return results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
   }
@@ -88,12 +95,87 @@ final class Emitter {
     if let input = regions[level].inputs[key] { return input }
     let outer = local(tensor, level: level - 1)
     let builder = regions[level].builder
-    let name = "invariant\(regions[level].captured.count)"
+    let name = newInputName(regions[level - 1].builder.name(of: outer.id), of: builder)
     let input = Tensor(
       id: builder.input(name, tensor.type), type: tensor.type, region: regions[level].number)
     regions[level].captured.append(outer)
     regions[level].inputs[key] = input
     return input
+  }
+}
+
+// MARK: - Names
+
+extension Emitter {
+  /// Runs `body`, whose value will be called `name`.
+  func making<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    let saved = target
+    target = name
+    defer { target = saved }
+    return try body()
+  }
+
+  /// Runs `body`, which the user called as `name`.
+  func calling<Result>(_ name: String, _ body: () throws -> Result) rethrows -> Result {
+    let saved = function
+    function = name
+    defer { function = saved }
+    return try body()
+  }
+
+  /// Makes a value by `body` and calls it `name`; arrays in it that were there before keep the names
+  /// that they have.
+  func named(_ name: String, _ body: () throws -> Value) rethrows -> Value {
+    let (region, mark) = (regionNumber, builder.mark)
+    let value = try making(name, body)
+    for (tensor, path) in value.namedTensors(name) where tensor.region == region {
+      builder.rename(tensor.id, path, madeSince: mark)
+    }
+    return value
+  }
+
+  /// Calls a value of the region at hand `name`, if it is made there.
+  func rename(_ tensor: Tensor, _ name: String) {
+    if tensor.region == regionNumber { builder.rename(tensor.id, name) }
+  }
+
+  /// A name for the input of a region that stands for a value outside of it.
+  private func newInputName(_ name: String, of builder: GraphBuilder) -> String {
+    let base = name.isEmpty ? "invariant" : name
+    let taken = Set(builder.graph.inputNames)
+    var (candidate, number) = (base, 2)
+    while taken.contains(candidate) {
+      candidate = "\(base)_\(number)"
+      number += 1
+    }
+    return candidate
+  }
+}
+
+extension Value {
+  /// The tensors inside, in the order of `tensors`, each with its name if the whole is called `name`:
+  /// `theta.w1`, `pair_2`.
+  func namedTensors(_ name: String) -> [(tensor: Tensor, name: String)] {
+    switch self {
+    case .tensor(let tensor): [(tensor, name)]
+    case .tree(let tree): tree.fields.flatMap { $0.value.namedTensors("\(name).\($0.name)") }
+    case .tuple(let parts), .list(let parts):
+      parts.enumerated().flatMap { $1.namedTensors("\(name)_\($0 + 1)") }
+    case .integer, .real, .boolean, .string, .absent, .poison: []
+    }
+  }
+}
+
+extension Op {
+  /// What a part of a value is called that this op makes: `h_product`.
+  fileprivate var wordInNames: String {
+    switch self {
+    case .contract: "product"
+    case .reduce(.sum, _): "sum"
+    case .reduce(.maximum, _): "max"
+    case .structured(let structured): structured.name
+    default: name
+    }
   }
 }
 

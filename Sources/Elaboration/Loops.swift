@@ -63,12 +63,12 @@ extension Elaborator {
     let carriedTensors = carries.flatMap(\.tensors)
 
     emitter.beginRegion("loop")
-    let index = emitter.input("iteration", .scalar(.i32))
-    var carryInputs = carriedTensors.enumerated().map { emitter.input("carry\($0)", $1.type) }[...]
-    var slices = stacked.enumerated().map { number, tensor in
-      let type = TensorType(Array(tensor.shape.dropFirst()), tensor.dtype)
-      return emitter.input("slice\(number)", type)
-    }[...]
+    let index = emitter.input(counterName(loop, sequences), .scalar(.i32))
+    let carryNames = zip(names, carries).flatMap { name, carry in
+      carry.namedTensors(name).map(\.name)
+    }
+    var carryInputs = zip(carryNames, carriedTensors).map { emitter.input($0, $1.type) }[...]
+    var slices = slices(of: loop, sequences).map { emitter.input($0.name, $0.type) }[...]
     let body = Scope(parent: scope)
     for (name, carry) in zip(names, carries) {
       let value = carry.replacingTensors(&carryInputs)
@@ -87,8 +87,8 @@ extension Elaborator {
       _ = emitter.endRegion()
       throw error
     }
-    for (number, tensor) in results.flatMap(\.tensors).enumerated() {
-      emitter.output("carry\(number)", tensor)
+    for (name, tensor) in zip(carryNames, results.flatMap(\.tensors)) {
+      emitter.output(name, tensor)
     }
     let (graph, captured) = emitter.endRegion()
 
@@ -100,6 +100,24 @@ extension Elaborator {
     var outputs = emitter.append(.loop(op), carriedTensors + stacked + captured)[...]
     for (name, carry) in zip(names, carries) {
       scope.assign(name, carry.replacingTensors(&outputs))
+    }
+  }
+
+  /// What the number of an iteration is called: as in the loop's head, if it stands there.
+  private func counterName(_ loop: ForStatement, _ sequences: [Sequence]) -> String {
+    let position = sequences.firstIndex { if case .counter = $0 { true } else { false } }
+    return position.map { loop.names[$0].text } ?? "iteration"
+  }
+
+  /// The slices that a loop's names go through, called after them.
+  private func slices(
+    of loop: ForStatement, _ sequences: [Sequence]
+  ) -> [(name: String, type: TensorType)] {
+    zip(loop.names, sequences).flatMap { name, sequence -> [(name: String, type: TensorType)] in
+      guard case .stacked(let value) = sequence else { return [] }
+      return value.namedTensors(name.text).map { tensor, name in
+        (name, TensorType(Array(tensor.shape.dropFirst()), tensor.dtype))
+      }
     }
   }
 

@@ -113,6 +113,7 @@ extension Elaborator {
           callee: inner.optimizer.span, arguments: arguments.map(label))
       ]
       defer { frames = [] }
+      emitter.function = "\(optimizer.name.text)_update"
       try within(body) {
         for (parameter, argument) in zip(optimizer.parameters, arguments) {
           let type = parameter.takesAbsence(of: argument) ? nil : parameter.type
@@ -158,6 +159,9 @@ extension Elaborator {
         at: name.span,
         help: "a learned rate must be a scalar or have the shapes of the parameters")
     }
-    for (leaf, tensor) in zip(leaves, tensors) { emitter.output(leaf.name, tensor) }
+    for (leaf, tensor) in zip(leaves, tensors) {
+      emitter.rename(tensor, leaf.name)
+      emitter.output(leaf.name, tensor)
+    }
   }
 }

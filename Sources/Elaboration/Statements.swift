@@ -34,16 +34,24 @@ extension Elaborator {
   /// `let` and `var`.
   func bind(_ binding: BindingStatement) {
     let value = attempt {
-      let value = try evaluate(binding.value)
-      guard let type = binding.type else { return value }
-      return try conform(
-        Operand(expression: binding.value, value: value), to: type, "the value", sizes: [:]
-      ).value
+      try named(binding) {
+        let value = try evaluate(binding.value)
+        guard let type = binding.type else { return value }
+        return try conform(
+          Operand(expression: binding.value, value: value), to: type, "the value", sizes: [:]
+        ).value
+      }
     }
     let parts = attempt { try split(value ?? .poison, binding) }
     for (index, name) in binding.names.enumerated() {
       declare(name, parts?[index] ?? .poison, isVariable: binding.isVariable)
     }
+  }
+
+  /// The value of a binding, called after it. The parts of a tuple have names of their own.
+  private func named(_ binding: BindingStatement, _ body: () throws -> Value) rethrows -> Value {
+    guard binding.isTuple else { return try emitter.named(binding.names[0].text, body) }
+    return try emitter.making(binding.names[0].text, body)
   }
 
   /// The values for the names of a binding.
@@ -76,7 +84,7 @@ extension Elaborator {
   }
 
   private func assign(_ name: Name, _ expression: Expression) {
-    let value = attempt { try evaluate(expression) } ?? .poison
+    let value = attempt { try emitter.named(name.text) { try evaluate(expression) } } ?? .poison
     guard let binding = scope.lookup(name.text) else {
       let help = didYouMean(name.text, among: scope.visibleNames)
       _ = fail(

@@ -12,6 +12,8 @@ package final class GraphBuilder {
 
   /// Whether a node equal to an earlier one, op and operands alike, is that one.
   package let sharesEqualNodes: Bool
+  /// By `ValueID.index`, the node that makes the value; `nil` for inputs.
+  private var definition: [Int?]
   /// The results of the nodes so far, if equal ones are shared.
   private var known: [Computation: [ValueID]] = [:]
 
@@ -22,12 +24,14 @@ package final class GraphBuilder {
 
   package init(name: String, sharesEqualNodes: Bool = false) {
     graph = Graph(name: name)
+    definition = []
     self.sharesEqualNodes = sharesEqualNodes
   }
 
   /// Continues an existing graph: new nodes are appended, outputs may be set anew.
   package init(continuing graph: Graph) {
     self.graph = graph
+    definition = graph.definitions()
     sharesEqualNodes = false
   }
 
@@ -36,7 +40,7 @@ package final class GraphBuilder {
 
   /// Adds an input of the graph.
   package func input(_ name: String, _ type: TensorType) -> ValueID {
-    let value = newValue(type)
+    let value = newValue(type, definition: nil)
     graph.inputs.append(value)
     graph.inputNames.append(name)
     return value
@@ -64,7 +68,7 @@ package final class GraphBuilder {
   private func appendNode(_ op: Op, _ operands: [ValueID]) -> [ValueID] {
     do {
       let types = try op.resultTypes(operands.map(type(of:)))
-      let results = types.map(newValue)
+      let results = types.map { newValue($0, definition: graph.nodes.count) }
       graph.nodes.append(
         Node(op: op, operands: operands, results: results, provenance: provenance))
       return results
@@ -84,6 +88,24 @@ package final class GraphBuilder {
     self.provenance = provenance
     defer { self.provenance = saved }
     return try body()
+  }
+
+  // MARK: Names
+
+  /// The place in the list of nodes where the next one will be.
+  package var mark: Int { graph.nodes.count }
+
+  /// Names a value, if its node was made at `mark` or later: a value that was there before keeps the
+  /// name it got then.
+  package func rename(_ value: ValueID, _ name: String, madeSince mark: Int = 0) {
+    guard let node = definition[value.index], node >= mark else { return }
+    graph.nodes[node].provenance.name = name
+  }
+
+  /// What a value is called: the name of an input, or that of the node that makes it.
+  package func name(of value: ValueID) -> String {
+    if let node = definition[value.index] { return graph.nodes[node].provenance.name }
+    return graph.inputs.firstIndex(of: value).map { graph.inputNames[$0] } ?? ""
   }
 
   /// Copies the nodes of another graph into this one, its inputs replaced by `arguments`.
@@ -108,8 +130,9 @@ package final class GraphBuilder {
     return new
   }
 
-  private func newValue(_ type: TensorType) -> ValueID {
+  private func newValue(_ type: TensorType, definition node: Int?) -> ValueID {
     graph.types.append(type)
+    definition.append(node)
     return ValueID(index: graph.types.count - 1)
   }
 }

@@ -56,7 +56,9 @@ private struct GraphParser {
   }
 
   private mutating func node(_ types: inout [Int: TensorType]) throws -> Node {
-    let results = tokens.isAt("=") ? [] : try values()
+    let results = tokens.isAt("%") ? try values() : []
+    let resultName = tokens.isAt("=") || tokens.isAt("@") ? "" : try tokens.word()
+    let function = tokens.skip("@") ? try tokens.word() : ""
     try tokens.expect("=")
     let name = try tokens.word()
     let attributes = try OpAttributes(opName: name, reading: &tokens)
@@ -66,7 +68,8 @@ private struct GraphParser {
       if position > 0 { try tokens.expect(",") }
       types[result.index] = try tokens.type()
     }
-    let provenance = tokens.provenance()
+    var provenance = tokens.provenance()
+    (provenance.name, provenance.function) = (resultName, function)
     let region = tokens.isAt(word: "body") ? try graph(keyword: "body") : nil
     guard let op = attributes.op(region: region) else {
       throw tokens.failure("'\(name)' and its body do not belong together")

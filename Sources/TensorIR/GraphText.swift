@@ -6,11 +6,12 @@
 //     graph "maml" {
 //       input %0 "w": f32[40]
 //       %1 = constant{0.5 f32[40]} : f32[40]
-//       %2 = multiply %0, %1 : f32[40]   // maml.mix:14:9, vjp of scale
+//       %2 w_adj @layer = multiply %0, %1 : f32[40]   // maml.mix:14:9, vjp of scale
 //       output "loss" %2
 //     }
 //
-// The comment is the provenance: the location (`-` if there is none), then the rules. A comma or
+// A name of the result and the function of the spec that it comes from stand before the `=`, where
+// they are known. The comment is the rest of the provenance: the location (`-` if there is none), then the rules. A comma or
 // backslash inside one of them is written with a backslash before it.
 
 extension Graph {
@@ -43,16 +44,19 @@ extension Graph {
     text += "\(indentation)}\n"
   }
 
-  /// One node without its regions: `%2 = multiply %0, %1 : f32[40]   // maml.mix:14:9`.
+  /// One node without its regions: `%2 h @predict = multiply %0, %1 : f32[40]   // maml.mix:14:9`.
   package func line(for node: Node) -> String {
     let results = node.results.map(\.description).joined(separator: ", ")
     let operands = node.operands.map(\.description).joined(separator: ", ")
     let types = node.results.map { type(of: $0).description }.joined(separator: ", ")
-    var line = "\(results) = \(node.op.text)"
+    let provenance = node.provenance
+    let name = provenance.name.isEmpty ? "" : " " + provenance.name
+    let function = provenance.function.isEmpty ? "" : " @" + provenance.function
+    var line = "\(results)\(name)\(function) = \(node.op.text)"
     if !operands.isEmpty { line += " " + operands }
     line += " : " + types
-    let provenance = node.provenance.text
-    if !provenance.isEmpty { line += "   // " + provenance }
+    let comment = provenance.text
+    if !comment.isEmpty { line += "   // " + comment }
     return line
   }
 }

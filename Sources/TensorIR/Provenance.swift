@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a node comes from: a place in the user's spec, and the chain of derivative rules that led
-// from there to the node. Dumps, kernel comments and run-time errors print it.
+// Where a node comes from: a place in the user's spec, what it is called there, and the chain of
+// derivative rules that led from there to the node. Dumps, the names and comments of the generated C,
+// profiles and run-time errors print it.
 
 /// The origin of an IR node. Builders hand it down from the node being rewritten, so a rule or a
 /// pass keeps it without doing anything.
@@ -10,15 +11,34 @@ package struct Provenance: Hashable, Sendable, CustomStringConvertible {
   package var location: String
   /// Outermost rule last: `["vjp of contract wrt rhs", "jvp of multiply"]`.
   package var rules: [String]
+  /// What the node's result is called: `h2` after the spec, `theta.w2`, `h2_adj` for its adjoint;
+  /// empty if nothing is known. Not unique.
+  package var name: String
+  /// What the user called to get it: `relu`, `predict`, `sgd_update`; empty if nothing is known.
+  package var function: String
 
-  package init(location: String = "", rules: [String] = []) {
+  package init(
+    location: String = "", rules: [String] = [], name: String = "", function: String = ""
+  ) {
     self.location = location
     self.rules = rules
+    self.name = name
+    self.function = function
   }
 
-  /// The same place, one derivative rule further.
-  package func applying(rule: String) -> Provenance {
-    Provenance(location: location, rules: rules + [rule])
+  /// The same place, one derivative rule further, with the name of what the rule makes.
+  package func applying(rule: String, name: String = "") -> Provenance {
+    var result = self
+    result.rules.append(rule)
+    result.name = name
+    return result
+  }
+
+  /// The same, of another name.
+  package func named(_ name: String) -> Provenance {
+    var result = self
+    result.name = name
+    return result
   }
 
   /// `maml.mix:14:9, vjp of contract wrt rhs, jvp of multiply`.
