@@ -112,8 +112,8 @@ final class AttentionWriter {
     _ part: String, _ kernel: ContractionKernel?, _ a: String, _ b: String, _ c: String
   ) {
     guard let kernel else { preconditionFailure("\(shape.order) makes no product \(part)") }
-    let work = kernel.scratchBytesPerWorker > 0 ? "work" : "scratch"
-    writer.call("\(name)_\(part)", [a, b, c, work, "0", "\(kernel.splitCount)"])
+    let work = kernel.scratchBytesPerWorker > 0 ? ["work"] : []
+    writer.call("\(name)_\(part)", [a, b, c] + work + ["0", "\(kernel.splitCount)"])
   }
 
   /// `pointer + index`.

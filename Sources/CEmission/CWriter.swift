@@ -9,9 +9,48 @@ struct CWriter {
   private(set) var text = ""
   private var depth = 0
 
-  /// Writes one line at the current depth.
+  /// Columns of a line, and how far what continues one is indented.
+  private static let width = 100
+  private static let continuation = "    "
+
+  /// Writes one line at the current depth; a long one goes on below, where it has a space.
   mutating func line(_ content: String = "") {
-    text += content.isEmpty ? "\n" : String(repeating: "  ", count: depth) + content + "\n"
+    guard !content.isEmpty else { return text += "\n" }
+    let indent = String(repeating: "  ", count: depth)
+    var (rest, prefix, isComment) = (Substring(content), indent, false)
+    while prefix.utf8.count + rest.utf8.count > Self.width,
+      let end = Self.lastBreak(
+        in: rest, isComment: isComment, within: Self.width - prefix.utf8.count)
+    {
+      isComment = isComment || rest.hasPrefix("//")
+      text += prefix + rest[..<end] + "\n"
+      rest = rest[end...].drop { $0 == " " }
+      prefix = isComment ? indent + "//" + Self.continuation : indent + Self.continuation
+    }
+    text += prefix + rest + "\n"
+  }
+
+  /// The last space before which at most `width` characters stand and at which the line may go on
+  /// below: not within a string, a directive or a comment behind code, nor after what joins lines.
+  /// `nil` if there is none.
+  private static func lastBreak(
+    in line: Substring, isComment: Bool, within width: Int
+  ) -> Substring.Index? {
+    let bytes = line.utf8
+    let isText = isComment || line.hasPrefix("//")
+    guard isText || !line.hasPrefix("#") && !line.contains("\""),
+      let limit = bytes.index(bytes.startIndex, offsetBy: width + 1, limitedBy: bytes.endIndex)
+    else { return nil }
+    var head = line[..<limit]
+    if let comment = line.firstRange(of: " //")?.lowerBound, comment < limit {
+      head = line[...comment]
+    }
+    while let end = head.lastIndex(of: " ") {
+      head = line[..<end]
+      let joins = head.hasSuffix("\\") || head.hasSuffix("??/") || head.hasSuffix(" ")
+      if !joins, head.contains(where: { $0 != "/" && $0 != " " }) { return end }
+    }
+    return nil
   }
 
   /// Writes a line comment, and nothing but a comment: names in it come from files and specs, and
@@ -39,19 +78,48 @@ struct CWriter {
     line(close)
   }
 
-  /// Writes a function, its parameters on one line or one to a line.
+  /// Writes a function.
   mutating func function(
     _ prefix: String, _ parameters: [String], _ body: (inout CWriter) -> Void
   ) {
-    let joined = parameters.joined(separator: ", ")
-    if prefix.count + joined.count <= 95 {
-      block("\(prefix)(\(joined))", body)
-    } else {
-      line("\(prefix)(")
-      for parameter in parameters.dropLast() { line("    \(parameter),") }
-      block("    \(parameters.last ?? "void"))", body)
-    }
+    let lines = Self.wrapped("\(prefix)(", parameters, closing: ")", width: Self.width - 2)
+    for start in lines.dropLast() { line(start) }
+    block(lines[lines.count - 1], body)
     line()
+  }
+
+  /// Writes `name(arguments);`.
+  mutating func call(_ function: String, _ arguments: [String]) {
+    let width = Self.width - 2 * depth
+    for line in Self.wrapped("\(function)(", arguments, closing: ");", width: width) {
+      self.line(line)
+    }
+  }
+
+  /// Writes `type a, b;`.
+  mutating func declaration(_ type: String, _ declarators: [String]) {
+    for line in Self.wrapped("\(type) ", declarators, closing: ";", width: Self.width - 2 * depth) {
+      self.line(line)
+    }
+  }
+
+  /// `opening a, b, c closing` on lines of at most `width` characters, where items allow.
+  static func wrapped(
+    _ opening: String, _ items: [String], separator: String = ",", closing: String, width: Int
+  ) -> [String] {
+    if items.isEmpty { return [opening + closing] }
+    var lines = [opening]
+    for (index, item) in items.enumerated() {
+      let piece = item + (index == items.count - 1 ? closing : separator)
+      let last = lines[lines.count - 1]
+      let gap = last.hasSuffix("(") || last.hasSuffix(" ") ? "" : " "
+      if last.count + gap.count + piece.count <= width {
+        lines[lines.count - 1] += gap + piece
+      } else {
+        lines.append(continuation + piece)
+      }
+    }
+    return lines
   }
 
   /// Writes a counting loop; `reversed` counts down from `end - 1` to `start`.
@@ -91,6 +159,21 @@ struct CWriter {
     block("if (\(condition))", body)
   }
 
+  /// The text of a function's body, written before its parameters are known.
+  static func indented(_ body: (inout CWriter) -> Void) -> String {
+    var writer = CWriter()
+    writer.depth = 1
+    body(&writer)
+    return writer.text
+  }
+
   /// Writes text that already has its lines.
   mutating func verbatim(_ lines: String) { text += lines }
+}
+
+extension String {
+  /// All words of a text of C that can be names.
+  var identifiers: Set<Substring> {
+    Set(split { !($0.isLetter || $0.isNumber || $0 == "_") })
+  }
 }

@@ -26,15 +26,28 @@ struct DirectContraction {
   /// Whether units are column groups rather than row tiles: whichever there are more of.
   private var splitsColumns: Bool { tiling.columns.count > tiling.rows.count }
 
+  /// Whether the kernel goes down the rows once.
+  private var isOneStrip: Bool {
+    !splitsColumns && innerBlock == nil && tiling.columns.mainCount == 1
+      && tiling.columns.rest == nil
+  }
+
   /// Writes the kernel.
   func write(to writer: inout ContractionWriter) -> ContractionPlan {
     writer.vectorTypes(tiling.columns.widths)
-    strip("main", tiling.columns.main).write(to: &writer)
+    let main = strip("main", tiling.columns.main)
+    if isOneStrip {
+      for tile in main.tiles { tile.write(to: &writer) }
+    } else {
+      main.write(to: &writer)
+    }
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
     let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
     let entry = ContractionEntry(
       name: name, contraction: contraction, blocks: blocks, usesScratch: apart != nil)
-    entry.write(to: &writer) { writeBody(to: &$0) }
+    entry.write(to: &writer) { writer in
+      isOneStrip ? main.writeLoops(result: "result", to: &writer) : writeBody(to: &writer)
+    }
     return ContractionPlan(
       splitCount: blocks * contraction.outerCount,
       scratchElements: apart?.scratchElements ?? 0, helpers: apart.map { [$0.helper] } ?? [])

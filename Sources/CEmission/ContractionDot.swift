@@ -82,7 +82,8 @@ struct DotContraction {
     writer.comment("\(height) x \(breadth) sums, \(width) terms at a time.")
     writer.function("\(name)_tile_\(height)x\(breadth)", parameters) { writer in
       let type = writer.vector(width)
-      writer.line("\(type) sum[\(tiling.copies)][\(height)][\(breadth)];")
+      let sums = "sum[\(tiling.copies)][\(height)][\(breadth)]"
+      writer.line("\(type) \(sums)\(blocks == nil ? " = {0}" : "");")
       if blocks == nil {
         writeSums(height, breadth, to: &writer) { writeInner(0, height, breadth, to: &$0) }
       } else {
@@ -104,15 +105,11 @@ struct DotContraction {
       atOnce: width * tiling.copies)
   }
 
-  /// Sums of zero, what `body` adds to them, and all copies in the first.
+  /// What `body` adds to the sums, and all copies in the first.
   private func writeSums(
     _ height: Int, _ breadth: Int, to writer: inout ContractionWriter,
     _ body: (inout ContractionWriter) -> Void
   ) {
-    let type = writer.vector(width)
-    writer.unrolledLoop("u", count: tiling.copies) { writer in
-      writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type))0;") }
-    }
     body(&writer)
     if tiling.copies > 1 { writeCopies(height, breadth, to: &writer) }
   }
@@ -135,6 +132,9 @@ struct DotContraction {
     _ body: (inout ContractionWriter) -> Void
   ) {
     let type = writer.vector(width)
+    writer.unrolledLoop("u", count: tiling.copies) { writer in
+      writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type))0;") }
+    }
     writeSums(height, breadth, to: &writer, body)
     writeElements(height, breadth, to: &writer) {
       $0.addBlock("sum[0][i][j]", to: "total[i][j]", error: "error[i][j]", type)

@@ -20,19 +20,16 @@ struct ContractionEntry {
   /// Writes the function; `body` sees the pointers `left`, `right` and `result` and the integers
   /// `first` and `last`, the range of blocks of this product.
   func write(to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void) {
+    // One product alone: the parameters are what `body` sees.
+    let isAlone = contraction.outer.isEmpty
+    let operands =
+      isAlone ? contraction.isSwapped ? ["right", "left"] : ["left", "right"] : ["a", "b"]
+    let (result, units) = isAlone ? ("result", ["first", "last"]) : ("c", ["begin", "end"])
     let parameters =
-      [writer.input("a"), writer.input("b"), writer.output("c")] + arrays
-      + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
+      operands.map(writer.input) + [writer.output(result)] + arrays
+      + (usesScratch ? [writer.output("scratch")] : []) + units.map(writer.count)
     writer.function(name, parameters, isKernel: true) { writer in
-      if !usesScratch { writer.line("(void)scratch;") }
-      if contraction.outer.isEmpty {
-        writePointers([], to: &writer)
-        writer.integer("first", "begin")
-        writer.integer("last", "end")
-        body(&writer)
-      } else {
-        writeProducts(to: &writer, body)
-      }
+      isAlone ? body(&writer) : writeProducts(to: &writer, body)
     }
   }
 
@@ -92,19 +89,22 @@ struct TileStrip {
   func write(to writer: inout ContractionWriter) {
     for tile in tiles { tile.write(to: &writer) }
     let parameters = tiles[0].parameters(writer) + [writer.count("first"), writer.count("last")]
-    writer.function(name, parameters) { writer in
-      rows.writeLoops(over: "tile", from: "first", below: "last", to: &writer) {
-        height, start, writer in
-        guard let tile = tiles.first(where: { $0.height == height }) else {
-          preconditionFailure("no tile of \(height) rows")
-        }
-        writeCall(tile, at: start, to: &writer)
+    writer.function(name, parameters) { writeLoops(result: "c", to: &$0) }
+  }
+
+  /// Writes the calls of the tiles `first ..< last`.
+  func writeLoops(result: String, to writer: inout ContractionWriter) {
+    rows.writeLoops(over: "tile", from: "first", below: "last", to: &writer) {
+      height, start, writer in
+      guard let tile = tiles.first(where: { $0.height == height }) else {
+        preconditionFailure("no tile of \(height) rows")
       }
+      writeCall(tile, at: start, result: result, to: &writer)
     }
   }
 
   private func writeCall(
-    _ tile: RegisterTile, at start: TileStart, to writer: inout ContractionWriter
+    _ tile: RegisterTile, at start: TileStart, result: String, to writer: inout ContractionWriter
   ) {
     func address(_ pointer: String, _ stride: Int) -> String {
       let offset = start.scaled(by: stride)
@@ -113,7 +113,7 @@ struct TileStrip {
     let left =
       leftPanelSize.map { writer.address("left", [("tile - first", $0)]) }
       ?? address("left", leftRowStride)
-    var arguments = [left, "right", address("c", tile.resultRowStride)]
+    var arguments = [left, "right", address(result, tile.resultRowStride)]
     if tile.depth == .parameter { arguments.append("depth") }
     if tile.accumulation == .parameter { arguments.append("adds") }
     writer.call(tile.name, arguments)

@@ -17,7 +17,8 @@ extension PackedContraction {
   /// Writes the epilogue's function; returns the helpers that it calls.
   func writeEpilogue(to writer: inout ContractionWriter) -> [String] {
     guard let epilogue = contraction.epilogue else { return [] }
-    let text = epilogue.text(named: "\(name)_epilogue")
+    let names = KernelArguments(arrays: ["c"] + operands(of: epilogue), indices: [])
+    let text = epilogue.text(named: "\(name)_epilogue", called: names)
     writer.lines(text.text)
     return text.requiredHelpers.sorted()
   }
@@ -25,9 +26,14 @@ extension PackedContraction {
   /// The epilogue's arrays besides C, as parameters of the kernel.
   func epilogueParameters() -> [String] {
     guard let epilogue = contraction.epilogue else { return [] }
-    return epilogue.parameters.enumerated().dropFirst().map { number, parameter in
-      "\(parameter.isWritten ? "" : "const ")\(parameter.dtype.cName) *restrict e\(number)"
+    return zip(epilogue.parameters.dropFirst(), operands(of: epilogue)).map { parameter, name in
+      "\(parameter.isWritten ? "" : "const ")\(parameter.dtype.cName) *restrict \(name)"
     }
+  }
+
+  /// What the arrays besides C are called.
+  private func operands(of epilogue: ContractionEpilogue) -> [String] {
+    epilogue.parameters.indices.dropFirst().map { "operand\($0)" }
   }
 
   /// Writes the call for the tiles `tile_first ..< tile_last` of the column groups at hand: whole
@@ -39,7 +45,7 @@ extension PackedContraction {
         writer.integer("row_\(end)", tiling.rows.firstRow(ofTile: "tile_\(end)"))
         writer.integer("column_\(end)", tiling.columns.firstColumn(ofGroup: "group_\(end)"))
       }
-      let arrays = ["c"] + epilogue.parameters.indices.dropFirst().map { "e\($0)" }
+      let arrays = ["result"] + operands(of: epilogue)
       let ranges = ["row_first", "row_last", "column_first", "column_last"]
       writer.call("\(name)_epilogue", arrays + ranges)
     }

@@ -14,7 +14,8 @@ package import Scheduling
 ///     static void NAME(const T *restrict a, const T *restrict b, T *restrict c,
 ///                      T *restrict scratch, int64_t begin, int64_t end)
 ///
-/// (with the other arrays of an epilogue after `c`) and computes the units `begin ..< end` of `splitCount`. The caller may hand any ranges to any
+/// (with the other arrays of an epilogue after `c`, and without `scratch` if it needs none) and
+/// computes the units `begin ..< end` of `splitCount`. The caller may hand any ranges to any
 /// threads: each element of C is computed in one unit, always in the same order of operations,
 /// so the bits do not depend on the split.
 package struct ContractionKernel: Sendable {
@@ -27,7 +28,7 @@ package struct ContractionKernel: Sendable {
   /// Number of units the work can be split into.
   package let splitCount: Int
   /// Bytes that `scratch` must point to, aligned to 64, one area per concurrent call; 0 if the
-  /// pointer is not used.
+  /// kernel has no such parameter.
   package let scratchBytesPerWorker: Int
   /// Floating-point operations of all units together.
   package let flops: Int

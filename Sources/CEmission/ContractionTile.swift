@@ -77,22 +77,27 @@ struct RegisterTile {
   // MARK: accumulators
 
   private func writeAccumulators(to writer: inout ContractionWriter) {
-    for (number, piece) in group.pieces.enumerated() {
-      let type = writer.vector(piece.width)
-      writer.line("\(type) sum\(number)[\(height * copies)];")
-      guard blocks != nil else { continue }
-      writer.line("\(type) total\(number)[\(height)], error\(number)[\(height)];")
+    var pieces = Array(group.pieces.enumerated())[...]
+    while let first = pieces.first {
+      let alike = pieces.prefix { $0.element.width == first.element.width }
+      let numbers = alike.map(\.offset)
+      var declarators = numbers.map {
+        "sum\($0)[\(height * copies)]\(blocks == nil ? " = {0}" : "")"
+      }
+      if blocks != nil {
+        declarators += numbers.flatMap {
+          ["total\($0)[\(height)] = {0}", "error\($0)[\(height)] = {0}"]
+        }
+      }
+      writer.declaration(writer.vector(first.element.width), declarators)
+      pieces = pieces.dropFirst(alike.count)
     }
-    guard blocks != nil else { return writeZeros(["sum"], height * copies, to: &writer) }
-    writeZeros(["total", "error"], height, to: &writer)
   }
 
-  private func writeZeros(_ names: [String], _ count: Int, to writer: inout ContractionWriter) {
-    writer.unrolledLoop("i", count: count) { writer in
+  private func writeZeros(to writer: inout ContractionWriter) {
+    writer.unrolledLoop("i", count: height * copies) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        for name in names {
-          writer.line("\(name)\(number)[i] = (\(writer.vector(piece.width)))0;")
-        }
+        writer.line("sum\(number)[i] = (\(writer.vector(piece.width)))0;")
       }
     }
   }
@@ -101,7 +106,7 @@ struct RegisterTile {
   private func writeBlock(
     to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void
   ) {
-    writeZeros(["sum"], height * copies, to: &writer)
+    writeZeros(to: &writer)
     body(&writer)
     writeCopies(to: &writer)
     writer.unrolledLoop("i", count: height) { writer in

@@ -44,7 +44,7 @@ struct ContractionWriter {
     _ name: String, _ parameters: [String], isKernel: Bool = false, _ body: (inout Self) -> Void
   ) {
     let start = "MF_KERNEL static void \(name)("
-    let lines = Self.wrapped(start, parameters, closing: ")", width: 98)
+    let lines = CWriter.wrapped(start, parameters, closing: ")", width: 98)
     for start in lines.dropLast() { line(start) }
     block(lines[lines.count - 1], body)
     line("")
@@ -53,27 +53,17 @@ struct ContractionWriter {
   /// Writes a call of a function without result.
   mutating func call(_ function: String, _ arguments: [String]) {
     let room = 100 - 2 * depth
-    for line in Self.wrapped("\(function)(", arguments, closing: ");", width: room) {
+    for line in CWriter.wrapped("\(function)(", arguments, closing: ");", width: room) {
       self.line(line)
     }
   }
 
-  /// `opening a, b, c closing` on lines of at most `width` characters, where arguments allow.
-  private static func wrapped(
-    _ opening: String, _ items: [String], closing: String, width: Int
-  ) -> [String] {
-    var lines = [opening]
-    for (index, item) in items.enumerated() {
-      let piece = item + (index == items.count - 1 ? closing : ",")
-      let last = lines[lines.count - 1]
-      let gap = last.hasSuffix("(") ? "" : " "
-      if last.count + gap.count + piece.count <= width {
-        lines[lines.count - 1] += gap + piece
-      } else {
-        lines.append("    " + piece)
-      }
+  /// Writes `type a, b;`.
+  mutating func declaration(_ type: String, _ declarators: [String]) {
+    let room = 100 - 2 * depth
+    for line in CWriter.wrapped("\(type) ", declarators, closing: ";", width: room) {
+      self.line(line)
     }
-    return lines
   }
 
   /// Writes a counting loop.
@@ -81,6 +71,7 @@ struct ContractionWriter {
     _ variable: String, from start: String = "0", below end: String, step: Int = 1,
     _ body: (inout Self) -> Void
   ) {
+    if start == "0", end == "1" { return once(variable, body) }
     block(
       "for (int64_t \(variable) = \(start); \(variable) < \(end); \(variable) += \(step))", body)
   }
@@ -88,8 +79,17 @@ struct ContractionWriter {
   /// Writes a loop that the compiler must unroll fully, so that arrays indexed by its variable
   /// become registers.
   mutating func unrolledLoop(_ variable: String, count: Int, _ body: (inout Self) -> Void) {
+    if count == 1 { return once(variable, body) }
     line("#pragma clang loop unroll(full)")
     loop(variable, below: String(count), body)
+  }
+
+  /// Writes what a loop of one iteration does.
+  private mutating func once(_ variable: String, _ body: (inout Self) -> Void) {
+    var inner = ContractionWriter(element: element)
+    inner.depth = depth
+    body(&inner)
+    text += inner.text.replacing(variable: variable)
   }
 
   /// Writes a loop that must stay rolled; it is the hot loop and already has enough work in it.
@@ -97,6 +97,7 @@ struct ContractionWriter {
     _ variable: String, from start: String = "0", below end: String, step: Int = 1,
     _ body: (inout Self) -> Void
   ) {
+    if start == "0", end == "1" { return once(variable, body) }
     line("#pragma clang loop unroll(disable)")
     loop(variable, from: start, below: end, step: step, body)
   }

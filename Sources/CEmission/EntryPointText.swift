@@ -11,6 +11,7 @@ import TensorIR
 struct EntryPointText {
   let interface: LibraryInterface
   let program: Program
+  private let words: ArrayWords
   /// Function name and number of units of each kernel.
   let kernels: [Kernel: (name: String, splitCount: Int?)]
   /// Functions that run on workers, written before the entry point.
@@ -33,6 +34,7 @@ struct EntryPointText {
   ) {
     self.interface = interface
     self.program = program
+    words = ArrayWords(program)
     self.kernels = kernels
     profiledCalls = isProfiled ? [] : nil
   }
@@ -76,7 +78,7 @@ struct EntryPointText {
   /// The functions, the exported one last.
   mutating func text() -> String {
     var body = CWriter()
-    let scope = Scope(frame: "frame", worker: "0", variables: [])
+    let scope = Scope(frame: needsFrame ? "frame" : nil, worker: "0", variables: [])
     body.function(
       "MF_EXPORT \(callList)int32_t \(symbol)",
       [
@@ -85,37 +87,49 @@ struct EntryPointText {
       ]
     ) { body in
       writeChecks(to: &body)
-      if checksOnTheWay { body.line("mf_fault faults = {.check = -1};") }
-      body.block("const \(symbol)_frame frame_storage =", close: "};") { body in
-        body.line(".inputs = inputs,")
-        body.line(".outputs = outputs,")
-        body.line(".arena = arena,")
-        body.line(".workers = (char *)arena + \(program.arenaBytes),")
-        body.line(".parallel = parallel,")
-        if checksOnTheWay { body.line(".faults = &faults,") }
-      }
-      body.line("const \(symbol)_frame *const frame = &frame_storage;")
+      if needsFrame { writeFrame(to: &body) }
       writeScope(program.steps, scope, to: &body)
       body.line("return 0;")
     }
     writeCheckedEntry(to: &body)
-    var frame = CWriter()
-    frame.comment("What every function of this entry point sees.")
-    frame.block("typedef struct", close: "} \(symbol)_frame;") { frame in
-      frame.line("const \(symbol)_inputs *inputs;")
-      frame.line("const \(symbol)_outputs *outputs;")
-      frame.line("char *arena;")
-      let size = program.workerArenaBytes
-      frame.line("char *workers;  // One part of \(size) bytes for each worker.")
-      frame.line("const mixfuse_parallel *parallel;")
-      if checksOnTheWay { frame.line("mf_fault *faults;  // The first position out of range.") }
-    }
-    frame.line()
+    var top = CWriter()
+    if needsFrame { defineFrame(to: &top) }
     if let profiledCalls {
-      frame.line("MF_EXPORT mf_profile_entry \(symbol)_profile[\(max(profiledCalls.count, 1))];")
-      frame.line()
+      top.line("MF_EXPORT mf_profile_entry \(symbol)_profile[\(max(profiledCalls.count, 1))];")
+      top.line()
     }
-    return frame.text + workers.text + body.text
+    return top.text + workers.text + body.text
+  }
+
+  // MARK: Frame
+
+  /// Whether the entry point consists of several functions, which share a frame.
+  private var needsFrame: Bool {
+    isLong || checksOnTheWay || program.steps.contains(where: \.hasParallelLoop)
+  }
+
+  private func defineFrame(to writer: inout CWriter) {
+    writer.comment("What every function of this entry point sees.")
+    writer.block("typedef struct", close: "} \(symbol)_frame;") { writer in
+      writer.line("const \(symbol)_inputs *inputs;")
+      writer.line("const \(symbol)_outputs *outputs;")
+      writer.line("char *arena;")
+      let size = program.workerArenaBytes
+      writer.line("char *workers;  // One part of \(size) bytes for each worker.")
+      writer.line("const mixfuse_parallel *parallel;")
+      if checksOnTheWay { writer.line("mf_fault *faults;  // The first position out of range.") }
+    }
+    writer.line()
+  }
+
+  private func writeFrame(to writer: inout CWriter) {
+    if checksOnTheWay { writer.line("mf_fault faults = {.check = -1};") }
+    writer.block("const \(symbol)_frame frame_storage =", close: "};") { writer in
+      writer.line(".inputs = inputs, .outputs = outputs, .arena = arena,")
+      writer.line(".workers = (char *)arena + \(program.arenaBytes), .parallel = parallel,")
+      if checksOnTheWay { writer.line(".faults = &faults,") }
+    }
+    writer.line("const \(symbol)_frame *const frame = &frame_storage;")
   }
 
   // MARK: Checks
@@ -129,37 +143,37 @@ struct EntryPointText {
         "const \(symbol)_outputs *outputs", "void *arena", "const mixfuse_parallel *parallel",
       ]
     ) { writer in
-      writer.block("if (abi_digest != 0x\(interface.digest)u)") { $0.line("return 3;") }
-      writer.line("return \(symbol)(inputs, outputs, arena, parallel);")
+      writer.call(
+        "return abi_digest != 0x\(interface.digest)u ? 3 : \(symbol)",
+        ["inputs", "outputs", "arena", "parallel"])
     }
   }
 
   private func writeChecks(to writer: inout CWriter) {
-    writer.block(
-      "if (!inputs || !outputs || !arena || (uintptr_t)arena % \(arenaAlignment) != 0)"
-    ) {
-      $0.line("return 1;")
-    }
-    let fields =
-      program.inputs.map { "inputs->\(cName($0.name))" }
+    let pointers =
+      ["inputs", "outputs", "arena"] + program.inputs.map { "inputs->\(cName($0.name))" }
       + program.outputs.map { "outputs->\(cName($0.name))" }
-    for start in stride(from: 0, to: fields.count, by: 3) {
-      let part = fields[start..<min(start + 3, fields.count)]
-      writer.block("if (\(part.map { "!" + $0 }.joined(separator: " || ")))") {
-        $0.line("return 1;")
-      }
-    }
-    writer.block("if (parallel && parallel->workers > 1 && !parallel->run)") {
-      $0.line("return 1;")
-    }
+    writer.refuse(
+      pointers.map { "!\($0)" }
+        + [
+          "(uintptr_t)arena % \(arenaAlignment) != 0",
+          "(parallel && parallel->workers > 1 && !parallel->run)",
+        ])
     for (number, check) in program.checks.enumerated() {
       guard let input = check.input else { continue }
-      writer.loop("i", below: "\(program.inputs[input].type.elementCount)") { writer in
-        let value = "inputs->\(cName(program.inputs[input].name))[i]"
-        let (first, last) = (check.range.lowerBound, check.range.upperBound)
-        writer.block("if (\(value) < \(first) || \(value) > \(last))") {
-          $0.line("return mf_refuse(arena, \(number), i, \(value));")
+      let array = "inputs->\(cName(program.inputs[input].name))"
+      let (first, last) = (check.range.lowerBound, check.range.upperBound)
+      func refuse(_ place: String, to writer: inout CWriter) {
+        let value = "\(array)[\(place)]"
+        writer.when("\(value) < \(first) || \(value) > \(last)") {
+          $0.line("return mf_refuse(arena, \(number), \(place), \(value));")
         }
+      }
+      let count = program.inputs[input].type.elementCount
+      if count == 1 {
+        refuse("0", to: &writer)
+      } else {
+        writer.loop("i", below: "\(count)") { refuse("i", to: &$0) }
       }
     }
   }
@@ -181,12 +195,17 @@ struct EntryPointText {
 
   // MARK: Steps
 
-  /// Where code runs: how it reaches the frame, which worker it is, which step loops are around it.
+  /// Where code runs: how it reaches the frame, if there is one, which worker it is, which step loops
+  /// are around it.
   private struct Scope {
-    var frame: String
+    var frame: String?
     var worker: String
     var variables: [LoopVariable]
     var isOnWorker = false
+
+    /// What stands before the name of a field of the frame, or of a parameter of the entry point.
+    var prefix: String { frame.map { "\($0)->" } ?? "" }
+    var arena: String { frame.map { "\($0)->arena" } ?? "(char *)arena" }
   }
 
   /// Declares the arrays that the steps use, then writes the steps.
@@ -197,9 +216,17 @@ struct EntryPointText {
     }
     var isUsed = Set<Int>()
     collectBuffers(steps, into: &isUsed)
-    for number in isUsed.sorted() {
-      let buffer = program.buffers[number]
-      writer.line("\(declaration(buffer, scope));  // \(buffer.comment)")
+    let usesOwn = isUsed.contains { program.buffers[$0].isOfWorker }
+    if usesOwn {
+      let workers = scope.frame.map { "\($0)->workers" } ?? "\(scope.arena) + \(program.arenaBytes)"
+      let place = scope.worker == "0" ? "" : " + \(scope.worker) * \(program.workerArenaBytes)"
+      writer.line("char *const own = \(workers)\(place);")
+    }
+    let (ports, arrays) = isUsed.sorted().partitioned { program.buffers[$0].isPort }
+    writePorts(ports, scope, to: &writer)
+    for number in arrays {
+      let comment = program.buffers[number].comment
+      writer.line("\(declaration(number, scope));  // \(comment)")
     }
     writeSteps(steps, scope, to: &writer)
   }
@@ -240,22 +267,32 @@ struct EntryPointText {
     let variables = scope.variables.map(name)
     // A part that may refuse a position says so, as the entry point does.
     let mayRefuse = checksOnTheWay && !scope.isOnWorker
+    let inside = Scope(
+      frame: "frame", worker: "worker", variables: scope.variables, isOnWorker: scope.isOnWorker)
+    let content = CWriter.indented {
+      writeScope(steps, inside, to: &$0)
+      if mayRefuse { $0.line("return 0;") }
+    }
+    let words = content.identifiers
+    // Only what the part needs: name, and what is passed for it.
+    let loops = [("worker", scope.worker)] + variables.map { ($0, $0) }
+    let passed = loops.filter { words.contains($0.0[...]) }
     var body = CWriter()
     body.function(
       "MF_CALL_LIST static \(mayRefuse ? "int32_t" : "void") \(function)",
-      ["const \(symbol)_frame *frame", "int64_t worker"] + variables.map { "int64_t \($0)" }
+      ["const \(symbol)_frame *frame"] + passed.map { "int64_t \($0.0)" }
     ) { body in
-      body.line("const mixfuse_parallel *const parallel = frame->parallel;")
-      for unused in ["parallel", "worker"] + variables { body.line("(void)\(unused);") }
-      let inside = Scope(
-        frame: "frame", worker: "worker", variables: scope.variables, isOnWorker: scope.isOnWorker)
-      writeScope(steps, inside, to: &body)
-      if mayRefuse { body.line("return 0;") }
+      if words.contains("parallel") {
+        body.line("const mixfuse_parallel *const parallel = frame->parallel;")
+      }
+      body.verbatim(content)
     }
     workers.verbatim(body.text)
-    let call = statement(function, [scope.frame, scope.worker] + variables)
-    guard mayRefuse else { return writer.line(call) }
-    writer.block("if (\(call.dropLast()) != 0)") { $0.line("return 2;") }
+    let arguments = ["frame"] + passed.map(\.1)
+    guard mayRefuse else { return writer.call(function, arguments) }
+    writer.block("if (\(function)(\(arguments.joined(separator: ", "))) != 0)") {
+      $0.line("return 2;")
+    }
   }
 
   private mutating func writeSteps(_ steps: [Step], _ scope: Scope, to writer: inout CWriter) {
@@ -297,9 +334,10 @@ struct EntryPointText {
     guard let kernel = kernels[call.kernel] else {
       preconditionFailure("compiler bug: a kernel without a name")
     }
+    writer.comments(on: call)
     var arguments = call.arguments.map(text(of:)) + call.indices.map(name)
     guard let units = kernel.splitCount else {
-      writer.line(statement(kernel.name, arguments))
+      writer.call(kernel.name, arguments)
       return
     }
     if call.isParallel {
@@ -307,13 +345,8 @@ struct EntryPointText {
       writeSharedCall(call, kernel.name, units, to: &writer)
     } else {
       arguments += ["0", "\(units)"]
-      writer.line(statement(kernel.name, arguments))
+      writer.call(kernel.name, arguments)
     }
-  }
-
-  /// `name(arguments);`, on several lines if long.
-  private func statement(_ name: String, _ arguments: [String]) -> String {
-    "\(name)(\(arguments.joined(separator: ", ")));"
   }
 
   private mutating func writeParallelLoop(
@@ -321,17 +354,19 @@ struct EntryPointText {
   ) {
     let function = "\(symbol)_worker_\(workerCount)"
     workerCount += 1
-    var body = CWriter()
     let inner = Scope(
       frame: "frame", worker: "worker", variables: [loop.variable], isOnWorker: true)
+    let content = CWriter.indented { writeScope(loop.body, inner, to: &$0) }
+    let words = content.identifiers
+    // The signature is that of every worker's function; an iteration may need less.
+    let parameters = [name(loop.variable), "worker"].map {
+      "\(words.contains($0[...]) ? "" : "__attribute__((unused)) ")int64_t \($0)"
+    }
+    var body = CWriter()
     body.comment("One iteration of the loop over \(loop.label).")
-    body.function(
-      "\(callList)static void \(function)",
-      ["void *arguments", "int64_t \(name(loop.variable))", "int64_t worker"]
-    ) { body in
+    body.function("\(callList)static void \(function)", ["void *arguments"] + parameters) { body in
       body.line("const \(symbol)_frame *const frame = arguments;")
-      body.line("(void)worker;")
-      writeScope(loop.body, inner, to: &body)
+      body.verbatim(content)
     }
     workers.verbatim(body.text)
     writer.comment(loop.label)
@@ -376,10 +411,10 @@ struct EntryPointText {
 
   // MARK: Names and addresses
 
-  private func name(_ variable: LoopVariable) -> String { "t\(variable.index)" }
+  private func name(_ variable: LoopVariable) -> String { words.counter(variable) }
 
   private func text(of pointer: Pointer) -> String {
-    var terms = [program.buffers[pointer.buffer].name]
+    var terms = [words.arrays[pointer.buffer]]
     terms += pointer.terms.map {
       $0.stride == 1 ? name($0.variable) : "\(name($0.variable)) * \($0.stride)"
     }
@@ -387,23 +422,50 @@ struct EntryPointText {
     return terms.joined(separator: " + ")
   }
 
-  private func declaration(_ buffer: Buffer, _ scope: Scope) -> String {
+  /// Declares the arrays of the caller: those of one type in one declaration.
+  private func writePorts(_ ports: [Int], _ scope: Scope, to writer: inout CWriter) {
+    var rest = ports[...]
+    while let first = rest.first {
+      let type = portType(first)
+      let alike = rest.prefix { portType($0) == type }
+      let declarators = alike.map { number -> String in
+        let field: String =
+          switch program.buffers[number].placement {
+          case .input(let index): "inputs->\(cName(program.inputs[index].name))"
+          case .output(let index): "outputs->\(cName(program.outputs[index].name))"
+          case .arena, .workerArena, .faults: preconditionFailure("compiler bug: not a port")
+          }
+        return "*const \(words.arrays[number]) = \(scope.prefix)\(field)"
+      }
+      writer.declaration(type, declarators)
+      rest = rest.dropFirst(alike.count)
+    }
+  }
+
+  private func portType(_ number: Int) -> String {
+    let buffer = program.buffers[number]
+    if case .input = buffer.placement { return "const \(buffer.dtype.cName)" }
+    return buffer.dtype.cName
+  }
+
+  private func declaration(_ number: Int, _ scope: Scope) -> String {
+    let (buffer, word) = (program.buffers[number], words.arrays[number])
     let type = buffer.dtype.cName
     switch buffer.placement {
-    case .input(let index):
-      return "const \(type) *const \(buffer.name) = "
-        + "\(scope.frame)->inputs->\(cName(program.inputs[index].name))"
-    case .output(let index):
-      return "\(type) *const \(buffer.name) = "
-        + "\(scope.frame)->outputs->\(cName(program.outputs[index].name))"
+    case .input, .output:
+      preconditionFailure("compiler bug: \(word) is no array of the arena")
     case .arena(let offset):
-      return "\(type) *const \(buffer.name) = (\(type) *)(\(scope.frame)->arena + \(offset))"
+      return "\(type) *const \(word) = (\(type) *)\(place(scope.arena, offset))"
     case .faults:
-      return "int32_t *const \(buffer.name) = (int32_t *)\(scope.frame)->faults"
+      return "int32_t *const \(word) = (int32_t *)\(scope.prefix)faults"
     case .workerArena(let offset):
-      let base = "\(scope.frame)->workers + \(scope.worker) * \(program.workerArenaBytes)"
-      return "\(type) *const \(buffer.name) = (\(type) *)(\(base) + \(offset))"
+      return "\(type) *const \(word) = (\(type) *)\(place("own", offset))"
     }
+  }
+
+  /// `(base + offset)`.
+  private func place(_ base: String, _ offset: Int) -> String {
+    offset == 0 && !base.contains(" ") ? base : offset == 0 ? "(\(base))" : "(\(base) + \(offset))"
   }
 
   /// The buffers that steps use directly, not those used only inside functions of their own.
@@ -415,6 +477,45 @@ struct EntryPointText {
       case .loop(let loop):
         if !loop.isParallel { collectBuffers(loop.body, into: &used) }
       }
+    }
+  }
+}
+
+extension Buffer {
+  fileprivate var isPort: Bool {
+    switch placement {
+    case .input, .output: true
+    case .arena, .workerArena, .faults: false
+    }
+  }
+
+  fileprivate var isOfWorker: Bool { if case .workerArena = placement { true } else { false } }
+}
+
+extension [Int] {
+  /// Those of which a condition holds, and the others.
+  fileprivate func partitioned(by condition: (Int) -> Bool) -> ([Int], [Int]) {
+    (filter(condition), filter { !condition($0) })
+  }
+}
+
+extension CWriter {
+  /// Returns 1 if any of the conditions holds.
+  fileprivate mutating func refuse(_ conditions: [String]) {
+    let lines = CWriter.wrapped(
+      "if (", conditions, separator: " ||", closing: ") {", width: 98)
+    for line in lines { self.line(line) }
+    line("  return 1;")
+    line("}")
+  }
+}
+
+extension Step {
+  /// Whether a loop in the step is run by workers.
+  fileprivate var hasParallelLoop: Bool {
+    switch self {
+    case .call: false
+    case .loop(let loop): loop.isParallel || loop.body.contains(where: \.hasParallelLoop)
     }
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Prints a fused kernel as a C function: its loop nest, one scalar definition a line. Nothing is
-// decided here; the nest, its order and its scalars come from the scheduler.
+// Prints a fused kernel as a C function: its loop nest, one line for each scalar that is read more
+// than once. Nothing is decided here but what stands in a line (`KernelWords.swift`); the nest, its
+// order and its scalars come from the scheduler.
 
 import Scheduling
 import TensorIR
@@ -18,19 +19,24 @@ struct KernelText {
 extension FusedKernel {
   /// Writes the function `name`.
   ///
-  /// Parameters: the arrays `p0, p1, ...`, step indices `n0, ...`, and if it can be split
-  /// `begin, end`, the range of its outermost independent loop.
-  func text(named name: String, parameters: [Parameter]) -> KernelText {
-    var printer = FusedKernelPrinter(kernel: self, parameters: parameters)
+  /// Parameters: the arrays and step indices, called as in the kernel's first call, and if it can be
+  /// split `begin, end`, the range of its outermost independent loop.
+  func text(
+    named name: String, parameters: [Parameter], called names: KernelArguments,
+    scalarNames: [String]
+  ) -> KernelText {
+    let words = KernelWords(self, names: names, scalarNames: scalarNames)
+    var printer = FusedKernelPrinter(kernel: self, parameters: parameters, words: words)
     return printer.print(named: name)
   }
 }
 
 extension ContractionEpilogue {
-  /// Writes the function `name`: of the arrays `p0, p1, ...`, the first of which is C, for the rows
+  /// Writes the function `name`: of the arrays, the first of which is C, for the rows
   /// `row_first ..< row_last` and the columns `column_first ..< column_last`.
-  func text(named name: String) -> KernelText {
-    var printer = FusedKernelPrinter(kernel: kernel, parameters: parameters)
+  func text(named name: String, called names: KernelArguments) -> KernelText {
+    let words = KernelWords(kernel, names: names, scalarNames: scalarNames.value)
+    var printer = FusedKernelPrinter(kernel: kernel, parameters: parameters, words: words)
     printer.bounds = [0: ("row_first", "row_last"), 1: ("column_first", "column_last")]
     return printer.print(named: name)
   }
@@ -39,6 +45,11 @@ extension ContractionEpilogue {
 private struct FusedKernelPrinter {
   let kernel: FusedKernel
   let parameters: [Parameter]
+  let words: KernelWords
+  /// The expressions of scalars that are not defined by a line of their own.
+  private var phrases: [Int: Phrase] = [:]
+  /// A longer expression gets a line of its own.
+  private static let longestPhrase = 64
   /// Loops over a part of their extent, the parameters first and last.
   var bounds: KeyValuePairs<Int, (first: String, last: String)> = [:]
   private var spelling = ScalarSpelling()
@@ -60,9 +71,10 @@ private struct FusedKernelPrinter {
     var value: Int
   }
 
-  init(kernel: FusedKernel, parameters: [Parameter]) {
+  init(kernel: FusedKernel, parameters: [Parameter], words: KernelWords) {
     self.kernel = kernel
     self.parameters = parameters
+    self.words = words
     orderedMaxima = OrderedMaxima(in: kernel)
     laneSums =
       kernel.lanes.map {
@@ -72,9 +84,9 @@ private struct FusedKernelPrinter {
 
   mutating func print(named name: String) -> KernelText {
     var signature = parameters.enumerated().map { index, parameter in
-      "\(parameter.isWritten ? "" : "const ")\(parameter.dtype.cName) *restrict p\(index)"
+      "\(parameter.isWritten ? "" : "const ")\(parameter.dtype.cName) *restrict \(words.parameters[index])"
     }
-    signature += (0..<kernel.indexParameterCount).map { "int64_t n\($0)" }
+    signature += words.indices.map { "int64_t \($0)" }
     if kernel.splitVariable != nil { signature += ["int64_t begin", "int64_t end"] }
     for (_, range) in bounds { signature += ["int64_t \(range.first)", "int64_t \(range.last)"] }
     var writer = CWriter()
@@ -83,6 +95,7 @@ private struct FusedKernelPrinter {
     for handling in handlings {
       angles = handling
       spelling.angles = handling
+      phrases = [:]
       writeFunction(name, signature, linkage: linkage, to: &writer)
     }
     AngleHandling.writeChoice(
@@ -104,7 +117,8 @@ private struct FusedKernelPrinter {
     let flag = kernel.angleFlag
     angles.writeFunction(name, signature, linkage: linkage, flag: flag, to: &writer) { writer in
       for (number, local) in kernel.locals.enumerated() {
-        writer.line("\(local.dtype.cName) r\(number)[\(local.elementCount + padding)];")
+        writer.line(
+          "\(local.dtype.cName) \(words.locals[number])[\(local.elementCount + padding)];")
       }
       if kernel.cut == nil {
         writeAroundLaneSums(to: &writer) { $0.write($0.kernel.statements, to: &$1) }
@@ -124,7 +138,7 @@ private struct FusedKernelPrinter {
         if kernel.lanes != nil {
           joinLanes(scalar, reduction, to: &writer)
         } else if orderedMaxima.contains(scalar) {
-          writer.line(orderedMaxima.result(scalar))
+          writer.line(orderedMaxima.result(scalar, words.scalar(scalar)))
         }
       }
     }
@@ -141,25 +155,30 @@ private struct FusedKernelPrinter {
       writeBlocks(variable, extent, size, body, to: &writer)
     case .define(let scalar, let expression):
       let type = kernel.scalars[scalar]
-      writer.line("const \(type.cName) s\(scalar) = \(spell(expression, type));")
+      let phrase = spell(expression, type)
+      if words.inlinable.contains(scalar), phrase.text.count <= Self.longestPhrase {
+        phrases[scalar] = phrase
+      } else {
+        writer.line("const \(type.cName) \(words.scalar(scalar)) = \(phrase.text);")
+      }
       if angles.areJudged, let angle = expression.angle {
-        let isFar = spelling.isFarAngle("s\(angle)", kernel.scalars[angle])
+        let isFar = spelling.isFarAngle(text(of: angle), kernel.scalars[angle])
         writer.line("far |= \(isInLanes ? "is_inside & " : "")\(isFar);")
       }
     case .store where !angles.areResultsWritten: break
     case .accumulateInMemory where !angles.areResultsWritten: break
     case .store(let parameter, let index, let scalar):
-      writeInBounds("\(element(parameter, index)) = s\(scalar);", to: &writer)
+      writeInBounds("\(element(parameter, index)) = \(text(of: scalar));", to: &writer)
     case .storeLocal(let local, let index, let scalar):
-      writer.line("r\(local)[\(text(of: index))] = s\(scalar);")
+      writer.line("\(words.locals[local])[\(text(of: index))] = \(text(of: scalar));")
     case .accumulator(let scalar, let initial):
       let type = kernel.scalars[scalar]
       if kernel.lanes != nil {
-        declareLanes("a\(scalar)", type, initial, to: &writer)
+        declareLanes(lanes(of: scalar), type, initial, to: &writer)
       } else if orderedMaxima.contains(scalar) {
-        writer.line(orderedMaxima.declaration(scalar, initial: initial))
+        writer.line(orderedMaxima.declaration(scalar, words.scalar(scalar), initial: initial))
       } else {
-        writer.line("\(type.cName) s\(scalar) = \(type.literal(initial));")
+        writer.line("\(type.cName) \(words.scalar(scalar)) = \(type.literal(initial));")
       }
     case .accumulate(let scalar, let reduction, let value):
       writeAccumulation(into: scalar, reduction, value, to: &writer)
@@ -167,10 +186,11 @@ private struct FusedKernelPrinter {
       let sum = LaneSum(parameter: parameter, index: index, reduction: reduction, value: value)
       if let number = laneSums.firstIndex(of: sum) {
         let place = "m\(number)[\(laneName)]"
-        writer.line("\(place) = \(combine(reduction, place, "s\(value)", value));")
+        writer.line("\(place) = \(combine(reduction, place, text(of: value), value));")
       } else {
         let place = element(parameter, index)
-        writeInBounds("\(place) = \(combine(reduction, place, "s\(value)", value));", to: &writer)
+        writeInBounds(
+          "\(place) = \(combine(reduction, place, text(of: value), value));", to: &writer)
       }
     }
   }
@@ -225,40 +245,50 @@ private struct FusedKernelPrinter {
     let type = kernel.scalars[value]
     if type == .i32 {
       switch reduction {
-      case .sum: return "(int32_t)((uint32_t)\(a) + (uint32_t)\(b))"
+      case .sum:
+        let term = b.contains(" ") ? "(\(b))" : b
+        return "(int32_t)((uint32_t)\(a) + (uint32_t)\(term))"
       case .maximum: return "\(a) > \(b) ? \(a) : \(b)"
       }
     }
     return spelling.combine(reduction, a, b, type)
   }
 
-  private mutating func spell(_ expression: ScalarExpression, _ type: DType) -> String {
+  private mutating func spell(_ expression: ScalarExpression, _ type: DType) -> Phrase {
     switch expression {
-    case .constant(let value): return type.literal(value)
-    case .index(let index): return "(int32_t)(\(text(of: index)))"
-    case .stepIndex(let number): return "(int32_t)n\(number)"
+    case .constant(let value): return Phrase(type.literal(value), value < 0 ? .unary : .atom)
+    case .index(let index): return Phrase("(int32_t)(\(text(of: index)))", .unary)
+    case .stepIndex(let number): return Phrase("(int32_t)\(words.indices[number])", .unary)
     case .load(let parameter, let index):
-      let place = element(parameter, index)
-      return isInLanes && dependsOnLane(index) ? "is_inside ? \(place) : 0" : place
-    case .loadLocal(let local, let index): return "r\(local)[\(text(of: index))]"
+      let place = Phrase(element(parameter, index))
+      return isInLanes && dependsOnLane(index)
+        ? .conditional(Phrase("is_inside"), place, Phrase("0")) : place
+    case .loadLocal(let local, let index):
+      return Phrase("\(words.locals[local])[\(text(of: index))]")
     case .position(let scalar, let limit, let check, let place, let faults):
-      return spelling.position(
-        "s\(scalar)", limit: limit, check: check, place: text(of: place), faults: "p\(faults)")
+      return Phrase(
+        spelling.position(
+          text(of: scalar), limit: limit, check: check, place: text(of: place),
+          faults: words.parameters[faults]))
     case .apply(let op, let operands):
       return spelling.expression(
-        op, operands.map { "s\($0)" }, operands.map { kernel.scalars[$0] }, result: type)
+        op, operands.map(phrase), operands.map { kernel.scalars[$0] }, result: type)
     }
   }
 
+  private func phrase(_ scalar: Int) -> Phrase { phrases[scalar] ?? Phrase(words.scalar(scalar)) }
+
+  private func text(of scalar: Int) -> String { phrase(scalar).text }
+
   private func element(_ parameter: Int, _ index: ElementIndex) -> String {
-    "p\(parameter)[\(text(of: index))]"
+    "\(words.parameters[parameter])[\(text(of: index))]"
   }
 
   private func text(of index: ElementIndex) -> String {
     func product(_ name: String, _ stride: Int) -> String {
       stride == 1 ? name : "\(name) * \(stride)"
     }
-    var terms = index.lookups.map { product("(int64_t)s\($0.variable)", $0.stride) }
+    var terms = index.lookups.map { product("(int64_t)\(text(of: $0.variable))", $0.stride) }
     terms += index.terms.map { product("i\($0.variable)", $0.stride) }
     if index.offset != 0 || terms.isEmpty { terms.append("\(index.offset)") }
     return terms.joined(separator: " + ")
@@ -322,17 +352,20 @@ extension FusedKernelPrinter {
     into scalar: Int, _ reduction: Reduction, _ value: Int, to writer: inout CWriter
   ) {
     if orderedMaxima.contains(scalar) {
-      return orderedMaxima.accumulation(into: scalar, value: value, to: &writer)
+      return orderedMaxima.accumulation(
+        into: scalar, words.scalar(scalar), value: text(of: value), to: &writer)
     }
     guard isInLanes else {
-      let sum = combine(reduction, "s\(scalar)", "s\(value)", value)
-      return writer.line("s\(scalar) = \(sum);")
+      let sum = combine(reduction, words.scalar(scalar), text(of: value), value)
+      return writer.line("\(words.scalar(scalar)) = \(sum);")
     }
     let type = kernel.scalars[scalar]
     let neutral = type.literal(reduction.neutralElement(of: type))
-    writer.line("const \(type.cName) t\(scalar) = is_inside ? s\(value) : \(neutral);")
-    let place = "a\(scalar)[\(laneName)]"
-    writer.line("\(place) = \(combine(reduction, place, "t\(scalar)", value));")
+    let term = "\(words.scalar(scalar))_term"
+    writer.line(
+      "const \(type.cName) \(term) = is_inside ? \(phrase(value).operand(.equality)) : \(neutral);")
+    let place = "\(lanes(of: scalar))[\(laneName)]"
+    writer.line("\(place) = \(combine(reduction, place, term, value));")
   }
 
   private func dependsOnLane(_ index: ElementIndex) -> Bool {
@@ -348,13 +381,17 @@ extension FusedKernelPrinter {
     let type = kernel.scalars[scalar]
     for start in stride(from: lanes.width, to: lanes.paddedExtent, by: lanes.width) {
       angles.vectorLoop("l", below: lanes.width, lanes, to: &writer) { writer in
-        let sum = combine(reduction, "a\(scalar)[l]", "a\(scalar)[\(start) + l]", scalar)
-        writer.line("a\(scalar)[l] = \(sum);")
+        let name = self.lanes(of: scalar)
+        let sum = combine(reduction, "\(name)[l]", "\(name)[\(start) + l]", scalar)
+        writer.line("\(name)[l] = \(sum);")
       }
     }
-    let sum = spelling.combineLanes(reduction, "a\(scalar)", type, count: lanes.width)
-    writer.line("const \(type.cName) s\(scalar) = \(sum);")
+    let sum = spelling.combineLanes(reduction, self.lanes(of: scalar), type, count: lanes.width)
+    writer.line("const \(type.cName) \(words.scalar(scalar)) = \(sum);")
   }
+
+  /// The array of an accumulator's lanes.
+  private func lanes(of scalar: Int) -> String { "\(words.scalar(scalar))_lanes" }
 
   /// What `body` writes between the declaration of the sums in lanes and the end of them.
   private mutating func writeAroundLaneSums(

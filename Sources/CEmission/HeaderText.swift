@@ -40,6 +40,26 @@ struct HeaderText {
     writer.line()
   }
 
+  /// The declarations once more, for the source: the same fields in the same order, in fewer lines.
+  func compactStructures() -> String {
+    var writer = CWriter()
+    for entry in interface.entryPoints {
+      for (kind, ports) in [("inputs", entry.inputs), ("outputs", entry.outputs)] {
+        writer.block("typedef struct", close: "} \(library)_\(entry.name)_\(kind);") { writer in
+          var rest = ports[...]
+          while let first = rest.first {
+            let alike = rest.prefix { $0.type.dtype == first.type.dtype }
+            let type = (kind == "inputs" ? "const " : "") + first.type.dtype.cName
+            writer.declaration(type, alike.map { "*\(names.field($0.name))" })
+            rest = rest.dropFirst(alike.count)
+          }
+        }
+        writer.line()
+      }
+    }
+    return writer.text
+  }
+
   /// The whole header.
   func header(banner: [String]) -> String {
     // The name as it is: in capitals, `Maml` and `maml` would be the same.

@@ -56,8 +56,8 @@ extension LibraryText {
       units[smallest].text += visible
       units[smallest].size += visible.utf8.count
     }
-    units[0].text = prototypes + "\n" + units[0].text + entryText
-    return units.map { preamble + $0.text }
+    units[0].text += entryText
+    return units.map { preamble + prototypes + "\n" + $0.text }
   }
 }
 
@@ -99,17 +99,22 @@ private struct LibraryEmitter {
   /// The kernels whose units some call shares out.
   private var shared: [Kernel] = []
   private var helpers: Set<String> = []
+  /// The names of kernels, and those of arrays, which would hide a kernel's.
+  private var words: DistinctWords
+  private var sharedFunctions = SharedFunctions()
 
   init(interface: LibraryInterface, target: ContractionTarget, isProfiled: Bool) {
     self.interface = interface
     self.target = target
     self.isProfiled = isProfiled
+    words = DistinctWords(
+      taken: Set(interface.entryPoints.flatMap { ArrayWords($0).arrays }))
     if isProfiled { helpers.insert("mf_profile") }
   }
 
   mutating func emit(banner: [String]) -> LibraryText {
     let entryPoints = interface.entryPoints
-    for entry in entryPoints { addKernels(of: entry.steps) }
+    for entry in entryPoints { addKernels(of: entry.steps, ArrayWords(entry)) }
     var functions = ""
     var profiledCalls: [String: [ProfiledCall]] = [:]
     for entry in entryPoints {
@@ -123,35 +128,46 @@ private struct LibraryEmitter {
       if text.checksOnTheWay { helpers.insert("mf_fault") }
     }
     functions += digestFunction()
+    functions = partFunctions() + functions
     let declarations = HeaderText(interface: interface)
+    let structures = declarations.compactStructures()
+    let body = structures + kernelTexts.map(\.text).joined() + functions
     var top = CWriter()
     for line in banner { top.comment(line) }
     top.line()
     return LibraryText(
       interface: interface, header: declarations.header(banner: banner),
-      preamble: top.text + helperText() + declarations.structures() + "\n",
-      kernelTexts: kernelTexts, entryText: partFunctions() + functions, kernels: list,
+      preamble: top.text + helperText(usedBy: body) + structures,
+      kernelTexts: kernelTexts, entryText: functions, kernels: list,
       profiledCalls: profiledCalls)
   }
 
-  private mutating func addKernels(of steps: [Step]) {
+  private mutating func addKernels(of steps: [Step], _ arrays: ArrayWords) {
     for step in steps {
       switch step {
-      case .call(let call): addKernel(call)
-      case .loop(let loop): addKernels(of: loop.body)
+      case .call(let call): addKernel(call, arrays)
+      case .loop(let loop): addKernels(of: loop.body, arrays)
       }
     }
   }
 
-  private mutating func addKernel(_ call: KernelCall) {
+  private mutating func addKernel(_ call: KernelCall, _ arrays: ArrayWords) {
     if call.isParallel, !shared.contains(call.kernel) { shared.append(call.kernel) }
     guard names[call.kernel] == nil else { return }
-    let kernelName = "k\(names.count)"
+    let form = call.kernel.form
+    if let known = names[form] {
+      names[call.kernel] = (known.name, call.kernel.splitExtent)
+      return
+    }
+    let kernelName = words.add(call.kernelName)
+    let arguments = arrays.arguments(of: call)
     let text: KernelText
     var strategy = "loop nest"
     switch call.kernel.body {
     case .fused(let fused):
-      text = fused.text(named: kernelName, parameters: call.kernel.parameters)
+      text = fused.text(
+        named: kernelName, parameters: call.kernel.parameters, called: arguments,
+        scalarNames: call.kernel.scalarNames)
     case .attention(let shape):
       let attention = emitAttention(shape, named: kernelName, for: target)
       strategy = "attention, \(shape.order.rawValue)"
@@ -164,15 +180,18 @@ private struct LibraryEmitter {
       (text, strategy) = emitted(emitPacking(panels, named: kernelName, for: target))
     }
     var comment = CWriter()
-    for equation in call.kernel.equations.prefix(24) { comment.comment(equation) }
-    if call.kernel.equations.count > 24 {
-      comment.comment("and \(call.kernel.equations.count - 24) more")
+    comment.comments(on: call, aboveKernel: true)
+    var functions = [(name: kernelName, text: text.text)]
+    if case .contraction = call.kernel.body {
+      functions = sharedFunctions.split(text.text, of: kernelName, words: &words)
     }
-    if !call.provenance.description.isEmpty { comment.comment("from \(call.provenance)") }
     let end = text.text.hasSuffix("\n\n") ? "" : "\n"
-    kernelTexts.append((kernelName, comment.text + text.text + end))
+    functions[functions.count - 1].text =
+      comment.text + functions[functions.count - 1].text + end
+    kernelTexts += functions
     helpers.formUnion(text.requiredHelpers)
     names[call.kernel] = (kernelName, text.splitCount)
+    names[form] = (kernelName, text.splitCount)
     list.append((kernelName, call.kernel, strategy))
   }
 
@@ -219,9 +238,42 @@ private struct LibraryEmitter {
     return writer.text
   }
 
-  private func helperText() -> String {
-    RuntimeHelpers.closure(of: helpers).map { RuntimeHelpers.text(of: $0) }
-      .joined(separator: "\n") + "\n"
+  private func helperText(usedBy body: String) -> String {
+    EmbeddedHelpers.text(of: RuntimeHelpers.closure(of: helpers), usedBy: body)
+  }
+}
+
+extension Kernel {
+  /// What the text of the kernel depends on: not the extent of a loop whose bounds are parameters.
+  fileprivate var form: Kernel {
+    guard case .fused(var fused) = body, let variable = fused.splitVariable else { return self }
+    fused.splitExtent = 0
+    fused.statements = fused.statements.map { $0.settingExtent(of: variable, to: 0) }
+    var form = self
+    form.body = .fused(fused)
+    return form
+  }
+
+  /// Units that a call of a fused kernel does; `nil` if it cannot be split.
+  fileprivate var splitExtent: Int? {
+    guard case .fused(let fused) = body, fused.splitVariable != nil else { return nil }
+    return fused.splitExtent
+  }
+}
+
+extension Statement {
+  fileprivate func settingExtent(of loop: Int, to extent: Int) -> Statement {
+    switch self {
+    case .loop(let variable, let old, let body):
+      .loop(
+        variable: variable, extent: variable == loop ? extent : old,
+        body: body.map { $0.settingExtent(of: loop, to: extent) })
+    case .blocks(let variable, let old, let size, let body):
+      .blocks(
+        variable: variable, extent: old, size: size,
+        body: body.map { $0.settingExtent(of: loop, to: extent) })
+    case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: self
+    }
   }
 }
 

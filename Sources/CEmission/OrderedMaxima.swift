@@ -45,23 +45,23 @@ struct OrderedMaxima {
   var requiredHelpers: Set<String> { Set(types.values.map { "mf_ordered_\($0.rawValue)" }) }
 
   /// Declares the integer of an accumulator.
-  func declaration(_ scalar: Int, initial: Double) -> String {
+  func declaration(_ scalar: Int, _ name: String, initial: Double) -> String {
     guard let type = types[scalar] else { return "" }
-    return "\(integer(type)) o\(scalar) = mf_ordered_\(type.rawValue)(\(type.literal(initial)));"
+    return "\(integer(type)) \(name)_order = mf_ordered_\(type.rawValue)(\(type.literal(initial)));"
   }
 
   /// Takes one more value into account.
-  func accumulation(into scalar: Int, value: Int, to writer: inout CWriter) {
+  func accumulation(into scalar: Int, _ name: String, value: String, to writer: inout CWriter) {
     guard let type = types[scalar] else { return }
-    writer.line(
-      "const \(integer(type)) v\(scalar) = mf_ordered_\(type.rawValue)(s\(value));")
-    writer.line("o\(scalar) = o\(scalar) > v\(scalar) ? o\(scalar) : v\(scalar);")
+    let (order, new) = ("\(name)_order", "\(name)_new")
+    writer.line("const \(integer(type)) \(new) = mf_ordered_\(type.rawValue)(\(value));")
+    writer.line("\(order) = \(order) > \(new) ? \(order) : \(new);")
   }
 
   /// Defines the accumulator's scalar, once all values are in.
-  func result(_ scalar: Int) -> String {
+  func result(_ scalar: Int, _ name: String) -> String {
     guard let type = types[scalar] else { return "" }
-    return "const \(type.cName) s\(scalar) = mf_unordered_\(type.rawValue)(o\(scalar));"
+    return "const \(type.cName) \(name) = mf_unordered_\(type.rawValue)(\(name)_order);"
   }
 
   private func integer(_ type: DType) -> String { type == .f64 ? "int64_t" : "int32_t" }

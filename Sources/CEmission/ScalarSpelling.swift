@@ -2,6 +2,7 @@
 //
 // The C spelling of elementwise ops and element types. The last of the places that a new op fills.
 
+import Scheduling
 import TensorIR
 
 extension DType {
@@ -42,19 +43,22 @@ struct ScalarSpelling {
   /// The C expression of `op` applied to scalars.
   ///
   /// - Parameters:
-  ///   - operands: C identifiers.
+  ///   - operands: C expressions; identifiers or literals where `Op.repeatsOperands`.
   ///   - types: their types.
   mutating func expression(
-    _ op: Op, _ operands: [String], _ types: [DType], result: DType
-  ) -> String {
+    _ op: Op, _ operands: [Phrase], _ types: [DType], result: DType
+  ) -> Phrase {
     switch op {
     case .unary(let function): return unary(function, operands[0], types[0])
     case .binary(let function): return binary(function, operands[0], operands[1], types[0])
     case .compare(let comparison):
-      return "\(operands[0]) \(symbol(comparison)) \(operands[1])"
-    case .select: return "\(operands[0]) ? \(operands[1]) : \(operands[2])"
-    case .convert(.i32) where types[0].isFloat: return helper("mf_to_i32", types[0], operands[0])
-    case .convert(let dtype): return "(\(dtype.cName))\(operands[0])"
+      let isEquality = comparison == .equal || comparison == .notEqual
+      return .infix(operands[0], comparison.symbol, operands[1], isEquality ? .equality : .relation)
+    case .select: return .conditional(operands[0], operands[1], operands[2])
+    case .convert(.i32) where types[0].isFloat:
+      return Phrase(helper("mf_to_i32", types[0], operands[0].text))
+    case .convert(let dtype):
+      return Phrase("(\(dtype.cName))\(operands[0].operand(.unary))", .unary)
     case .stopGradient: return operands[0]
     case .constant, .iota, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .reduce,
       .contract, .checkPositions, .gather, .scatterAdd, .structured, .loop, .gradient:
@@ -96,63 +100,66 @@ struct ScalarSpelling {
   /// Whether a number is too large for the sines and cosines of vector lanes: 1 or 0.
   mutating func isFarAngle(_ x: String, _ type: DType) -> String { helper("mf_is_far", type, x) }
 
-  private mutating func unary(_ function: UnaryFunction, _ x: String, _ type: DType) -> String {
+  private mutating func unary(_ function: UnaryFunction, _ x: Phrase, _ type: DType) -> Phrase {
     switch function {
-    case .negate: "-\(x)"
-    case .exp: helper("mf_exp", type, x)
-    case .expm1: helper("mf_expm1", type, x)
-    case .log: helper("mf_log", type, x)
-    case .log1p: helper("mf_log1p", type, x)
+    case .negate: Phrase("-\(x.operand(.atom))", .unary)
+    case .exp: call("mf_exp", type, x)
+    case .expm1: call("mf_expm1", type, x)
+    case .log: call("mf_log", type, x)
+    case .log1p: call("mf_log1p", type, x)
     case .sqrt: builtin("sqrt", type, x)
-    case .rsqrt: "\(type.literal(1)) / \(builtin("sqrt", type, x))"
-    case .tanh: helper("mf_tanh", type, x)
-    case .logistic: helper("mf_logistic", type, x)
-    case .softplus: helper("mf_softplus", type, x)
-    case .sin: helper("mf_sin\(angles.suffix)", type, x)
-    case .cos: helper("mf_cos\(angles.suffix)", type, x)
-    case .erf: helper("mf_erf", type, x)
-    case .erfc: helper("mf_erfc", type, x)
+    case .rsqrt: .infix(Phrase(type.literal(1)), "/", builtin("sqrt", type, x), .product)
+    case .tanh: call("mf_tanh", type, x)
+    case .logistic: call("mf_logistic", type, x)
+    case .softplus: call("mf_softplus", type, x)
+    case .sin: call("mf_sin\(angles.suffix)", type, x)
+    case .cos: call("mf_cos\(angles.suffix)", type, x)
+    case .erf: call("mf_erf", type, x)
+    case .erfc: call("mf_erfc", type, x)
     case .abs: builtin("fabs", type, x)
     // The last operand is x, not 0: NaN stays NaN.
-    case .sign: "\(x) > 0 ? \(type.literal(1)) : \(x) < 0 ? \(type.literal(-1)) : \(x)"
+    case .sign:
+      Phrase(
+        "\(x.text) > 0 ? \(type.literal(1)) : \(x.text) < 0 ? \(type.literal(-1)) : \(x.text)",
+        .conditional)
     case .floor: builtin("floor", type, x)
     }
   }
 
   private mutating func binary(
-    _ function: BinaryFunction, _ a: String, _ b: String, _ type: DType
-  ) -> String {
+    _ function: BinaryFunction, _ a: Phrase, _ b: Phrase, _ type: DType
+  ) -> Phrase {
     switch function {
     // What does not fit wraps around, which C leaves undefined for signed numbers.
-    case .add where type == .i32: "(int32_t)((uint32_t)\(a) + (uint32_t)\(b))"
-    case .subtract where type == .i32: "(int32_t)((uint32_t)\(a) - (uint32_t)\(b))"
-    case .multiply where type == .i32: "(int32_t)((uint32_t)\(a) * (uint32_t)\(b))"
-    case .add: "\(a) + \(b)"
-    case .subtract: "\(a) - \(b)"
-    case .multiply: "\(a) * \(b)"
-    case .divide: "\(a) / \(b)"
-    case .power: helper("mf_pow", type, "\(a), \(b)")
-    case .maximum: extremum(">", a, b, type)
-    case .minimum: extremum("<", a, b, type)
+    case .add where type == .i32: wrapping("+", a, b, .sum)
+    case .subtract where type == .i32: wrapping("-", a, b, .sum)
+    case .multiply where type == .i32: wrapping("*", a, b, .product)
+    case .add: .infix(a, "+", b, .sum)
+    case .subtract: .infix(a, "-", b, .sum)
+    case .multiply: .infix(a, "*", b, .product)
+    case .divide: .infix(a, "/", b, .product)
+    case .power: Phrase(helper("mf_pow", type, "\(a.text), \(b.text)"))
+    case .maximum: extremum(">", a.text, b.text, type)
+    case .minimum: extremum("<", a.text, b.text, type)
     }
+  }
+
+  private func wrapping(
+    _ symbol: String, _ a: Phrase, _ b: Phrase, _ strength: Phrase.Strength
+  ) -> Phrase {
+    let operands = [a, b].map { "(uint32_t)\($0.operand(.unary))" }
+    return Phrase("(int32_t)(\(operands.joined(separator: " \(symbol) ")))", .unary)
   }
 
   /// NaN in either operand gives NaN: the comparison takes `a` if it is NaN, the test `b`. Constants
   /// come last, and for one that is not NaN the test goes away: what remains is one instruction.
-  private func extremum(_ symbol: String, _ a: String, _ b: String, _ type: DType) -> String {
+  private func extremum(_ symbol: String, _ a: String, _ b: String, _ type: DType) -> Phrase {
     let choice = "\(b) \(symbol) \(a) ? \(b) : \(a)"
-    return type.isFloat ? "\(b) != \(b) ? \(b) : \(choice)" : choice
+    return Phrase(type.isFloat ? "\(b) != \(b) ? \(b) : \(choice)" : choice, .conditional)
   }
 
-  private func symbol(_ comparison: Comparison) -> String {
-    switch comparison {
-    case .less: "<"
-    case .lessOrEqual: "<="
-    case .greater: ">"
-    case .greaterOrEqual: ">="
-    case .equal: "=="
-    case .notEqual: "!="
-    }
+  private mutating func call(_ name: String, _ type: DType, _ x: Phrase) -> Phrase {
+    Phrase(helper(name, type, x.text))
   }
 
   /// A helper of `Templates/runtime`, one for each float type.
@@ -162,7 +169,17 @@ struct ScalarSpelling {
     return "\(symbol)(\(arguments))"
   }
 
-  private func builtin(_ name: String, _ type: DType, _ x: String) -> String {
-    "__builtin_\(name)\(type == .f32 ? "f" : "")(\(x))"
+  private func builtin(_ name: String, _ type: DType, _ x: Phrase) -> Phrase {
+    Phrase("__builtin_\(name)\(type == .f32 ? "f" : "")(\(x.text))")
+  }
+}
+
+extension Op {
+  /// Whether the C of the op has an operand more than once.
+  var repeatsOperands: Bool {
+    switch self {
+    case .unary(.sign), .binary(.maximum), .binary(.minimum): true
+    default: false
+    }
   }
 }

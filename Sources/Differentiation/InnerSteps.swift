@@ -35,6 +35,7 @@ struct InnerSteps {
     if steps.isEmpty { return }
     var body = body
     if steps.lowerBound > 0 { body = body.withIndex(from: steps.lowerBound) }
+    if steps.count == 1 { body = body.namingCarries(carries.count, after: steps.upperBound) }
     let loop = Loop(
       label: "inner steps", tripCount: steps.count, carryCount: carries.count,
       stackedInputCount: streams.count, savePolicy: policy, body: body)
@@ -81,6 +82,15 @@ extension String {
 }
 
 extension Graph {
+  /// The body of a loop of a single step, its carries called as they are after that step.
+  fileprivate func namingCarries(_ count: Int, after step: Int) -> Graph {
+    let builder = GraphBuilder(continuing: self)
+    for (name, output) in zip(outputNames, outputs).prefix(count) {
+      builder.rename(output, name.afterStep(step))
+    }
+    return builder.graph
+  }
+
   /// The graph for a loop whose index begins at 0 where that of this graph begins at `first`.
   fileprivate func withIndex(from first: Int) -> Graph {
     let builder = GraphBuilder(name: name)

@@ -154,7 +154,9 @@ private struct TaskProgram {
     }
     let innerLoss = problem.innerLoss.withSavePolicy(options.lossSavePolicy)
     let gradient = GradientOp(function: innerLoss, wrt: Array(theta.indices))
-    let results = builder.append(.gradient(gradient), theta + meta + data.compactMap(\.self))
+    let results = builder.withProvenance(Provenance(function: "inner_gradient")) {
+      builder.append(.gradient(gradient), theta + meta + data.compactMap(\.self))
+    }
     let next = builder.inline(
       problem.update, Array(results.dropFirst()) + theta + state + meta + [step])
     for (leaf, value) in zip(problem.theta + problem.state, next) {

@@ -171,6 +171,9 @@ extension Op {
   fileprivate var wordInNames: String {
     switch self {
     case .contract: "product"
+    case .compare: "mask"
+    case .select: "choice"
+    case .checkPositions: "positions"
     case .reduce(.sum, _): "sum"
     case .reduce(.maximum, _): "max"
     case .structured(let structured): structured.name

@@ -111,20 +111,8 @@ struct ClusterKernelWriter {
     (lanes, rowInBlock, parts) = (nil, nil, nil)
   }
 
-  /// One line per result: `%7: f32[10, 40] = add %5, %6`.
-  var equations: [String] {
-    cluster.entries.map { entry in
-      let node = plan.graph.nodes[entry.node]
-      let operands = node.operands.map { operand -> String in
-        switch plan.bindings[operand.index] {
-        case .constant(let value): "\(value)"
-        default: operand.description
-        }
-      }
-      return "\(node.result): \(plan.types[node.result.index]) = \(node.op.text) "
-        + operands.joined(separator: ", ")
-    }
-  }
+  /// What the kernel computes: a line for each result.
+  var equations: [String] { plan.equations(of: cluster, storing: uses.needsStorage) }
 
   /// The loop to share out: one over which no result is reduced.
   func sharedLoop(isLarge: Bool) -> (variable: Int, extent: Int)? {
@@ -327,7 +315,8 @@ struct ClusterKernelWriter {
     let node = plan.graph.nodes[entry.node]
     let operands = node.operands.map { read($0, entry, &builder, &statements) }
     let scalar = builder.define(
-      .apply(node.op, operands), plan.types[node.result.index].dtype, in: &statements)
+      .apply(node.op, operands), plan.types[node.result.index].dtype,
+      named: plan.names[node.result.index], in: &statements)
     made[node.result] = scalar
     return scalar
   }
@@ -430,7 +419,9 @@ struct ClusterKernelWriter {
       binding = .axisIndex(axis: cluster.keptAxes[axis], offset: offset)
     case .axisIndex, .constant, .stepIndex: break
     }
-    return builder.read(binding, plan.types[operand.index].dtype, in: nest, &statements)
+    return builder.read(
+      binding, plan.types[operand.index].dtype, named: plan.names[operand.index], in: nest,
+      &statements)
   }
 
   private mutating func initializeMemoryReductions(_ builder: inout KernelBuilder) -> [Statement] {

@@ -24,6 +24,8 @@ package struct ContractionEpilogue: Hashable, Sendable {
   package var kernel: FusedKernel
   /// C, then the arrays that the epilogue reads or writes besides.
   package var parameters: [Parameter]
+  /// What the scalars are called.
+  package var scalarNames: Annotation<[String]>
 }
 
 /// Decides which clusters become epilogues.
@@ -168,7 +170,8 @@ extension RegionLowering {
       address(addend.root).advanced(by: addend.offset) == address(sum)
     {
       contraction.shape.accumulates = true
-      let kernel = contraction.kernel(in: plan)
+      var kernel = contraction.kernel(in: plan)
+      kernel.equations += plan.equations(of: cluster, storing: [sum])
       callWithScratch(
         kernel, arguments + [address(sum)], plan.types[result.index].dtype,
         clusterProvenance(cluster), at: position)
@@ -182,7 +185,8 @@ extension RegionLowering {
     }
     let work = builder.epilogue(cluster, at: position, in: plan, uses: uses, columns: columns)
     guard case .fused(let fused) = work.body else { return }
-    contraction.shape.epilogue = ContractionEpilogue(kernel: fused, parameters: work.parameters)
+    contraction.shape.epilogue = ContractionEpilogue(
+      kernel: fused, parameters: work.parameters, scalarNames: Annotation(work.scalarNames))
     var kernel = contraction.kernel(in: plan)
     kernel.parameters.insert(contentsOf: work.parameters.dropFirst(), at: 3)
     kernel.equations += work.equations
@@ -211,7 +215,9 @@ extension RegionLowering {
         return pointer
       }
     }
-    return Pointer(buffer: newBuffer(type, lifetime: position...position, role: .scratch))
+    return Pointer(
+      buffer: newBuffer(
+        type, named: plan.names[result.index], lifetime: position...position, role: .scratch))
   }
 }
 

@@ -14,16 +14,10 @@ extension KernelBuilder {
   ) -> Kernel {
     var strides = [destination.strides]
     var alone = Set<Int>()
-    var origin = ""
     switch source {
-    case .view(let view):
-      strides.append(view.strides)
-      origin = "\(view.root)"
-    case .axisIndex(let axis, _):
-      alone.insert(axis)
-      origin = "index along axis \(axis)"
-    case .constant(let value): origin = "\(value)"
-    case .stepIndex: origin = "loop index"
+    case .view(let view): strides.append(view.strides)
+    case .axisIndex(let axis, _): alone.insert(axis)
+    case .constant, .stepIndex: break
     }
     let nest = LoopNest(domain: shape, strides: strides, alone: alone)
     var body: [Statement] = []
@@ -36,7 +30,7 @@ extension KernelBuilder {
     let type = TensorType(shape, dtype)
     count(flops: 0, bytes: 2 * type.byteCount)
     return kernel(
-      nest.loops(over: Array(nest.groups.indices), body), equations: ["\(type) = copy \(origin)"],
+      nest.loops(over: Array(nest.groups.indices), body),
       split: nest.sharedLoop(among: Array(nest.groups.indices), of: self))
   }
 
@@ -67,7 +61,6 @@ extension KernelBuilder {
     count(flops: 0, bytes: 2 * type.byteCount)
     return kernel(
       nest.loops(over: Array(nest.groups.indices), body),
-      equations: ["\(type) = check_positions, below \(limit)"],
       split: nest.sharedLoop(among: Array(nest.groups.indices), of: self))
   }
 
@@ -99,7 +92,7 @@ extension KernelBuilder {
         scalar: value))
     count(flops: 0, bytes: 2 * TensorType(result.shape, dtype).byteCount)
     return indexedKernel(
-      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = gather",
+      nest, rank, outer, body,
       split: nest.sharedLoop(among: nest.groups(in: Array(0..<rank)), of: self))
   }
 
@@ -166,7 +159,7 @@ extension KernelBuilder {
       body.append(.accumulateInMemory(parameter: target, place, .sum, value: value))
     }
     let main = indexedKernel(
-      nest, rank, outer, body, "\(TensorType(result.shape, dtype)) = scatter_add", split: shared)
+      nest, rank, outer, body, split: shared)
     guard case .fused(var fused) = main.body else { return main }
     fused.statements = clear + fused.statements + end
     var kernel = main
@@ -211,13 +204,13 @@ extension KernelBuilder {
   }
 
   private func indexedKernel(
-    _ nest: LoopNest, _ rank: Int, _ outer: [Statement], _ body: [Statement], _ equation: String,
+    _ nest: LoopNest, _ rank: Int, _ outer: [Statement], _ body: [Statement],
     split: (variable: Int, extent: Int)?
   ) -> Kernel {
     let outerGroups = nest.groups(in: Array(0..<rank))
     let innerGroups = nest.groups.indices.filter { !outerGroups.contains($0) }
     return kernel(
       nest.loops(over: outerGroups, outer + nest.loops(over: innerGroups, body)),
-      equations: [equation], split: split)
+      split: split)
   }
 }

@@ -16,6 +16,8 @@ struct KernelBuilder {
   private(set) var indices: [LoopVariable] = []
   private(set) var parameters: [Parameter] = []
   private(set) var scalars: [DType] = []
+  /// What each scalar is called.
+  private(set) var scalarNames: [String] = []
   private(set) var locals: [LocalArray] = []
   private(set) var flops = 0
   private(set) var bytesMoved = 0
@@ -42,8 +44,9 @@ struct KernelBuilder {
   }
 
   /// A new scalar of the given type.
-  mutating func newScalar(_ dtype: DType) -> Int {
+  mutating func newScalar(_ dtype: DType, named name: String = "") -> Int {
     scalars.append(dtype)
+    scalarNames.append(name)
     return scalars.count - 1
   }
 
@@ -55,11 +58,12 @@ struct KernelBuilder {
 
   /// Defines a scalar, or finds the one that already holds the expression.
   mutating func define(
-    _ expression: ScalarExpression, _ dtype: DType, in statements: inout [Statement]
+    _ expression: ScalarExpression, _ dtype: DType, named name: String = "",
+    in statements: inout [Statement]
   ) -> Int {
     let key = Typed(expression, dtype)
     if let scalar = cache[key] { return scalar }
-    let scalar = newScalar(dtype)
+    let scalar = newScalar(dtype, named: name)
     statements.append(.define(scalar: scalar, expression))
     cache[key] = scalar
     return scalar
@@ -105,7 +109,8 @@ struct KernelBuilder {
 
   /// The scalar that a binding has at the current point of the nest.
   mutating func read(
-    _ binding: Binding, _ dtype: DType, in nest: LoopNest, _ statements: inout [Statement]
+    _ binding: Binding, _ dtype: DType, named name: String = "", in nest: LoopNest,
+    _ statements: inout [Statement]
   ) -> Int {
     switch binding {
     case .constant(let value):
@@ -118,7 +123,7 @@ struct KernelBuilder {
       let parameter = parameter(for: view.root, dtype)
       return define(
         .load(parameter: parameter, nest.index(offset: view.offset, strides: view.strides)),
-        dtype, in: &statements)
+        dtype, named: name, in: &statements)
     }
   }
 
@@ -134,7 +139,7 @@ struct KernelBuilder {
   ///   - split: the loop that may be shared out over workers, with its extent.
   ///   - cut: a loop that does one part of its iterations at a time.
   func kernel(
-    _ statements: [Statement], equations: [String], lanes: LaneLoop? = nil,
+    _ statements: [Statement], equations: [String] = [], lanes: LaneLoop? = nil,
     split: (variable: Int, extent: Int)? = nil, cut: LoopCut? = nil
   ) -> Kernel {
     Kernel(
@@ -143,7 +148,8 @@ struct KernelBuilder {
           indexParameterCount: indices.count, scalars: scalars, locals: locals,
           statements: statements, lanes: lanes, splitVariable: split?.variable,
           splitExtent: split?.extent ?? 1, cut: cut)),
-      parameters: parameters, equations: equations, flops: flops, bytesMoved: bytesMoved)
+      parameters: parameters, equations: equations, scalarNames: scalarNames, flops: flops,
+      bytesMoved: bytesMoved)
   }
 }
 

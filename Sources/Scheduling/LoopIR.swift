@@ -11,7 +11,13 @@ package import TensorIR
 /// An induction variable of a step loop, unique within its entry point.
 package struct LoopVariable: Hashable, Sendable {
   package let index: Int
-  package init(index: Int) { self.index = index }
+  /// What the loop's body calls it; not unique.
+  package let name: String
+
+  package init(index: Int, name: String = "") {
+    self.index = index
+    self.name = name
+  }
 }
 
 /// Where a buffer lives.
@@ -118,7 +124,7 @@ package struct StepLoop: Sendable {
 }
 
 /// A pure function of memory. Two calls with equal kernels share one function in the emitted code;
-/// kernels are equal if they do the same, whatever the equations of their first call were.
+/// kernels are equal if they do the same, whatever equations and names they have.
 package struct Kernel: Hashable, Sendable {
   package enum Body: Hashable, Sendable {
     case fused(FusedKernel)
@@ -130,8 +136,10 @@ package struct Kernel: Hashable, Sendable {
 
   package var body: Body
   package var parameters: [Parameter]
-  /// The equation it computes, in IR notation with shapes; a line of text per result.
+  /// What it computes, in the names of the spec: a line for each result.
   package var equations: [String]
+  /// For a fused kernel, what its scalars are called; empty where nothing is known.
+  package var scalarNames: [String] = []
   /// Floating-point operations of one call, counting a multiply-add as two.
   package var flops: Int
   /// Bytes of distinct memory that one call reads and writes.
@@ -145,6 +153,16 @@ package struct Kernel: Hashable, Sendable {
     hasher.combine(body)
     hasher.combine(parameters)
   }
+}
+
+/// Something said about a value that makes no difference: all annotations are equal.
+package struct Annotation<Value: Sendable>: Hashable, Sendable {
+  package var value: Value
+
+  package init(_ value: Value) { self.value = value }
+
+  package static func == (lhs: Self, rhs: Self) -> Bool { true }
+  package func hash(into hasher: inout Hasher) {}
 }
 
 /// A pointer parameter.

@@ -24,6 +24,8 @@ final class EntryLowering {
   var workerBlocks: [MemoryBlock] = []
   var checks: [PositionCheck] = []
   let options: ScheduleOptions
+  /// Names of the buffers so far.
+  private var bufferNames: Set<String> = []
   /// Answers of `options.scratchBytes`, each of which costs the emission of a kernel.
   private var knownScratchBytes: [Kernel.Body: Int] = [:]
   /// The buffer that stands for the record of faults, once a check needs it.
@@ -43,21 +45,35 @@ final class EntryLowering {
   var faults: Pointer {
     if let faultBuffer { return Pointer(buffer: faultBuffer) }
     let buffer = newBuffer(
-      TensorType([1], .i32), comment: "the first position out of range", role: .port)
+      TensorType([1], .i32), named: "faults", comment: "the first position out of range",
+      role: .port)
     buffers[buffer].placement = .faults
     faultBuffer = buffer
     return Pointer(buffer: buffer)
   }
 
+  /// - Parameter name: what is in it; a number is added where that is not distinct.
   func newBuffer(
-    _ type: TensorType, comment: String, role: ArrayRole, provenance: Provenance = Provenance()
+    _ type: TensorType, named name: String, comment: String, role: ArrayRole,
+    provenance: Provenance = Provenance()
   ) -> Int {
     buffers.append(
       Buffer(
-        name: "v\(buffers.count)", comment: comment, dtype: type.dtype,
+        name: distinctName(name), comment: comment, dtype: type.dtype,
         elementCount: type.elementCount, placement: .arena(offset: 0), role: role,
         provenance: provenance))
     return buffers.count - 1
+  }
+
+  /// An identifier that no other buffer has.
+  private func distinctName(_ name: String) -> String {
+    let base = name.isEmpty ? "value" : name.replacing(".", with: "_")
+    var (candidate, number) = (base, 2)
+    while !bufferNames.insert(candidate).inserted {
+      candidate = "\(base)_\(number)"
+      number += 1
+    }
+    return candidate
   }
 }
 
@@ -169,7 +185,9 @@ struct RegionLowering {
           emitCopy(.view(view), of: destination.value, to: destination.pointer)
         } else {  // Another carry's old value: keep it safe until all carries are done.
           let type = plan.types[destination.value.index]
-          let buffer = newBuffer(type, lifetime: 0...plan.steps.count, role: .value)
+          let buffer = newBuffer(
+            type, named: plan.names[view.root.index] + "_kept", lifetime: 0...plan.steps.count,
+            role: .value)
           emitCopy(.view(view), of: destination.value, to: Pointer(buffer: buffer))
           var copy = destination
           copy.value = ValueID(index: -1 - buffer)
@@ -178,7 +196,10 @@ struct RegionLowering {
         continue
       }
       let root = holder(view.root)
-      let isWhole = view == View(dense: view.root, shape: plan.types[view.root.index].shape)
+      // The array as it is, or in another shape.
+      let isWhole =
+        view.offset == 0 && view.isContiguous
+        && view.shape.reduce(1, *) == plan.types[view.root.index].elementCount
       if isWhole, storage[root] == nil,
         destination.replaces.map({ uses.mayOverwrite($0, with: root, in: plan) }) ?? true
       {
@@ -213,17 +234,18 @@ struct RegionLowering {
       let origin = origins[value] ?? ArrayOrigin(role: .value, provenance: Provenance())
       storage[value] = Pointer(
         buffer: newBuffer(
-          plan.types[value.index], lifetime: lifetime, role: origin.role,
+          plan.types[value.index], named: plan.names[value.index], lifetime: lifetime,
+          role: origin.role,
           provenance: origin.provenance))
     }
   }
 
   mutating func newBuffer(
-    _ type: TensorType, lifetime: ClosedRange<Int>, role: ArrayRole,
+    _ type: TensorType, named name: String, lifetime: ClosedRange<Int>, role: ArrayRole,
     provenance: Provenance = Provenance()
   ) -> Int {
     let buffer = entry.newBuffer(
-      type, comment: type.description, role: role, provenance: provenance)
+      type, named: name, comment: type.description, role: role, provenance: provenance)
     block.items.append(
       .init(content: .buffer(buffer), byteCount: type.byteCount, lifetime: lifetime))
     return buffer
@@ -243,7 +265,7 @@ struct RegionLowering {
       let result = View(dense: node.result, shape: plan.types[node.result.index].shape)
       call(
         builder.gather(table: table, indices: indices, result: result, types: plan.types), builder,
-        node.provenance)
+        node.provenance, [plan.equation(of: node)])
     case .scatterAdd(let node, let indices, let updates):
       let node = plan.graph.nodes[node]
       var builder = KernelBuilder(address: address)
@@ -251,7 +273,7 @@ struct RegionLowering {
       call(
         builder.scatterAdd(
           indices: indices, updates: updates, result: result, types: plan.types),
-        builder, node.provenance)
+        builder, node.provenance, [plan.equation(of: node)])
     case .check(let node, let indices):
       lowerCheck(plan.graph.nodes[node], indices)
     case .packing(let packing):
@@ -263,15 +285,30 @@ struct RegionLowering {
       call(
         builder.copy(
           plan.placed(source), shape: shape, dtype: dtype, to: destination, types: plan.types),
-        builder, provenance)
+        builder, provenance, [copyEquation(source, to: address(destination.root))])
     case .loop(let node, let planned):
       lowerLoop(plan.graph.nodes[node], planned, at: position)
     }
   }
 
+  private func copyEquation(_ source: Binding, to pointer: Pointer) -> String {
+    let text: String =
+      switch source {
+      case .view(let view): plan.name(of: view.root)
+      case .constant(let value): "\(value)"
+      case .axisIndex(let axis, _): "index along axis \(axis)"
+      case .stepIndex: "step"
+      }
+    return "\(entry.buffers[pointer.buffer].name) = copy of \(text)"
+  }
+
+  /// - Parameter equations: what the call computes, if the kernel does not say.
   mutating func call(
-    _ kernel: Kernel, _ builder: KernelBuilder, _ provenance: Provenance
+    _ kernel: Kernel, _ builder: KernelBuilder, _ provenance: Provenance,
+    _ equations: [String] = []
   ) {
+    var kernel = kernel
+    if !equations.isEmpty { kernel.equations = equations }
     steps.append(
       .call(
         KernelCall(
@@ -315,12 +352,12 @@ struct RegionLowering {
       PositionCheck(
         subject: bound.subject, purpose: bound.purpose, location: node.provenance.location,
         range: 0...(bound.limit - 1), shape: type.shape))
-    call(kernel, builder, node.provenance)
+    call(kernel, builder, node.provenance, [plan.equation(of: node)])
   }
 
   private mutating func lowerPacking(_ packing: PlannedPacking) {
     let source = address(packing.operand.root).advanced(by: packing.operand.offset)
-    let kernel = packing.kernel
+    let kernel = packing.kernel(in: plan)
     steps.append(
       .call(
         KernelCall(
@@ -330,13 +367,13 @@ struct RegionLowering {
 
   private mutating func lowerAttention(_ node: Node, _ operands: [View], at position: Int) {
     let dtype = plan.types[node.results[0].index].dtype
-    let kernel = attentionKernel(node, types: plan.types)
+    let kernel = attentionKernel(node, in: plan)
     let arguments =
       operands.map { address($0.root).advanced(by: $0.offset) } + node.results.map(address)
     callWithScratch(kernel, arguments, dtype, node.provenance, at: position)
   }
 
-  /// Calls a kernel whose last pointer is scratch memory, one part for each worker.
+  /// Calls a kernel whose last pointer is scratch memory, one part for each worker, if it needs any.
   mutating func callWithScratch(
     _ kernel: Kernel, _ pointers: [Pointer], _ dtype: DType, _ provenance: Provenance,
     at position: Int
@@ -345,11 +382,12 @@ struct RegionLowering {
     let isParallel = mayShareOut(kernel)
     let bytes = entry.scratchBytes(of: kernel.body)
     let type = TensorType([bytes / dtype.byteCount], dtype)
-    if bytes == 0, let any = pointers.last {
-      arguments.append(any)  // Not used; any valid address will do.
+    var kernel = kernel
+    if bytes == 0 {
+      kernel.parameters.removeLast()
     } else if isParallel {
       let buffer = entry.newBuffer(
-        type, comment: "packed panels", role: .scratch, provenance: provenance)
+        type, named: "scratch", comment: type.description, role: .scratch, provenance: provenance)
       entry.workerBlocks.append(
         MemoryBlock(items: [
           .init(content: .buffer(buffer), byteCount: bytes, lifetime: 0...0)
@@ -357,7 +395,8 @@ struct RegionLowering {
       arguments.append(Pointer(buffer: buffer))
     } else {
       let buffer = newBuffer(
-        type, lifetime: position...position, role: .scratch, provenance: provenance)
+        type, named: "scratch", lifetime: position...position, role: .scratch,
+        provenance: provenance)
       arguments.append(Pointer(buffer: buffer))
     }
     steps.append(
@@ -449,7 +488,7 @@ struct RegionLowering {
     let kernel = builder.copy(
       source, shape: type.shape, dtype: type.dtype,
       to: View(dense: destination, shape: type.shape), types: plan.types)
-    call(kernel, builder, Provenance())
+    call(kernel, builder, Provenance(function: "copy"), [copyEquation(source, to: pointer)])
   }
 
   private mutating func copyOut(_ destination: Destination) {
@@ -463,7 +502,9 @@ struct RegionLowering {
       let kernel = builder.copy(
         .view(View(dense: source, shape: type.shape)), shape: type.shape, dtype: type.dtype,
         to: View(dense: target, shape: type.shape), types: [])
-      call(kernel, builder, Provenance())
+      let names = [destination.pointer.buffer, buffer].map { entry.buffers[$0].name }
+      call(
+        kernel, builder, Provenance(function: "copy"), [names.joined(separator: " = copy of ")])
       return
     }
     guard let binding = plan.bindings[destination.value.index] else { return }

@@ -5,18 +5,18 @@
 package import TensorIR
 
 /// The kernel of an attention node: parameters are the operands, the results, scratch.
-func attentionKernel(_ node: Node, types: [TensorType]) -> Kernel {
+func attentionKernel(_ node: Node, in plan: RegionPlan) -> Kernel {
+  let types = plan.types
   guard case .structured(let op) = node.op,
     let shape = AttentionShape(op, operands: node.operands.map { types[$0.index] })
   else { preconditionFailure("compiler bug: \(node.op.name) is not attention") }
   let q = types[node.operands[0].index]
-  let k = types[node.operands[1].index]
   let arrays = node.operands.map { ($0, false) } + node.results.map { ($0, true) }
   let parameters = arrays.map { Parameter(dtype: types[$0.index].dtype, isWritten: $1) }
   return Kernel(
     body: .attention(shape),
     parameters: parameters + [Parameter(dtype: q.dtype, isWritten: true)],
-    equations: ["\(q) = \(node.op.text) keys \(k)"], flops: shape.flops,
+    equations: [plan.equation(of: node)], flops: shape.flops,
     bytesMoved: arrays.reduce(0) { $0 + types[$1.0.index].byteCount })
 }
 

@@ -63,10 +63,8 @@ struct LoweredContraction {
     let bytes =
       TensorType(a.shape, type.dtype).byteCount + TensorType(b.shape, type.dtype).byteCount
       + type.byteCount
-    let equation =
-      "\(type) = contract \(TensorType(a.shape, type.dtype)), \(TensorType(b.shape, type.dtype))"
     return Kernel(
-      body: .contraction(shape), parameters: parameters, equations: [equation],
+      body: .contraction(shape), parameters: parameters, equations: [plan.equation(of: node)],
       flops: shape.flops, bytesMoved: bytes)
   }
 }

@@ -139,7 +139,7 @@ struct OperandPacking {
     let demands = demands(of: plan)
     for key in demands.keys where !decided.contains(key) {
       guard let demand = demands[key], isWorthwhile(key.panels, demand) else { continue }
-      let destination = plan.addPanels(key.panels)
+      let destination = plan.addPanels(key.panels, of: plan.names[key.root.index])
       panels[key] = destination
       packings[demand.position, default: []].append(
         PlannedPacking(operand: key, destination: destination, provenance: demand.provenance))
@@ -170,7 +170,8 @@ struct OperandPacking {
       guard let outer = planned.outside(key) else { continue }
       decided.insert(key)
       guard let made = panels[outer] else { continue }
-      let inner = planned.body.addPanels(key.panels)
+      let inner = planned.body.addPanels(
+        key.panels, of: planned.body.names[key.root.index])
       planned.panels.append((made, inner))
       known[key] = inner
     }
@@ -221,16 +222,16 @@ extension PanelShape {
 
 extension PlannedPacking {
   /// The kernel: parameters source and panels.
-  var kernel: Kernel {
+  func kernel(in plan: RegionPlan) -> Kernel {
     let panels = operand.panels
     let dtype: DType = panels.element == .f64 ? .f64 : .f32
-    let source = TensorType([panels.lines, panels.terms], dtype)
     return Kernel(
       body: .packing(panels),
       parameters: [
         Parameter(dtype: dtype, isWritten: false), Parameter(dtype: dtype, isWritten: true),
       ],
-      equations: ["panels = \(source) by lines and terms of a sum"], flops: 0,
+      equations: ["\(plan.name(of: destination)) = panels of \(plan.name(of: operand.root))"],
+      flops: 0,
       bytesMoved: panels.bytesMoved)
   }
 }
@@ -259,10 +260,11 @@ extension RegionPlan {
   }
 
   /// Makes the value that panels are.
-  fileprivate mutating func addPanels(_ panels: PanelShape) -> ValueID {
+  fileprivate mutating func addPanels(_ panels: PanelShape, of operand: String) -> ValueID {
     let type = TensorType([panels.elementCount], panels.element == .f64 ? .f64 : .f32)
     let value = ValueID(index: types.count)
     types.append(type)
+    names.append(operand.isEmpty ? "panels" : operand + "_panels")
     bindings.append(.view(View(dense: value, shape: type.shape)))
     return value
   }

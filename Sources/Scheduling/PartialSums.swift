@@ -75,7 +75,8 @@ extension RegionLowering {
       let type = TensorType([parts.count] + result.type.shape, result.type.dtype)
       return Pointer(
         buffer: newBuffer(
-          type, lifetime: position...position, role: .scratch, provenance: provenance))
+          type, named: plan.names[result.value.index] + "_parts", lifetime: position...position,
+          role: .scratch, provenance: provenance))
     }
     let addresses = parts.addresses(partials, otherwise: address)
     var builder = KernelBuilder(address: addresses)
@@ -83,7 +84,11 @@ extension RegionLowering {
       builder.kernel(for: cluster, at: position, in: plan, uses: uses, parts: parts), builder,
       provenance)
     var joining = KernelBuilder(address: addresses)
-    call(joining.join(parts), joining, provenance)
+    let equations = parts.results.map {
+      let name = plan.name(of: $0.value)
+      return "\(name) = \($0.reduction == .sum ? "sum" : "max") of \(parts.count) \(name)_parts"
+    }
+    call(joining.join(parts), joining, provenance, equations)
   }
 }
 
@@ -94,10 +99,7 @@ extension KernelBuilder {
   /// - Cost: one pass over the parts.
   fileprivate mutating func join(_ parts: PartialSums) -> Kernel {
     let statements = parts.results.flatMap { join($0, parts) }
-    let equations = parts.results.map {
-      "\($0.value): \($0.type) = \($0.reduction) of \(parts.count) parts"
-    }
-    return kernel(statements, equations: equations)
+    return kernel(statements)
   }
 
   private mutating func join(_ result: PartialSums.Result, _ parts: PartialSums) -> [Statement] {

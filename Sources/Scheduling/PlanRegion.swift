@@ -52,7 +52,8 @@ struct RegionPlanner {
 
   private init(_ graph: Graph, inputs: [Binding], variables: LoopVariableSource) {
     plan = RegionPlan(
-      graph: graph, types: graph.types, bindings: .init(repeating: nil, count: graph.types.count))
+      graph: graph, types: graph.types, names: graph.valueNames,
+      bindings: .init(repeating: nil, count: graph.types.count))
     for (input, binding) in zip(graph.inputs, inputs) { plan.bindings[input.index] = binding }
     self.variables = variables
     facts = RecomputationFacts(graph)
@@ -145,7 +146,8 @@ struct RegionPlanner {
   private mutating func copied(
     _ source: Binding, _ type: TensorType, _ provenance: Provenance
   ) -> View {
-    let value = newValue(type)
+    let root = source.root.map { plan.names[$0.index] } ?? ""
+    let value = newValue(type, named: root.isEmpty ? provenance.name : root + "_copy")
     let view = View(dense: value, shape: type.shape)
     appendStep(
       .copy(
@@ -155,8 +157,9 @@ struct RegionPlanner {
     return view
   }
 
-  mutating func newValue(_ type: TensorType) -> ValueID {
+  mutating func newValue(_ type: TensorType, named name: String) -> ValueID {
     plan.types.append(type)
+    plan.names.append(name)
     plan.bindings.append(nil)
     return ValueID(index: plan.types.count - 1)
   }
@@ -207,7 +210,7 @@ struct RegionPlanner {
 
   private mutating func planLoop(_ index: Int, _ loop: Loop) {
     let node = plan.graph.nodes[index]
-    let variable = variables.next()
+    let variable = variables.next(named: loop.body.inputNames[0])
     let operands = node.operands.map { operand -> Binding in
       switch binding(operand) {
       case .view(let view) where view.isContiguous: .view(view)
@@ -388,8 +391,8 @@ struct RegionPlanner {
 final class LoopVariableSource {
   private var count = 0
 
-  func next() -> LoopVariable {
+  func next(named name: String) -> LoopVariable {
     defer { count += 1 }
-    return LoopVariable(index: count)
+    return LoopVariable(index: count, name: name)
   }
 }

@@ -158,7 +158,7 @@ extension RegionPlanner {
         !isElement(operand, madeBefore: position) || facts.isStoredAnyway[operand.index]
       return isLeaf ? operand : recomputed(operand, at: position)
     }
-    let clone = newValue(plan.types[value.index])
+    let clone = newValue(plan.types[value.index], named: plan.names[value.index])
     node.results = [clone]
     originals[clone] = value
     plan.graph.nodes.append(node)

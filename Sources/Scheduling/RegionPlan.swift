@@ -104,6 +104,8 @@ struct RegionPlan {
   var graph: Graph
   /// Types of all values: the graph's and the synthetic ones made for copies.
   var types: [TensorType]
+  /// What all values are called, as far as that is known; not unique.
+  var names: [String]
   var bindings: [Binding?]
   var steps: [PlannedStep] = []
   /// For every value with storage made in this region, the last step that writes it.

@@ -93,7 +93,7 @@ package func schedule(
 
 extension EntryLowering {
   fileprivate func addPort(_ placement: Placement, _ type: TensorType, _ name: String) -> Int {
-    let buffer = newBuffer(type, comment: "\(name): \(type)", role: .port)
+    let buffer = newBuffer(type, named: name, comment: type.description, role: .port)
     buffers[buffer].placement = placement
     return buffer
   }

@@ -107,18 +107,19 @@ struct SumArray {
 extension KernelBuilder {
   /// A scalar that is never shared: what it is made from changes.
   mutating func defineAnew(
-    _ expression: ScalarExpression, _ dtype: DType, in statements: inout [Statement]
+    _ expression: ScalarExpression, _ dtype: DType, named name: String = "",
+    in statements: inout [Statement]
   ) -> Int {
-    let scalar = newScalar(dtype)
+    let scalar = newScalar(dtype, named: name)
     statements.append(.define(scalar: scalar, expression))
     return scalar
   }
 
   private mutating func binary(
-    _ function: BinaryFunction, _ a: Int, _ b: Int, _ dtype: DType,
+    _ function: BinaryFunction, _ a: Int, _ b: Int, _ dtype: DType, named name: String,
     in statements: inout [Statement]
   ) -> Int {
-    defineAnew(.apply(.binary(function), [a, b]), dtype, in: &statements)
+    defineAnew(.apply(.binary(function), [a, b]), dtype, named: name, in: &statements)
   }
 
   /// Adds `b` to the sum `a`, with what rounding took from it before; the error is what it takes now.
@@ -128,13 +129,14 @@ extension KernelBuilder {
   mutating func twoSum(
     _ a: Int, _ b: Int, error: Int, _ dtype: DType, in statements: inout [Statement]
   ) -> (sum: Int, error: Int) {
-    let more = binary(.add, b, error, dtype, in: &statements)
-    let sum = binary(.add, a, more, dtype, in: &statements)
-    let added = binary(.subtract, sum, a, dtype, in: &statements)
-    let old = binary(.subtract, sum, added, dtype, in: &statements)
-    let lostOfMore = binary(.subtract, more, added, dtype, in: &statements)
-    let lostOfA = binary(.subtract, a, old, dtype, in: &statements)
-    let lost = binary(.add, lostOfA, lostOfMore, dtype, in: &statements)
+    let more = binary(.add, b, error, dtype, named: "more", in: &statements)
+    let sum = binary(.add, a, more, dtype, named: "sum", in: &statements)
+    let added = binary(.subtract, sum, a, dtype, named: "added", in: &statements)
+    let old = binary(.subtract, sum, added, dtype, named: "old", in: &statements)
+    let lostOfMore = binary(
+      .subtract, more, added, dtype, named: "lost_of_more", in: &statements)
+    let lostOfA = binary(.subtract, a, old, dtype, named: "lost_of_old", in: &statements)
+    let lost = binary(.add, lostOfA, lostOfMore, dtype, named: "lost", in: &statements)
     let isNumber = defineAnew(.apply(.compare(.equal), [lost, lost]), .bool, in: &statements)
     let zero = defineAnew(.constant(0), dtype, in: &statements)
     return (sum, defineAnew(.apply(.select, [isNumber, lost, zero]), dtype, in: &statements))
@@ -144,7 +146,7 @@ extension KernelBuilder {
   mutating func corrected(
     _ sum: Int, error: Int, _ dtype: DType, in statements: inout [Statement]
   ) -> Int {
-    binary(.add, sum, error, dtype, in: &statements)
+    binary(.add, sum, error, dtype, named: "sum", in: &statements)
   }
 
   /// Loads, adds and stores an element of an array on the stack.
@@ -152,7 +154,7 @@ extension KernelBuilder {
     _ value: Int, in array: SumArray, _ dtype: DType, to statements: inout [Statement]
   ) {
     let old = defineAnew(.loadLocal(array.local, array.index), dtype, in: &statements)
-    let new = binary(.add, old, value, dtype, in: &statements)
+    let new = binary(.add, old, value, dtype, named: "sum", in: &statements)
     statements.append(.storeLocal(array.local, array.index, scalar: new))
   }
 }

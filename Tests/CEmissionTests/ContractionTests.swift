@@ -94,6 +94,11 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
       Int64
     ) -> Void
+  /// Of a kernel that needs no scratch memory.
+  typealias ScratchlessFunction =
+    @convention(c) (
+      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int64, Int64
+    ) -> Void
 
   let cases: [ContractionCase]
   let kernels: [ContractionKernel]
@@ -153,10 +158,15 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     let bytes = kernels[number].scratchBytesPerWorker
     let scratch = GuardedArray<Real>(
       [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
-    let function = unsafeBitCast(functions[number], to: Function.self)
     for range in ranges {
-      function(
-        a.start, b.start, c.start, scratch.start, Int64(range.lowerBound), Int64(range.upperBound))
+      let (first, last) = (Int64(range.lowerBound), Int64(range.upperBound))
+      if bytes == 0 {
+        let function = unsafeBitCast(functions[number], to: ScratchlessFunction.self)
+        function(a.start, b.start, c.start, first, last)
+      } else {
+        let function = unsafeBitCast(functions[number], to: Function.self)
+        function(a.start, b.start, c.start, scratch.start, first, last)
+      }
     }
     let expected = GuardedArray<Real>(old)
     if whole {

@@ -95,6 +95,11 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Int64,
       Int64
     ) -> Void
+  /// Of a kernel that needs no scratch memory.
+  private typealias ScratchlessContraction =
+    @convention(c) (
+      UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int64, Int64
+    ) -> Void
   private typealias Packing =
     @convention(c) (UnsafeRawPointer, UnsafeMutableRawPointer, Int64, Int64) -> Void
 
@@ -167,12 +172,16 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       let bytes = variant.kernel.scratchBytesPerWorker
       let scratch = GuardedArray<Real>(
         [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
-      let function = unsafeBitCast(try function(variant.name), to: Contraction.self)
       let units = variant.kernel.splitCount
       for range in [units / 3..<units, 0..<units / 3] {
-        function(
-          left.start, right.start, c.start, scratch.start, Int64(range.lowerBound),
-          Int64(range.upperBound))
+        let (first, last) = (Int64(range.lowerBound), Int64(range.upperBound))
+        if bytes == 0 {
+          unsafeBitCast(try function(variant.name), to: ScratchlessContraction.self)(
+            left.start, right.start, c.start, first, last)
+        } else {
+          unsafeBitCast(try function(variant.name), to: Contraction.self)(
+            left.start, right.start, c.start, scratch.start, first, last)
+        }
       }
       let isEqual = c.elements == expected ?? c.elements
       #expect(isEqual, "\(variant.kernel.strategy): \(item)")

@@ -46,7 +46,7 @@ struct BuildCommandTests {
       text.replacing("predict(theta, x_query)", with: "predict(theta, x_qeury)"), as: "bad.mix")
     let result = try place.run("build", spec, "-o", place.file("library"))
     #expect(result.exitCode == 1)
-    #expect(result.errors.contains("bad.mix:29:46: error: "))
+    #expect(result.errors.contains("bad.mix:30:46: error: "))
     #expect(result.errors.contains("^~~~~~~"))
     #expect(result.errors.contains("did you mean x_query?"))
     #expect(place.names(in: "library").isEmpty)

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 // A digest of everything below: a library with another one has other arrays.
-#define maml_sinusoid_ABI_DIGEST 0x4efae47e27428894u
+#define maml_sinusoid_ABI_DIGEST 0xce897838b17984a8u
 
 // The sizes of the spec's dimensions.
 #define maml_sinusoid_DIM_points 10
@@ -55,13 +55,13 @@ extern "C" {
 #define maml_sinusoid_ARENA_ALIGNMENT 64
 #define maml_sinusoid_inner_loss_ARENA_BYTES 3200
 #define maml_sinusoid_inner_loss_WORKER_ARENA_BYTES 0
-#define maml_sinusoid_inner_gradient_ARENA_BYTES 11392
+#define maml_sinusoid_inner_gradient_ARENA_BYTES 11200
 #define maml_sinusoid_inner_gradient_WORKER_ARENA_BYTES 0
 #define maml_sinusoid_inner_step_ARENA_BYTES 11584
 #define maml_sinusoid_inner_step_WORKER_ARENA_BYTES 0
 #define maml_sinusoid_hvp_ARENA_BYTES 17600
 #define maml_sinusoid_hvp_WORKER_ARENA_BYTES 0
-#define maml_sinusoid_outer_loss_gradient_ARENA_BYTES 11392
+#define maml_sinusoid_outer_loss_gradient_ARENA_BYTES 11200
 #define maml_sinusoid_outer_loss_gradient_WORKER_ARENA_BYTES 0
 #define maml_sinusoid_meta_gradient_ARENA_BYTES 182784
 #define maml_sinusoid_meta_gradient_WORKER_ARENA_BYTES 31360
@@ -207,15 +207,14 @@ int32_t maml_sinusoid_inner_loss_checked(
     uint64_t abi_digest, const maml_sinusoid_inner_loss_inputs *inputs,
     const maml_sinusoid_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t maml_sinusoid_inner_loss(
-    const maml_sinusoid_inner_loss_inputs *inputs,
-    const maml_sinusoid_inner_loss_outputs *outputs,
-    void *arena,
+MIXFUSE_INLINE int32_t maml_sinusoid_inner_loss(const maml_sinusoid_inner_loss_inputs *inputs,
+    const maml_sinusoid_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return maml_sinusoid_inner_loss_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return maml_sinusoid_inner_loss_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
-// Needs 11392 bytes of arena, and 0
+// Needs 11200 bytes of arena, and 0
 // more for each worker, aligned to 64.
 int32_t maml_sinusoid_inner_gradient_checked(
     uint64_t abi_digest, const maml_sinusoid_inner_gradient_inputs *inputs,
@@ -223,10 +222,10 @@ int32_t maml_sinusoid_inner_gradient_checked(
     const mixfuse_parallel *parallel);
 MIXFUSE_INLINE int32_t maml_sinusoid_inner_gradient(
     const maml_sinusoid_inner_gradient_inputs *inputs,
-    const maml_sinusoid_inner_gradient_outputs *outputs,
-    void *arena,
+    const maml_sinusoid_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return maml_sinusoid_inner_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return maml_sinusoid_inner_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
 // Needs 11584 bytes of arena, and 0
@@ -235,12 +234,11 @@ int32_t maml_sinusoid_inner_step_checked(
     uint64_t abi_digest, const maml_sinusoid_inner_step_inputs *inputs,
     const maml_sinusoid_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t maml_sinusoid_inner_step(
-    const maml_sinusoid_inner_step_inputs *inputs,
-    const maml_sinusoid_inner_step_outputs *outputs,
-    void *arena,
+MIXFUSE_INLINE int32_t maml_sinusoid_inner_step(const maml_sinusoid_inner_step_inputs *inputs,
+    const maml_sinusoid_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return maml_sinusoid_inner_step_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return maml_sinusoid_inner_step_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
 // Needs 17600 bytes of arena, and 0
@@ -249,15 +247,12 @@ int32_t maml_sinusoid_hvp_checked(
     uint64_t abi_digest, const maml_sinusoid_hvp_inputs *inputs,
     const maml_sinusoid_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t maml_sinusoid_hvp(
-    const maml_sinusoid_hvp_inputs *inputs,
-    const maml_sinusoid_hvp_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
+MIXFUSE_INLINE int32_t maml_sinusoid_hvp(const maml_sinusoid_hvp_inputs *inputs,
+    const maml_sinusoid_hvp_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
   return maml_sinusoid_hvp_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
 
-// Needs 11392 bytes of arena, and 0
+// Needs 11200 bytes of arena, and 0
 // more for each worker, aligned to 64.
 int32_t maml_sinusoid_outer_loss_gradient_checked(
     uint64_t abi_digest, const maml_sinusoid_outer_loss_gradient_inputs *inputs,
@@ -265,10 +260,10 @@ int32_t maml_sinusoid_outer_loss_gradient_checked(
     const mixfuse_parallel *parallel);
 MIXFUSE_INLINE int32_t maml_sinusoid_outer_loss_gradient(
     const maml_sinusoid_outer_loss_gradient_inputs *inputs,
-    const maml_sinusoid_outer_loss_gradient_outputs *outputs,
-    void *arena,
+    const maml_sinusoid_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return maml_sinusoid_outer_loss_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return maml_sinusoid_outer_loss_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
 // Needs 182784 bytes of arena, and 31360
@@ -279,10 +274,10 @@ int32_t maml_sinusoid_meta_gradient_checked(
     const mixfuse_parallel *parallel);
 MIXFUSE_INLINE int32_t maml_sinusoid_meta_gradient(
     const maml_sinusoid_meta_gradient_inputs *inputs,
-    const maml_sinusoid_meta_gradient_outputs *outputs,
-    void *arena,
+    const maml_sinusoid_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return maml_sinusoid_meta_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return maml_sinusoid_meta_gradient_checked(maml_sinusoid_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
 // The digest that this library was built with; the functions above compare it with

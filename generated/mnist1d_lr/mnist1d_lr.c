@@ -3,14 +3,9 @@
 // dims: batch = 50, steps = 200, features = 40, hidden = 50, classes = 10; f32
 // derivation mixed, remat block, inner gradients save
 
-// mixfuse_parallel
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // How a generated library asks its caller for parallelism. The library starts no threads of its
 // own: it calls `run`, which calls `body` once for every index in 0 ..< count, on any of `workers`
 // workers, and returns when all of them have finished.
-
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
@@ -28,30 +23,15 @@ typedef struct mixfuse_parallel {
 
 #endif
 
-// mf_library
-// requires: mixfuse_parallel
-// SPDX-License-Identifier: Apache-2.0
-//
 // What every generated source begins with. Kernels stay functions of their own (not inlined), so
 // that a profile shows them and `restrict` on their parameters holds. A function that is a long
 // list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
-
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
-#if __has_attribute(optnone)
-#define MF_CALL_LIST __attribute__((noinline, optnone))
-#else
-#define MF_CALL_LIST
-#endif
 
-// mf_exp_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // exp(x). Cody and Waite's reduction to |r| <= log(2) / 2, then a polynomial of degree 6. The
 // power of two is applied as two factors, so results that are denormal or overflow are right, too.
 // Error below 1.1 ULP. exp(NaN) is NaN.
-
 __attribute__((always_inline)) static inline float mf_exp_f32(float x) {
   const float low = x < -104.0f ? -104.0f : x;
   const float bounded = low > 89.0f ? 89.0f : low;
@@ -77,13 +57,8 @@ __attribute__((always_inline)) static inline float mf_exp_f32(float x) {
   return p * first * second;
 }
 
-// mf_log_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // log(x). x = 2^e m with m in [2/3, 4/3); log(m) is a polynomial in m - 1. Denormal arguments are
 // scaled first. Error below 0.9 ULP. log(0) is -inf, log of a negative number is NaN.
-
 __attribute__((always_inline)) static inline float mf_log_f32(float x) {
   const float scaled = x < 0x1p-126f ? x * 0x1p23f : x;
   const float shift = x < 0x1p-126f ? 23.0f : 0.0f;
@@ -112,37 +87,16 @@ __attribute__((always_inline)) static inline float mf_log_f32(float x) {
   return ((x > 0.0f) & (x < __builtin_inff())) ? result : edge;
 }
 
-// mf_vector_types
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // Vectors of 2 to 16 elements as clang's vector extension spells them: arithmetic is elementwise,
 // a scalar operand is broadcast, and the compiler picks the registers. They are aligned like one
 // element, so that a vector may be read at any element's address.
-
 typedef float mf_f32x2 __attribute__((ext_vector_type(2), aligned(4)));
 typedef float mf_f32x4 __attribute__((ext_vector_type(4), aligned(4)));
 typedef float mf_f32x8 __attribute__((ext_vector_type(8), aligned(4)));
-typedef float mf_f32x16 __attribute__((ext_vector_type(16), aligned(4)));
-typedef double mf_f64x2 __attribute__((ext_vector_type(2), aligned(8)));
-typedef double mf_f64x4 __attribute__((ext_vector_type(4), aligned(8)));
-typedef double mf_f64x8 __attribute__((ext_vector_type(8), aligned(8)));
 
-// mf_maximum_lanes_f32
-// requires: mf_vector_types
-// SPDX-License-Identifier: Apache-2.0
-//
 // mf_maximum_lanes_f32xN is the largest of N neighbouring elements, NaN if one of them is. They are
 // passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
 // passed otherwise.
-
-__attribute__((unused)) static inline float mf_maximum_lanes_f32x8(const float *lanes) {
-  const mf_f32x4 low = *(const mf_f32x4 *)lanes, high = *(const mf_f32x4 *)(lanes + 4);
-  const mf_f32x4 four = ((low > high) | (low != low)) ? low : high;
-  const mf_f32x2 two = ((four.lo > four.hi) | (four.lo != four.lo)) ? four.lo : four.hi;
-  return ((two.x > two.y) | (two.x != two.x)) ? two.x : two.y;
-}
-
 __attribute__((unused)) static inline float mf_maximum_lanes_f32x16(const float *lanes) {
   const mf_f32x8 low = *(const mf_f32x8 *)lanes, high = *(const mf_f32x8 *)(lanes + 8);
   const mf_f32x8 eight = ((low > high) | (low != low)) ? low : high;
@@ -151,21 +105,12 @@ __attribute__((unused)) static inline float mf_maximum_lanes_f32x16(const float 
   return ((two.x > two.y) | (two.x != two.x)) ? two.x : two.y;
 }
 
-// mf_maximum_step_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // One step of a maximum; a NaN stays. The comparison takes `value` if that is NaN.
-
 static inline float mf_maximum_step_f32(float best, float value) {
   const float larger = best > value ? best : value;
   return best != best ? best : larger;
 }
 
-// mf_pack_transposed_f32x8
-// requires: mf_vector_types
-// SPDX-License-Identifier: Apache-2.0
-//
 // Copies `columns` x `depth` elements that are contiguous along the depth to a dense panel that
 // is contiguous along the columns: panel[k * columns + j] = source[j * column_stride + k].
 // Blocks of 8 x 8 are transposed in registers. At the edges blocks overlap, which is cheaper
@@ -207,7 +152,6 @@ static inline void mf_transpose_f32x8(
     *(mf_f32x8 *)(panel + i * panel_stride) = t[i];
   }
 }
-
 #undef MF_LOW_1
 #undef MF_HIGH_1
 #undef MF_LOW_2
@@ -237,13 +181,8 @@ static inline void mf_pack_transposed_f32x8(
   }
 }
 
-// mf_refuse
-// requires: mf_library
-// SPDX-License-Identifier: Apache-2.0
-//
 // Ends a call whose positions are out of range: the arena, of which nothing is needed any more,
 // begins with the number of the check, the place of the element and its value.
-
 __attribute__((noinline, cold)) static int32_t mf_refuse(
     void *arena, int64_t check, int64_t position, int64_t value) {
   const int64_t record[3] = {check, position, value};
@@ -251,20 +190,9 @@ __attribute__((noinline, cold)) static int32_t mf_refuse(
   return 2;
 }
 
-// mf_sum_lanes_f32
-// requires: mf_vector_types
-// SPDX-License-Identifier: Apache-2.0
-//
 // mf_sum_lanes_f32xN is the sum of N neighbouring elements, by halves: a fixed tree. They are
 // passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
 // passed otherwise.
-
-__attribute__((unused)) static inline float mf_sum_lanes_f32x8(const float *lanes) {
-  const mf_f32x4 four = *(const mf_f32x4 *)lanes + *(const mf_f32x4 *)(lanes + 4);
-  const mf_f32x2 two = four.lo + four.hi;
-  return two.x + two.y;
-}
-
 __attribute__((unused)) static inline float mf_sum_lanes_f32x16(const float *lanes) {
   const mf_f32x8 eight = *(const mf_f32x8 *)lanes + *(const mf_f32x8 *)(lanes + 8);
   const mf_f32x4 four = eight.lo + eight.hi;
@@ -272,25 +200,15 @@ __attribute__((unused)) static inline float mf_sum_lanes_f32x16(const float *lan
   return two.x + two.y;
 }
 
-// mf_sum_step_f32
-// requires:
-// SPDX-License-Identifier: Apache-2.0
-//
 // One step of a sum whose order is free: the compiler may keep partial sums in vector lanes. The
 // order is fixed when the library is compiled, so results are the same from run to run.
-
 static inline float mf_sum_step_f32(float sum, float value) {
 #pragma clang fp reassociate(on)
   return sum + value;
 }
 
-// mf_tanh_f32
-// requires: mf_exp_f32
-// SPDX-License-Identifier: Apache-2.0
-//
 // tanh(x): below 0.625 an odd polynomial (Moshier, Cephes 1992), above 1 - 2 / (exp(2 |x|) + 1).
 // Error below 1.6 ULP.
-
 __attribute__((always_inline)) static inline float mf_tanh_f32(float x) {
   const float size = __builtin_fabsf(x);
   const float z = x * x;
@@ -306,127 +224,63 @@ __attribute__((always_inline)) static inline float mf_tanh_f32(float x) {
 }
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *x;
+  const int32_t *y;
 } mnist1d_lr_inner_loss_inputs;
 
 typedef struct {
-  float *loss;  // []
+  float *loss;
 } mnist1d_lr_inner_loss_outputs;
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *x;
+  const int32_t *y;
 } mnist1d_lr_inner_gradient_inputs;
 
 typedef struct {
-  float *loss;  // []
-  float *grad_theta_w1;  // [40, 50]
-  float *grad_theta_b1;  // [50]
-  float *grad_theta_w2;  // [50, 10]
-  float *grad_theta_b2;  // [10]
+  float *loss, *grad_theta_w1, *grad_theta_b1, *grad_theta_w2, *grad_theta_b2;
 } mnist1d_lr_inner_gradient_outputs;
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
-  const int32_t *step;  // [], 1 to 200
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *x;
+  const int32_t *y, *step;
 } mnist1d_lr_inner_step_inputs;
 
 typedef struct {
-  float *next_theta_w1;  // [40, 50]
-  float *next_theta_b1;  // [50]
-  float *next_theta_w2;  // [50, 10]
-  float *next_theta_b2;  // [10]
+  float *next_theta_w1, *next_theta_b1, *next_theta_w2, *next_theta_b2;
 } mnist1d_lr_inner_step_outputs;
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *x;  // [50, 40]
-  const int32_t *y;  // [50], 0 to 9
-  const float *direction_theta_w1;  // [40, 50]
-  const float *direction_theta_b1;  // [50]
-  const float *direction_theta_w2;  // [50, 10]
-  const float *direction_theta_b2;  // [10]
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *x;
+  const int32_t *y;
+  const float *direction_theta_w1, *direction_theta_b1, *direction_theta_w2, *direction_theta_b2;
 } mnist1d_lr_hvp_inputs;
 
 typedef struct {
-  float *hvp_theta_w1;  // [40, 50]
-  float *hvp_theta_b1;  // [50]
-  float *hvp_theta_w2;  // [50, 10]
-  float *hvp_theta_b2;  // [10]
+  float *hvp_theta_w1, *hvp_theta_b1, *hvp_theta_w2, *hvp_theta_b2;
 } mnist1d_lr_hvp_outputs;
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *inner_losses;  // [200]
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *inner_losses;
 } mnist1d_lr_outer_loss_gradient_inputs;
 
 typedef struct {
-  float *loss;  // []
-  float *grad_theta_w1;  // [40, 50]
-  float *grad_theta_b1;  // [50]
-  float *grad_theta_w2;  // [50, 10]
-  float *grad_theta_b2;  // [10]
-  float *grad_lr;  // []
+  float *loss, *grad_theta_w1, *grad_theta_b1, *grad_theta_w2, *grad_theta_b2, *grad_lr;
 } mnist1d_lr_outer_loss_gradient_outputs;
 
 typedef struct {
-  const float *theta_w1;  // [40, 50]
-  const float *theta_b1;  // [50]
-  const float *theta_w2;  // [50, 10]
-  const float *theta_b2;  // [10]
-  const float *lr;  // []
-  const float *x;  // [200, 50, 40]
-  const int32_t *y;  // [200, 50], 0 to 9
+  const float *theta_w1, *theta_b1, *theta_w2, *theta_b2, *lr, *x;
+  const int32_t *y;
 } mnist1d_lr_meta_gradient_inputs;
 
 typedef struct {
-  float *loss;  // []
-  float *grad;  // []
-  float *final_w1;  // [40, 50]
-  float *final_b1;  // [50]
-  float *final_w2;  // [50, 10]
-  float *final_b2;  // [10]
+  float *loss, *grad, *final_w1, *final_b1, *final_w2, *final_b2;
 } mnist1d_lr_meta_gradient_outputs;
 
-
-// f32[50, 50] = contract f32[50, 40], f32[40, 50]
-// from mnist1d_lr.mix:18:17
-// k0: c[50, 50] = a[50, 40] . b[40, 50], direct.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k0_tile_6x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x8 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_6x16(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
@@ -446,15 +300,9 @@ MF_KERNEL static void k0_tile_6x16(const float *restrict left, const float *rest
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k0_tile_5x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x8 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_5x16(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
@@ -473,24 +321,20 @@ MF_KERNEL static void k0_tile_5x16(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k0_main(const float *restrict left, const float *restrict right,
+MF_KERNEL static void product_main(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k0_tile_6x16(left + tile * 240, right, c + tile * 300);
+    product_tile_6x16(left + tile * 240, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k0_tile_5x16(left + tile * 200 + 200, right, c + tile * 250 + 250);
+    product_tile_5x16(left + tile * 200 + 200, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k0_tile_6x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_6x2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
@@ -507,13 +351,9 @@ MF_KERNEL static void k0_tile_6x2(const float *restrict left, const float *restr
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k0_tile_5x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_5x2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
@@ -529,67 +369,47 @@ MF_KERNEL static void k0_tile_5x2(const float *restrict left, const float *restr
   }
 }
 
-MF_KERNEL static void k0_rest(const float *restrict left, const float *restrict right,
+MF_KERNEL static void product_rest(const float *restrict left, const float *restrict right,
     float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k0_tile_6x2(left + tile * 240, right, c + tile * 300);
+    product_tile_6x2(left + tile * 240, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k0_tile_5x2(left + tile * 200 + 200, right, c + tile * 250 + 250);
+    product_tile_5x2(left + tile * 200 + 200, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k0(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  (void)scratch;
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
+// logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+// logits_matmul: c[50, 50] = a[50, 40] . b[40, 50], direct.
+MF_KERNEL static void logits_matmul(const float *restrict left, const float *restrict right,
+    float *restrict result, int64_t first, int64_t last) {
   for (int64_t group = 0; group < 3; group += 1) {
-    k0_main(left, right + group * 16, result + group * 16, first, last);
+    product_main(left, right + group * 16, result + group * 16, first, last);
   }
-  k0_rest(left, right + 48, result + 48, first, last);
+  product_rest(left, right + 48, result + 48, first, last);
 }
 
-// %9: f32[50, 50] = add %7, %8
-// %10: f32[50, 50] = tanh %9
-// from mnist1d_lr.mix:18:10
-MF_KERNEL static void k1(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
+// logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10
+MF_KERNEL static void tanh(const float *restrict logits_product, const float *restrict theta_b1,
+    float *restrict logits_tanh, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
-      const float s2 = s0 + s1;
-      const float s3 = mf_tanh_f32(s2);
+      const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
+          theta_b1[i1] : 0);
       if (is_inside) {
-        p2[i0 * 50 + i1] = s3;
+        logits_tanh[i0 * 50 + i1] = mf_tanh_f32(logits_add_i);
       }
     }
   }
 }
 
-// f32[50, 10] = contract f32[50, 50], f32[50, 10]
-// from mnist1d_lr.mix:18:32
-// k2: c[50, 10] = a[50, 50] . b[50, 10], direct.
 // 6 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k2_tile_6x10(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x2 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_6x10(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[6] = {0};
+  mf_f32x2 sum1[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
@@ -609,15 +429,10 @@ MF_KERNEL static void k2_tile_6x10(const float *restrict left, const float *rest
 }
 
 // 5 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k2_tile_5x10(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x2 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_5x10(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[5] = {0};
+  mf_f32x2 sum1[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
@@ -636,306 +451,209 @@ MF_KERNEL static void k2_tile_5x10(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k2_main(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+// logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+// logits_matmul_2: c[50, 10] = a[50, 50] . b[50, 10], direct.
+MF_KERNEL static void logits_matmul_2(const float *restrict left, const float *restrict right,
+    float *restrict result, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k2_tile_6x10(left + tile * 300, right, c + tile * 60);
+    product_tile_6x10(left + tile * 300, right, result + tile * 60);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k2_tile_5x10(left + tile * 250 + 250, right, c + tile * 50 + 50);
+    product_tile_5x10(left + tile * 250 + 250, right, result + tile * 50 + 50);
   }
 }
 
-MF_KERNEL static void k2(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  (void)scratch;
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
-  k2_main(left, right, result, first, last);
-}
-
-// %13: f32[50, 10] = add %11, %12
-// %14: f32[50] = reduce_maximum{axes [1]} %13
-// %16: f32[50, 10] = subtract %13, %15
-// %17: f32[50, 10] = exp %16
-// %18: f32[50] = reduce_sum{axes [1]} %17
-// %19: f32[50] = log %18
-// %24: bool[50, 10] = equal %22, %23
-// %26: f32[50, 10] = select %24, %16, 0.0
-// %27: f32[50] = reduce_sum{axes [1]} %26
-// %28: f32[50] = subtract %19, %27
-// from mnist1d_lr.mix:22:17
-MF_KERNEL static void k3(
-    const float *restrict p0,
-    const float *restrict p1,
-    const int32_t *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  float r0[166];
-  float r1[16];
-  float r2[16];
-  float r3[16];
-  float r4[16];
-  float r5[16];
+// shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+// loss = log(sum(exp(shifted))) - sum(select(index == y, shifted, 0))   mnist1d_lr.mix:22:17
+MF_KERNEL static void cross_entropy(const float *restrict logits_product_2,
+    const float *restrict theta_b2, const int32_t *restrict y, float *restrict loss_2,
+    int64_t begin, int64_t end) {
+  float logits_add_kept[166];
+  float kept[16];
+  float kept_2[16];
+  float kept_3[16];
+  float total_kept[16];
+  float loss_kept[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a0[16];
+      float value_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a0[l] = -__builtin_inff();
+        value_lanes[l] = -__builtin_inff();
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s1 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s2 = is_inside ? p1[i2] : 0;
-        const float s3 = s1 + s2;
-        const float t0 = is_inside ? s3 : -__builtin_inff();
-        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
-        r0[i2 + i1 * 16] = s3;
+        const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
+            (is_inside ? theta_b2[i2] : 0);
+        const float value_term = is_inside ? logits_add : -__builtin_inff();
+        value_lanes[i2] = mf_maximum_step_f32(value_lanes[i2], value_term);
+        logits_add_kept[i2 + i1 * 16] = logits_add;
       }
-      const float s0 = mf_maximum_lanes_f32x16(a0);
-      r1[i1] = s0;
+      const float value = mf_maximum_lanes_f32x16(value_lanes);
+      kept[i1] = value;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a4[16];
+      float value_i_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a4[l] = 0.0f;
+        value_i_lanes[l] = 0.0f;
       }
-      float a5[16];
+      float value_i_2_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a5[l] = 0.0f;
+        value_i_2_lanes[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s6 = r0[i2 + i1 * 16];
-        const float s7 = r1[i1];
-        const float s8 = s6 - s7;
-        const float s9 = mf_exp_f32(s8);
-        const float t4 = is_inside ? s9 : 0.0f;
-        a4[i2] = mf_sum_step_f32(a4[i2], t4);
-        const int32_t s10 = (int32_t)(i2);
-        const int32_t s11 = p2[i0 * 10 + i1];
-        const uint8_t s12 = s10 == s11;
-        const float s13 = 0.0f;
-        const float s14 = s12 ? s8 : s13;
-        const float t5 = is_inside ? s14 : 0.0f;
-        a5[i2] = mf_sum_step_f32(a5[i2], t5);
+        const float shifted = logits_add_kept[i2 + i1 * 16] - kept[i1];
+        const float value_i_term = is_inside ? mf_exp_f32(shifted) : 0.0f;
+        value_i_lanes[i2] = mf_sum_step_f32(value_i_lanes[i2], value_i_term);
+        const float value_i_2_term = is_inside ? ((int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f)
+            : 0.0f;
+        value_i_2_lanes[i2] = mf_sum_step_f32(value_i_2_lanes[i2], value_i_2_term);
       }
-      const float s4 = mf_sum_lanes_f32x16(a4);
-      const float s5 = mf_sum_lanes_f32x16(a5);
-      r2[i1] = s4;
-      r3[i1] = s5;
+      const float value_i = mf_sum_lanes_f32x16(value_i_lanes);
+      const float value_i_2 = mf_sum_lanes_f32x16(value_i_2_lanes);
+      kept_2[i1] = value_i;
+      kept_3[i1] = value_i_2;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s15 = r2[i1];
-      const float s16 = mf_log_f32(s15);
-      const float s17 = r3[i1];
-      const float s18 = s16 - s17;
-      r4[i1] = s16;
-      r5[i1] = s18;
-      p3[i0 * 10 + i1] = s18;
+      const float total = mf_log_f32(kept_2[i1]);
+      const float loss = total - kept_3[i1];
+      total_kept[i1] = total;
+      loss_kept[i1] = loss;
+      loss_2[i0 * 10 + i1] = loss;
     }
   }
 }
 
-// %29: f32[] = reduce_sum{axes [0]} %28
-// %31: f32[] = multiply %29, 0.02
-// from mnist1d_lr.mix:22:12
-MF_KERNEL static void k4(const float *restrict p0, float *restrict p1) {
-  float s0 = 0.0f;
+// loss = sum(loss) * 0.02                                   mnist1d_lr.mix:22:12
+MF_KERNEL static void mean(const float *restrict loss_2, float *restrict loss) {
+  float value = 0.0f;
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s1 = p0[i0];
-    s0 = mf_sum_step_f32(s0, s1);
+    value = mf_sum_step_f32(value, loss_2[i0]);
   }
-  const float s2 = 0.02f;
-  const float s3 = s0 * s2;
-  p1[0] = s3;
+  loss[0] = value * 0.02f;
 }
 
-// %9: f32[50, 50] = add %7, %8
-// %10: f32[50, 50] = tanh %9
-// %50: f32[50, 50] = multiply %10, %10
-// %52: f32[50, 50] = subtract 1.0, %50
-// from mnist1d_lr.mix:18:10, vjp of tanh
-MF_KERNEL static void k5(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
+// logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, vjp of tanh
+// logits_add_adj = 1 - logits_tanh * logits_tanh
+MF_KERNEL static void tanh_vjp(const float *restrict logits_product,
+    const float *restrict theta_b1, float *restrict logits_tanh, float *restrict logits_add_adj,
+    int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
-      const float s2 = s0 + s1;
-      const float s3 = mf_tanh_f32(s2);
-      const float s4 = s3 * s3;
-      const float s5 = 1.0f;
-      const float s6 = s5 - s4;
+      const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
+          theta_b1[i1] : 0);
+      const float logits_tanh_i = mf_tanh_f32(logits_add_i);
+      const float logits_add_adj_i_2 = 1.0f - logits_tanh_i * logits_tanh_i;
       if (is_inside) {
-        p2[i0 * 50 + i1] = s3;
+        logits_tanh[i0 * 50 + i1] = logits_tanh_i;
       }
       if (is_inside) {
-        p3[i0 * 50 + i1] = s6;
+        logits_add_adj[i0 * 50 + i1] = logits_add_adj_i_2;
       }
     }
   }
 }
 
-// %13: f32[50, 10] = add %11, %12
-// %14: f32[50] = reduce_maximum{axes [1]} %13
-// %16: f32[50, 10] = subtract %13, %15
-// %17: f32[50, 10] = exp %16
-// %18: f32[50] = reduce_sum{axes [1]} %17
-// %19: f32[50] = log %18
-// %24: bool[50, 10] = equal %22, %23
-// %26: f32[50, 10] = select %24, %16, 0.0
-// %27: f32[50] = reduce_sum{axes [1]} %26
-// %28: f32[50] = subtract %19, %27
-// from mnist1d_lr.mix:22:17
-MF_KERNEL static void k6(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    const int32_t *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    int64_t begin,
-    int64_t end) {
-  float r0[166];
-  float r1[16];
-  float r2[16];
-  float r3[16];
-  float r4[16];
-  float r5[16];
+// shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+// total_exp = exp(shifted), total_sum = sum(total_exp)      mnist1d_lr.mix:22:17
+// loss = log(total_sum) - sum(select(index == y, shifted, 0))
+MF_KERNEL static void cross_entropy_2(const float *restrict logits_product_2,
+    const float *restrict theta_b2, float *restrict total_exp, const int32_t *restrict y,
+    float *restrict total_sum, float *restrict loss_2, int64_t begin, int64_t end) {
+  float logits_add_kept[166];
+  float kept[16];
+  float kept_2[16];
+  float kept_3[16];
+  float total_kept[16];
+  float loss_kept[16];
   for (int64_t i0 = begin; i0 < end; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a0[16];
+      float value_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a0[l] = -__builtin_inff();
+        value_lanes[l] = -__builtin_inff();
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s1 = is_inside ? p0[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s2 = is_inside ? p1[i2] : 0;
-        const float s3 = s1 + s2;
-        const float t0 = is_inside ? s3 : -__builtin_inff();
-        a0[i2] = mf_maximum_step_f32(a0[i2], t0);
-        r0[i2 + i1 * 16] = s3;
+        const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
+            (is_inside ? theta_b2[i2] : 0);
+        const float value_term = is_inside ? logits_add : -__builtin_inff();
+        value_lanes[i2] = mf_maximum_step_f32(value_lanes[i2], value_term);
+        logits_add_kept[i2 + i1 * 16] = logits_add;
       }
-      const float s0 = mf_maximum_lanes_f32x16(a0);
-      r1[i1] = s0;
+      const float value = mf_maximum_lanes_f32x16(value_lanes);
+      kept[i1] = value;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a4[16];
+      float value_i_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a4[l] = 0.0f;
+        value_i_lanes[l] = 0.0f;
       }
-      float a5[16];
+      float value_i_2_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a5[l] = 0.0f;
+        value_i_2_lanes[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s6 = r0[i2 + i1 * 16];
-        const float s7 = r1[i1];
-        const float s8 = s6 - s7;
-        const float s9 = mf_exp_f32(s8);
-        const float t4 = is_inside ? s9 : 0.0f;
-        a4[i2] = mf_sum_step_f32(a4[i2], t4);
-        const int32_t s10 = (int32_t)(i2);
-        const int32_t s11 = p3[i0 * 10 + i1];
-        const uint8_t s12 = s10 == s11;
-        const float s13 = 0.0f;
-        const float s14 = s12 ? s8 : s13;
-        const float t5 = is_inside ? s14 : 0.0f;
-        a5[i2] = mf_sum_step_f32(a5[i2], t5);
+        const float shifted = logits_add_kept[i2 + i1 * 16] - kept[i1];
+        const float total_exp_i = mf_exp_f32(shifted);
+        const float value_i_term = is_inside ? total_exp_i : 0.0f;
+        value_i_lanes[i2] = mf_sum_step_f32(value_i_lanes[i2], value_i_term);
+        const float value_i_2_term = is_inside ? ((int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f)
+            : 0.0f;
+        value_i_2_lanes[i2] = mf_sum_step_f32(value_i_2_lanes[i2], value_i_2_term);
         if (is_inside) {
-          p2[i0 * 100 + i1 * 10 + i2] = s9;
+          total_exp[i0 * 100 + i1 * 10 + i2] = total_exp_i;
         }
       }
-      const float s4 = mf_sum_lanes_f32x16(a4);
-      const float s5 = mf_sum_lanes_f32x16(a5);
-      r2[i1] = s4;
-      p4[i0 * 10 + i1] = s4;
-      r3[i1] = s5;
+      const float value_i = mf_sum_lanes_f32x16(value_i_lanes);
+      const float value_i_2 = mf_sum_lanes_f32x16(value_i_2_lanes);
+      kept_2[i1] = value_i;
+      total_sum[i0 * 10 + i1] = value_i;
+      kept_3[i1] = value_i_2;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s15 = r2[i1];
-      const float s16 = mf_log_f32(s15);
-      const float s17 = r3[i1];
-      const float s18 = s16 - s17;
-      r4[i1] = s16;
-      r5[i1] = s18;
-      p5[i0 * 10 + i1] = s18;
+      const float total = mf_log_f32(kept_2[i1]);
+      const float loss = total - kept_3[i1];
+      total_kept[i1] = total;
+      loss_kept[i1] = loss;
+      loss_2[i0 * 10 + i1] = loss;
     }
   }
 }
 
-// %29: f32[] = reduce_sum{axes [0]} %28
-// %31: f32[] = multiply %29, 0.02
-// %37: bool[50] = less %18, 0.0
-// %38: f32[50] = select %37, inf, 0.0
-// %39: f32[50] = multiply %38, 0.0
-// %41: f32[50] = add %39, 1.0
-// %42: f32[50] = divide %41, %18
-// %43: f32[50] = multiply %42, 0.02
-// from mnist1d_lr.mix:22:17, vjp of log
-MF_KERNEL static void k7(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    float *restrict p3) {
-  float s0 = 0.0f;
+// loss = sum(loss) * 0.02                              mnist1d_lr.mix:22:17, vjp of cross_entropy
+// total_sum_adj = (select(total_sum < 0, inf, 0) * 0 + 1) / total_sum
+// total_sum_adj = total_sum_adj * 0.02
+MF_KERNEL static void cross_entropy_vjp(const float *restrict loss_2,
+    const float *restrict total_sum, float *restrict total_sum_adj, float *restrict loss) {
+  float value = 0.0f;
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s1 = p0[i0];
-    s0 = mf_sum_step_f32(s0, s1);
-    const float s2 = p1[i0];
-    const float s3 = 0.0f;
-    const uint8_t s4 = s2 < s3;
-    const float s5 = __builtin_inff();
-    const float s6 = s4 ? s5 : s3;
-    const float s7 = s6 * s3;
-    const float s8 = 1.0f;
-    const float s9 = s7 + s8;
-    const float s10 = s9 / s2;
-    const float s11 = 0.02f;
-    const float s12 = s10 * s11;
-    p2[i0] = s12;
+    value = mf_sum_step_f32(value, loss_2[i0]);
+    const float total_sum_i = total_sum[i0];
+    const float total_sum_adj_i_5 = ((total_sum_i < 0.0f ? __builtin_inff() : 0.0f) * 0.0f + 1.0f) /
+        total_sum_i;
+    total_sum_adj[i0] = total_sum_adj_i_5 * 0.02f;
   }
-  const float s13 = 0.02f;
-  const float s14 = s0 * s13;
-  p3[0] = s14;
+  loss[0] = value * 0.02f;
 }
 
-// %45: f32[50, 10] = multiply %44, %17
-// %56: bool[50, 10] = equal %22, %23
-// %57: f32[50, 10] = select %56, -0.02, 0.0
-// %46: f32[50, 10] = add %57, %45
-// %47: f32[10] = reduce_sum{axes [0]} %46
-// from mnist1d_lr.mix:18:39, vjp of broadcast
-MF_KERNEL static void k8(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const int32_t *restrict p3,
-    float *restrict p4) {
+// shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * total_exp
+// theta.b2_adj = sum(shifted_adj)                           mnist1d_lr.mix:18:39, vjp of logits
+MF_KERNEL static void logits_vjp(float *restrict grad_theta_b2,
+    const float *restrict total_sum_adj, const float *restrict total_exp,
+    const int32_t *restrict y, float *restrict shifted_adj) {
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -944,49 +662,31 @@ MF_KERNEL static void k8(
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t i1 = 0; i1 < 16; ++i1) {
     const _Bool is_inside = i1 < 10;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i1] = s0;
+      grad_theta_b2[i1] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
     for (int64_t i1 = 0; i1 < 16; ++i1) {
       const _Bool is_inside = i1 < 10;
-      const float s1 = p1[i0];
-      const float s2 = is_inside ? p2[i0 * 10 + i1] : 0;
-      const float s3 = s1 * s2;
-      const int32_t s4 = (int32_t)(i1);
-      const int32_t s5 = p3[i0];
-      const uint8_t s6 = s4 == s5;
-      const float s7 = -0.02f;
-      const float s8 = 0.0f;
-      const float s9 = s6 ? s7 : s8;
-      const float s10 = s9 + s3;
-      m0[i1] = mf_sum_step_f32(m0[i1], s10);
+      const float shifted_adj_i_3 = ((int32_t)(i1) == y[i0] ? -0.02f : 0.0f) + total_sum_adj[i0] *
+          (is_inside ? total_exp[i0 * 10 + i1] : 0);
+      m0[i1] = mf_sum_step_f32(m0[i1], shifted_adj_i_3);
       if (is_inside) {
-        p4[i0 * 10 + i1] = s10;
+        shifted_adj[i0 * 10 + i1] = shifted_adj_i_3;
       }
     }
   }
   for (int64_t i1 = 0; i1 < 10; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+    grad_theta_b2[i1] = mf_sum_step_f32(grad_theta_b2[i1], m0[i1]);
   }
 }
 
-// f32[50, 50] = contract f32[50, 10], f32[50, 10]
-// from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k9: c[50, 50] = a[50, 10] . b[10, 50], packed.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k9_tile_6x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x8 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_6x16_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
@@ -1006,15 +706,9 @@ MF_KERNEL static void k9_tile_6x16(const float *restrict left, const float *rest
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k9_tile_5x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x8 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_5x16_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
@@ -1033,24 +727,20 @@ MF_KERNEL static void k9_tile_5x16(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k9_main(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+MF_KERNEL static void product_main_2(const float *restrict left,
+    const float *restrict right, float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k9_tile_6x16(left + tile * 60, right, c + tile * 300);
+    product_tile_6x16_2(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k9_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    product_tile_5x16_2(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k9_tile_6x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_6x2_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
@@ -1067,13 +757,9 @@ MF_KERNEL static void k9_tile_6x2(const float *restrict left, const float *restr
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k9_tile_5x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_5x2_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
@@ -1089,23 +775,20 @@ MF_KERNEL static void k9_tile_5x2(const float *restrict left, const float *restr
   }
 }
 
-MF_KERNEL static void k9_rest(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+MF_KERNEL static void product_rest_2(const float *restrict left,
+    const float *restrict right, float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k9_tile_6x2(left + tile * 60, right, c + tile * 300);
+    product_tile_6x2_2(left + tile * 60, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k9_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
+    product_tile_5x2_2(left + tile * 50 + 50, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
+// logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+// logits_matmul_vjp: c[50, 50] = a[50, 10] . b[10, 50], packed.
+MF_KERNEL static void logits_matmul_vjp(const float *restrict left, const float *restrict right,
+    float *restrict result, float *restrict scratch, int64_t first, int64_t last) {
   float *panels = scratch;
   const int64_t group_first = 0;
   const int64_t group_last = 4;
@@ -1122,27 +805,20 @@ MF_KERNEL static void k9(const float *restrict a, const float *restrict b, float
   const int64_t tile_first = first;
   const int64_t tile_last = last;
   for (int64_t group = group_first; group < (group_last < 3 ? group_last : 3); group += 1) {
-    k9_main(left_block, panels + (group - group_first) * 160, result + group * 16, tile_first,
-        tile_last);
+    product_main_2(left_block, panels + (group - group_first) * 160, result + group * 16,
+        tile_first, tile_last);
   }
   if (group_last > 3) {
-    k9_rest(left_block, panels + (3 - group_first) * 160, result + 48, tile_first, tile_last);
+    product_rest_2(left_block, panels + (3 - group_first) * 160, result + 48, tile_first,
+        tile_last);
   }
 }
 
-// f32[50, 10] = contract f32[50, 50], f32[50, 10]
-// from mnist1d_lr.mix:18:32, vjp of contract wrt rhs
-// k10: c[50, 10] = a[50, 50] . b[50, 10], direct.
 // 6 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k10_tile_6x10(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x2 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_6x10_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[6] = {0};
+  mf_f32x2 sum1[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
@@ -1162,15 +838,10 @@ MF_KERNEL static void k10_tile_6x10(const float *restrict left, const float *res
 }
 
 // 5 rows of 10 columns (8 + 2) in registers.
-MF_KERNEL static void k10_tile_5x10(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x2 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_5x10_2(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[5] = {0};
+  mf_f32x2 sum1[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
@@ -1189,35 +860,23 @@ MF_KERNEL static void k10_tile_5x10(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k10_main(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+// theta.w2_adj = logits_tanh^T . shifted_adj                mnist1d_lr.mix:18:32, vjp of logits
+// logits_matmul_vjp_2: c[50, 10] = a[50, 50] . b[50, 10], direct.
+MF_KERNEL static void logits_matmul_vjp_2(const float *restrict left, const float *restrict right,
+    float *restrict result, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k10_tile_6x10(left + tile * 6, right, c + tile * 60);
+    product_tile_6x10_2(left + tile * 6, right, result + tile * 60);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k10_tile_5x10(left + tile * 5 + 5, right, c + tile * 50 + 50);
+    product_tile_5x10_2(left + tile * 5 + 5, right, result + tile * 50 + 50);
   }
 }
 
-MF_KERNEL static void k10(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  (void)scratch;
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
-  k10_main(left, right, result, first, last);
-}
-
-// %53: f32[50, 50] = multiply %48, %52
-// %54: f32[50] = reduce_sum{axes [0]} %53
-// from mnist1d_lr.mix:18:24, vjp of broadcast
-MF_KERNEL static void k11(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3) {
+// logits_add_adj = logits_tanh_adj * logits_add_adj
+// theta.b1_adj = sum(logits_add_adj)                        mnist1d_lr.mix:18:24, vjp of logits
+MF_KERNEL static void logits_vjp_2(float *restrict grad_theta_b1,
+    const float *restrict logits_tanh_adj, const float *restrict logits_add_adj,
+    float *restrict logits_add_adj_2) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -1226,42 +885,31 @@ MF_KERNEL static void k11(
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t i1 = 0; i1 < 64; ++i1) {
     const _Bool is_inside = i1 < 50;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i1] = s0;
+      grad_theta_b1[i1] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
-      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s3 = s1 * s2;
-      m0[i1] = mf_sum_step_f32(m0[i1], s3);
+      const float logits_add_adj_i_2 = (is_inside ? logits_tanh_adj[i0 * 50 + i1] : 0) * (is_inside
+          ? logits_add_adj[i0 * 50 + i1] : 0);
+      m0[i1] = mf_sum_step_f32(m0[i1], logits_add_adj_i_2);
       if (is_inside) {
-        p3[i0 * 50 + i1] = s3;
+        logits_add_adj_2[i0 * 50 + i1] = logits_add_adj_i_2;
       }
     }
   }
   for (int64_t i1 = 0; i1 < 50; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+    grad_theta_b1[i1] = mf_sum_step_f32(grad_theta_b1[i1], m0[i1]);
   }
 }
 
-// f32[40, 50] = contract f32[50, 40], f32[50, 50]
-// from mnist1d_lr.mix:18:17, vjp of contract wrt rhs
-// k12: c[40, 50] = a[40, 50] . b[50, 50], direct.
 // 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k12_tile_6x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x8 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_6x16_3(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
@@ -1281,15 +929,9 @@ MF_KERNEL static void k12_tile_6x16(const float *restrict left, const float *res
 }
 
 // 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k12_tile_5x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x8 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
+MF_KERNEL static void product_tile_5x16_3(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
@@ -1308,24 +950,20 @@ MF_KERNEL static void k12_tile_5x16(const float *restrict left, const float *res
   }
 }
 
-MF_KERNEL static void k12_main(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+MF_KERNEL static void product_main_3(const float *restrict left,
+    const float *restrict right, float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k12_tile_6x16(left + tile * 6, right, c + tile * 300);
+    product_tile_6x16_3(left + tile * 6, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k12_tile_5x16(left + tile * 5 + 5, right, c + tile * 250 + 250);
+    product_tile_5x16_3(left + tile * 5 + 5, right, c + tile * 250 + 250);
   }
 }
 
 // 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k12_tile_6x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_6x2_3(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[6] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
@@ -1342,13 +980,9 @@ MF_KERNEL static void k12_tile_6x2(const float *restrict left, const float *rest
 }
 
 // 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k12_tile_5x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
+MF_KERNEL static void product_tile_5x2_3(const float *restrict left,
+    const float *restrict right, float *restrict c) {
+  mf_f32x2 sum0[5] = {0};
   #pragma clang loop unroll(disable)
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
@@ -1364,64 +998,44 @@ MF_KERNEL static void k12_tile_5x2(const float *restrict left, const float *rest
   }
 }
 
-MF_KERNEL static void k12_rest(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
+MF_KERNEL static void product_rest_3(const float *restrict left,
+    const float *restrict right, float *restrict c, int64_t first, int64_t last) {
   for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k12_tile_6x2(left + tile * 6, right, c + tile * 300);
+    product_tile_6x2_3(left + tile * 6, right, c + tile * 300);
   }
   for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k12_tile_5x2(left + tile * 5 + 5, right, c + tile * 250 + 250);
+    product_tile_5x2_3(left + tile * 5 + 5, right, c + tile * 250 + 250);
   }
 }
 
-MF_KERNEL static void k12(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  (void)scratch;
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
+// theta.w1_adj = x^T . logits_add_adj                       mnist1d_lr.mix:18:17, vjp of logits
+// logits_matmul_vjp_3: c[40, 50] = a[40, 50] . b[50, 50], direct.
+MF_KERNEL static void logits_matmul_vjp_3(const float *restrict left, const float *restrict right,
+    float *restrict result, int64_t first, int64_t last) {
   for (int64_t group = 0; group < 3; group += 1) {
-    k12_main(left, right + group * 16, result + group * 16, first, last);
+    product_main_3(left, right + group * 16, result + group * 16, first, last);
   }
-  k12_rest(left, right + 48, result + 48, first, last);
+  product_rest_3(left, right + 48, result + 48, first, last);
 }
 
-// %14: f32[50, 10] = add %12, %13
-// %15: f32[50] = reduce_maximum{axes [1]} %14
-// %17: f32[50, 10] = subtract %14, %16
-// %18: f32[50, 10] = exp %17
-// %19: f32[50] = reduce_sum{axes [1]} %18
-// %24: bool[50, 10] = equal %22, %23
-// %28: f32[50, 10] = select %24, -0.02, 0.0
-// %31: bool[50] = less %19, 0.0
-// %32: f32[50] = select %31, inf, 0.0
-// %33: f32[50] = multiply %32, 0.0
-// %35: f32[50] = add %33, 1.0
-// %36: f32[50] = divide %35, %19
-// %37: f32[50] = multiply %36, 0.02
-// %39: f32[50, 10] = multiply %38, %18
-// %40: f32[50, 10] = add %28, %39
-// %41: f32[10] = reduce_sum{axes [0]} %40
-// from mnist1d_lr.mix:18:39, vjp of broadcast
-MF_KERNEL static void k13(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const int32_t *restrict p3,
-    float *restrict p4) {
-  float r0[166];
-  float r1[166];
-  float r2[16];
-  float r3[166];
-  float r4[16];
-  uint8_t r5[16];
-  float r6[16];
-  float r7[16];
-  float r8[16];
-  float r9[16];
-  float r10[16];
+// shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+// total_sum_adj = (select(sum(exp(shifted)) < 0, inf, 0) * 0 + 1) / sum(exp(shifted))
+// shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * 0.02 * exp(shifted)
+// theta.b2_adj = sum(shifted_adj)                           mnist1d_lr.mix:18:39, vjp of logits
+MF_KERNEL static void logits_vjp_3(float *restrict theta_b2_adj,
+    const float *restrict logits_product_2, const float *restrict theta_b2,
+    const int32_t *restrict y, float *restrict shifted_adj) {
+  float logits_add_kept[166];
+  float shifted_adj_kept[166];
+  float kept[16];
+  float total_exp_kept[166];
+  float kept_2[16];
+  uint8_t total_sum_adj_kept[16];
+  float total_sum_adj_kept_2[16];
+  float total_sum_adj_kept_3[16];
+  float total_sum_adj_kept_4[16];
+  float total_sum_adj_kept_5[16];
+  float total_sum_adj_kept_6[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -1430,277 +1044,151 @@ MF_KERNEL static void k13(
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i2] = s0;
+      theta_b2_adj[i2] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a1[16];
+      float value_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a1[l] = -__builtin_inff();
+        value_lanes[l] = -__builtin_inff();
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s3 = is_inside ? p2[i2] : 0;
-        const float s4 = s2 + s3;
-        const float t1 = is_inside ? s4 : -__builtin_inff();
-        a1[i2] = mf_maximum_step_f32(a1[i2], t1);
-        const int32_t s5 = (int32_t)(i2);
-        const int32_t s6 = p3[i0 * 10 + i1];
-        const uint8_t s7 = s5 == s6;
-        const float s8 = -0.02f;
-        const float s9 = 0.0f;
-        const float s10 = s7 ? s8 : s9;
-        r0[i2 + i1 * 16] = s4;
-        r1[i2 + i1 * 16] = s10;
+        const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
+            (is_inside ? theta_b2[i2] : 0);
+        const float value_term = is_inside ? logits_add : -__builtin_inff();
+        value_lanes[i2] = mf_maximum_step_f32(value_lanes[i2], value_term);
+        const float shifted_adj_i = (int32_t)(i2) == y[i0 * 10 + i1] ? -0.02f : 0.0f;
+        logits_add_kept[i2 + i1 * 16] = logits_add;
+        shifted_adj_kept[i2 + i1 * 16] = shifted_adj_i;
       }
-      const float s1 = mf_maximum_lanes_f32x16(a1);
-      r2[i1] = s1;
+      const float value = mf_maximum_lanes_f32x16(value_lanes);
+      kept[i1] = value;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a11[16];
+      float value_i_5_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a11[l] = 0.0f;
+        value_i_5_lanes[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s12 = r0[i2 + i1 * 16];
-        const float s13 = r2[i1];
-        const float s14 = s12 - s13;
-        const float s15 = mf_exp_f32(s14);
-        const float t11 = is_inside ? s15 : 0.0f;
-        a11[i2] = mf_sum_step_f32(a11[i2], t11);
-        r3[i2 + i1 * 16] = s15;
+        const float total_exp = mf_exp_f32(logits_add_kept[i2 + i1 * 16] - kept[i1]);
+        const float value_i_5_term = is_inside ? total_exp : 0.0f;
+        value_i_5_lanes[i2] = mf_sum_step_f32(value_i_5_lanes[i2], value_i_5_term);
+        total_exp_kept[i2 + i1 * 16] = total_exp;
       }
-      const float s11 = mf_sum_lanes_f32x16(a11);
-      r4[i1] = s11;
+      const float value_i_5 = mf_sum_lanes_f32x16(value_i_5_lanes);
+      kept_2[i1] = value_i_5;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s16 = r4[i1];
-      const float s17 = 0.0f;
-      const uint8_t s18 = s16 < s17;
-      const float s19 = __builtin_inff();
-      const float s20 = s18 ? s19 : s17;
-      const float s21 = s20 * s17;
-      const float s22 = 1.0f;
-      const float s23 = s21 + s22;
-      const float s24 = s23 / s16;
-      const float s25 = 0.02f;
-      const float s26 = s24 * s25;
-      r5[i1] = s18;
-      r6[i1] = s20;
-      r7[i1] = s21;
-      r8[i1] = s23;
-      r9[i1] = s24;
-      r10[i1] = s26;
+      const float value_i_8 = kept_2[i1];
+      const uint8_t total_sum_adj = value_i_8 < 0.0f;
+      const float total_sum_adj_i = total_sum_adj ? __builtin_inff() : 0.0f;
+      const float total_sum_adj_i_2 = total_sum_adj_i * 0.0f;
+      const float total_sum_adj_i_3 = total_sum_adj_i_2 + 1.0f;
+      const float total_sum_adj_i_4 = total_sum_adj_i_3 / value_i_8;
+      const float total_sum_adj_i_5 = total_sum_adj_i_4 * 0.02f;
+      total_sum_adj_kept[i1] = total_sum_adj;
+      total_sum_adj_kept_2[i1] = total_sum_adj_i;
+      total_sum_adj_kept_3[i1] = total_sum_adj_i_2;
+      total_sum_adj_kept_4[i1] = total_sum_adj_i_3;
+      total_sum_adj_kept_5[i1] = total_sum_adj_i_4;
+      total_sum_adj_kept_6[i1] = total_sum_adj_i_5;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s27 = r10[i1];
-        const float s28 = r3[i2 + i1 * 16];
-        const float s29 = s27 * s28;
-        const float s30 = r1[i2 + i1 * 16];
-        const float s31 = s30 + s29;
-        m0[i2] = mf_sum_step_f32(m0[i2], s31);
+        const float shifted_adj_i_3 = shifted_adj_kept[i2 + i1 * 16] + total_sum_adj_kept_6[i1] *
+            total_exp_kept[i2 + i1 * 16];
+        m0[i2] = mf_sum_step_f32(m0[i2], shifted_adj_i_3);
         if (is_inside) {
-          p4[i0 * 100 + i1 * 10 + i2] = s31;
+          shifted_adj[i0 * 100 + i1 * 10 + i2] = shifted_adj_i_3;
         }
       }
     }
   }
   for (int64_t i2 = 0; i2 < 10; ++i2) {
-    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
+    theta_b2_adj[i2] = mf_sum_step_f32(theta_b2_adj[i2], m0[i2]);
   }
 }
 
-// %51: f32[40, 50] = multiply %50, %49
-// %58: f32[40, 50] = subtract %0, %51
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k14(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
+// theta.w1 = theta.w1 - lr * theta.w1_adj                   mnist1d_lr.mix:23:6
+MF_KERNEL static void sgd_update(const float *restrict lr, const float *restrict theta_w1_adj,
+    const float *restrict theta_w1, float *restrict next_theta_w1, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p3[i0] = s4;
+    next_theta_w1[i0] = theta_w1[i0] - lr[0] * theta_w1_adj[i0];
   }
 }
 
-// %53: f32[50] = multiply %52, %48
-// %59: f32[50] = subtract %1, %53
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k15(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p3[i0] = s4;
-  }
-}
-
-// %55: f32[50, 10] = multiply %54, %43
-// %60: f32[50, 10] = subtract %2, %55
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k16(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p3[i0] = s4;
-  }
-}
-
-// %57: f32[10] = multiply %56, %41
-// %61: f32[10] = subtract %3, %57
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k17(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p3[i0] = s4;
-  }
-}
-
-// %15: f32[50, 50] = add %11, %13
-// %16: f32[50, 50] = add %12, %14
-// %17: f32[50, 50] = tanh %15
-// %18: f32[50, 50] = multiply %17, %17
-// %20: f32[50, 50] = subtract 1.0, %18
-// %21: f32[50, 50] = multiply %16, %20
-// from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k18(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    int64_t begin,
+// logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, jvp of tanh
+// logits_tanh_tan = 1 - logits_tanh * logits_tanh
+// logits_tanh_tan = (logits_product_tan + direction.theta.b1) * logits_tanh_tan
+MF_KERNEL static void tanh_jvp(const float *restrict logits_product,
+    const float *restrict theta_b1, const float *restrict logits_product_tan,
+    const float *restrict direction_theta_b1, float *restrict logits_tanh,
+    float *restrict logits_tanh_tan, float *restrict logits_tanh_tan_2, int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
-      const float s2 = s0 + s1;
-      const float s3 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s4 = is_inside ? p3[i1] : 0;
-      const float s5 = s3 + s4;
-      const float s6 = mf_tanh_f32(s2);
-      const float s7 = s6 * s6;
-      const float s8 = 1.0f;
-      const float s9 = s8 - s7;
-      const float s10 = s5 * s9;
+      const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
+          theta_b1[i1] : 0);
+      const float logits_add_tan_i = (is_inside ? logits_product_tan[i0 * 50 + i1] : 0) + (is_inside
+          ? direction_theta_b1[i1] : 0);
+      const float logits_tanh_i = mf_tanh_f32(logits_add_i);
+      const float logits_tanh_tan_i_2 = 1.0f - logits_tanh_i * logits_tanh_i;
+      const float logits_tanh_tan_i_3 = logits_add_tan_i * logits_tanh_tan_i_2;
       if (is_inside) {
-        p4[i0 * 50 + i1] = s6;
+        logits_tanh[i0 * 50 + i1] = logits_tanh_i;
       }
       if (is_inside) {
-        p5[i0 * 50 + i1] = s9;
+        logits_tanh_tan[i0 * 50 + i1] = logits_tanh_tan_i_2;
       }
       if (is_inside) {
-        p6[i0 * 50 + i1] = s10;
+        logits_tanh_tan_2[i0 * 50 + i1] = logits_tanh_tan_i_3;
       }
     }
   }
 }
 
-// %25: f32[50, 10] = add %23, %24
-// %28: f32[50, 10] = add %22, %26
-// %29: f32[50, 10] = add %25, %27
-// %30: f32[50] = reduce_maximum{axes [1]} %28
-// %32: f32[50, 10] = subtract %28, %31
-// %33: f32[50, 10] = exp %32
-// %34: f32[50, 10] = multiply %29, %33
-// %35: f32[50] = reduce_sum{axes [1]} %33
-// %36: f32[50] = reduce_sum{axes [1]} %34
-// %41: bool[50, 10] = equal %39, %40
-// %45: f32[50, 10] = select %41, -0.02, 0.0
-// %48: bool[50] = less %35, 0.0
-// %49: f32[50] = select %48, inf, 0.0
-// %50: f32[50] = multiply %49, 0.0
-// %52: f32[50] = add %50, 1.0
-// %53: f32[50] = divide %52, %35
-// %54: f32[50] = divide 1.0, %35
-// %55: f32[50] = multiply %53, %54
-// %56: f32[50] = multiply %36, %55
-// %57: f32[50] = multiply %53, 0.02
-// %59: f32[50] = multiply %56, -0.02
-// %62: f32[50, 10] = multiply %60, %33
-// %63: f32[50, 10] = multiply %61, %33
-// %64: f32[50, 10] = multiply %60, %34
-// and 3 more
-// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k19(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    const int32_t *restrict p6,
-    float *restrict p7,
-    float *restrict p8) {
-  float r0[166];
-  float r1[166];
-  float r2[166];
-  float r3[16];
-  float r4[166];
-  float r5[166];
-  float r6[16];
-  float r7[16];
-  uint8_t r8[16];
-  float r9[16];
-  float r10[16];
-  float r11[16];
-  float r12[16];
-  float r13[16];
-  float r14[16];
-  float r15[16];
-  float r16[16];
-  float r17[16];
+// logits_add_tan = logits_product_tan + logits_product_tan + direction.theta.b2
+// shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+// total_sum_adj = (select(sum(exp(shifted)) < 0, inf, 0) * 0 + 1) / sum(exp(shifted))
+// total_sum_adj_tan = sum(logits_add_tan * exp(shifted)) * total_sum_adj * 1 / sum(exp(shifted))
+// shifted_adj_tan = total_sum_adj * 0.02 * logits_add_tan * exp(shifted)
+// shifted_adj_tan = total_sum_adj_tan * (-0.02) * exp(shifted) + shifted_adj_tan
+// and 2 more                                           mnist1d_lr.mix:18:39, jvp of vjp of logits
+MF_KERNEL static void logits_vjp_jvp(float *restrict hvp_theta_b2,
+    const float *restrict logits_product_tan_2, const float *restrict logits_product_tan_3,
+    const float *restrict logits_product_2, const float *restrict theta_b2,
+    const float *restrict direction_theta_b2, const int32_t *restrict y,
+    float *restrict shifted_adj_tan, float *restrict shifted_adj) {
+  float logits_add_kept[166];
+  float logits_add_tan_kept[166];
+  float shifted_adj_kept[166];
+  float kept[16];
+  float total_exp_kept[166];
+  float total_exp_tan_kept[166];
+  float kept_2[16];
+  float kept_3[16];
+  uint8_t total_sum_adj_kept[16];
+  float total_sum_adj_kept_2[16];
+  float total_sum_adj_kept_3[16];
+  float total_sum_adj_kept_4[16];
+  float total_sum_adj_kept_5[16];
+  float total_sum_adj_tan_kept[16];
+  float total_sum_adj_tan_kept_2[16];
+  float total_sum_adj_tan_kept_3[16];
+  float total_sum_adj_kept_6[16];
+  float total_sum_adj_tan_kept_4[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -1709,139 +1197,114 @@ MF_KERNEL static void k19(
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i2] = s0;
+      hvp_theta_b2[i2] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a1[16];
+      float value_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a1[l] = -__builtin_inff();
+        value_lanes[l] = -__builtin_inff();
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s3 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s4 = s2 + s3;
-        const float s5 = is_inside ? p3[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s6 = is_inside ? p4[i2] : 0;
-        const float s7 = s5 + s6;
-        const float s8 = is_inside ? p5[i2] : 0;
-        const float s9 = s4 + s8;
-        const float t1 = is_inside ? s7 : -__builtin_inff();
-        a1[i2] = mf_maximum_step_f32(a1[i2], t1);
-        const int32_t s10 = (int32_t)(i2);
-        const int32_t s11 = p6[i0 * 10 + i1];
-        const uint8_t s12 = s10 == s11;
-        const float s13 = -0.02f;
-        const float s14 = 0.0f;
-        const float s15 = s12 ? s13 : s14;
-        r0[i2 + i1 * 16] = s7;
-        r1[i2 + i1 * 16] = s9;
-        r2[i2 + i1 * 16] = s15;
+        const float logits_product_tan_i_3 = (is_inside ? logits_product_tan_2[i0 * 100 + i1 * 10 +
+            i2] : 0) + (is_inside ? logits_product_tan_3[i0 * 100 + i1 * 10 + i2] : 0);
+        const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
+            (is_inside ? theta_b2[i2] : 0);
+        const float logits_add_tan = logits_product_tan_i_3 + (is_inside ? direction_theta_b2[i2] :
+            0);
+        const float value_term = is_inside ? logits_add : -__builtin_inff();
+        value_lanes[i2] = mf_maximum_step_f32(value_lanes[i2], value_term);
+        const float shifted_adj_i = (int32_t)(i2) == y[i0 * 10 + i1] ? -0.02f : 0.0f;
+        logits_add_kept[i2 + i1 * 16] = logits_add;
+        logits_add_tan_kept[i2 + i1 * 16] = logits_add_tan;
+        shifted_adj_kept[i2 + i1 * 16] = shifted_adj_i;
       }
-      const float s1 = mf_maximum_lanes_f32x16(a1);
-      r3[i1] = s1;
+      const float value = mf_maximum_lanes_f32x16(value_lanes);
+      kept[i1] = value;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a16[16];
+      float value_i_5_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a16[l] = 0.0f;
+        value_i_5_lanes[l] = 0.0f;
       }
-      float a17[16];
+      float value_i_6_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a17[l] = 0.0f;
+        value_i_6_lanes[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s18 = r0[i2 + i1 * 16];
-        const float s19 = r3[i1];
-        const float s20 = s18 - s19;
-        const float s21 = mf_exp_f32(s20);
-        const float s22 = r1[i2 + i1 * 16];
-        const float s23 = s22 * s21;
-        const float t16 = is_inside ? s21 : 0.0f;
-        a16[i2] = mf_sum_step_f32(a16[i2], t16);
-        const float t17 = is_inside ? s23 : 0.0f;
-        a17[i2] = mf_sum_step_f32(a17[i2], t17);
-        r4[i2 + i1 * 16] = s21;
-        r5[i2 + i1 * 16] = s23;
+        const float total_exp = mf_exp_f32(logits_add_kept[i2 + i1 * 16] - kept[i1]);
+        const float total_exp_tan = logits_add_tan_kept[i2 + i1 * 16] * total_exp;
+        const float value_i_5_term = is_inside ? total_exp : 0.0f;
+        value_i_5_lanes[i2] = mf_sum_step_f32(value_i_5_lanes[i2], value_i_5_term);
+        const float value_i_6_term = is_inside ? total_exp_tan : 0.0f;
+        value_i_6_lanes[i2] = mf_sum_step_f32(value_i_6_lanes[i2], value_i_6_term);
+        total_exp_kept[i2 + i1 * 16] = total_exp;
+        total_exp_tan_kept[i2 + i1 * 16] = total_exp_tan;
       }
-      const float s16 = mf_sum_lanes_f32x16(a16);
-      const float s17 = mf_sum_lanes_f32x16(a17);
-      r6[i1] = s16;
-      r7[i1] = s17;
+      const float value_i_5 = mf_sum_lanes_f32x16(value_i_5_lanes);
+      const float value_i_6 = mf_sum_lanes_f32x16(value_i_6_lanes);
+      kept_2[i1] = value_i_5;
+      kept_3[i1] = value_i_6;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s24 = r6[i1];
-      const float s25 = 0.0f;
-      const uint8_t s26 = s24 < s25;
-      const float s27 = __builtin_inff();
-      const float s28 = s26 ? s27 : s25;
-      const float s29 = s28 * s25;
-      const float s30 = 1.0f;
-      const float s31 = s29 + s30;
-      const float s32 = s31 / s24;
-      const float s33 = s30 / s24;
-      const float s34 = s32 * s33;
-      const float s35 = r7[i1];
-      const float s36 = s35 * s34;
-      const float s37 = 0.02f;
-      const float s38 = s32 * s37;
-      const float s39 = -0.02f;
-      const float s40 = s36 * s39;
-      r8[i1] = s26;
-      r9[i1] = s28;
-      r10[i1] = s29;
-      r11[i1] = s31;
-      r12[i1] = s32;
-      r13[i1] = s33;
-      r14[i1] = s34;
-      r15[i1] = s36;
-      r16[i1] = s38;
-      r17[i1] = s40;
+      const float value_i_10 = kept_2[i1];
+      const uint8_t total_sum_adj = value_i_10 < 0.0f;
+      const float total_sum_adj_i = total_sum_adj ? __builtin_inff() : 0.0f;
+      const float total_sum_adj_i_2 = total_sum_adj_i * 0.0f;
+      const float total_sum_adj_i_3 = total_sum_adj_i_2 + 1.0f;
+      const float total_sum_adj_i_4 = total_sum_adj_i_3 / value_i_10;
+      const float total_sum_adj_tan = 1.0f / value_i_10;
+      const float total_sum_adj_tan_i = total_sum_adj_i_4 * total_sum_adj_tan;
+      const float total_sum_adj_tan_i_2 = kept_3[i1] * total_sum_adj_tan_i;
+      const float total_sum_adj_tan_i_3 = total_sum_adj_tan_i_2 * -0.02f;
+      total_sum_adj_kept[i1] = total_sum_adj;
+      total_sum_adj_kept_2[i1] = total_sum_adj_i;
+      total_sum_adj_kept_3[i1] = total_sum_adj_i_2;
+      total_sum_adj_kept_4[i1] = total_sum_adj_i_3;
+      total_sum_adj_kept_5[i1] = total_sum_adj_i_4;
+      total_sum_adj_tan_kept[i1] = total_sum_adj_tan;
+      total_sum_adj_tan_kept_2[i1] = total_sum_adj_tan_i;
+      total_sum_adj_tan_kept_3[i1] = total_sum_adj_tan_i_2;
+      total_sum_adj_kept_6[i1] = total_sum_adj_i_4 * 0.02f;
+      total_sum_adj_tan_kept_4[i1] = total_sum_adj_tan_i_3;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s41 = r16[i1];
-        const float s42 = r4[i2 + i1 * 16];
-        const float s43 = s41 * s42;
-        const float s44 = r17[i1];
-        const float s45 = s44 * s42;
-        const float s46 = r5[i2 + i1 * 16];
-        const float s47 = s41 * s46;
-        const float s48 = s45 + s47;
-        const float s49 = r2[i2 + i1 * 16];
-        const float s50 = s49 + s43;
-        m0[i2] = mf_sum_step_f32(m0[i2], s48);
+        const float value_i_17 = total_sum_adj_kept_6[i1];
+        const float value_i_18 = total_exp_kept[i2 + i1 * 16];
+        const float shifted_adj_tan_i_3 = total_sum_adj_tan_kept_4[i1] * value_i_18 + value_i_17 *
+            total_exp_tan_kept[i2 + i1 * 16];
+        const float shifted_adj_i_3 = shifted_adj_kept[i2 + i1 * 16] + value_i_17 * value_i_18;
+        m0[i2] = mf_sum_step_f32(m0[i2], shifted_adj_tan_i_3);
         if (is_inside) {
-          p7[i0 * 100 + i1 * 10 + i2] = s48;
+          shifted_adj_tan[i0 * 100 + i1 * 10 + i2] = shifted_adj_tan_i_3;
         }
         if (is_inside) {
-          p8[i0 * 100 + i1 * 10 + i2] = s50;
+          shifted_adj[i0 * 100 + i1 * 10 + i2] = shifted_adj_i_3;
         }
       }
     }
   }
   for (int64_t i2 = 0; i2 < 10; ++i2) {
-    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
+    hvp_theta_b2[i2] = mf_sum_step_f32(hvp_theta_b2[i2], m0[i2]);
   }
 }
 
-// panels = f32[50, 10] by lines and terms of a sum
-// from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k20: 50 lines of 10 terms to 1 x 4 panels.
-MF_KERNEL static void k20(const float *restrict source, float *restrict panels, int64_t begin,
-    int64_t end) {
+// theta.w2_panels = panels of theta.w2                      mnist1d_lr.mix:18:32, vjp of logits
+// pack_vjp: 50 lines of 10 terms to 1 x 4 panels.
+MF_KERNEL static void pack_vjp(const float *restrict source, float *restrict panels,
+    int64_t begin, int64_t end) {
   for (int64_t block = begin / 4; block < (end + 3) / 4; block += 1) {
     const int64_t start = block * 4;
     const int64_t first = begin > start ? begin - start : 0;
@@ -1860,139 +1323,10 @@ MF_KERNEL static void k20(const float *restrict source, float *restrict panels, 
   }
 }
 
-// f32[50, 50] = contract f32[50, 10], f32[50, 10]
-// from mnist1d_lr.mix:18:32, vjp of contract wrt lhs
-// k21: c[50, 50] = a[50, 10] . b[10, 50], panels.
-// 6 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k21_tile_6x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[6];
-  mf_f32x8 sum1[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
-  #pragma clang loop unroll(disable)
-  for (int64_t k = 0; k < 10; k += 1) {
-    const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
-    const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
-    #pragma clang loop unroll(full)
-    for (int64_t i = 0; i < 6; i += 1) {
-      const float factor = left[i * 10 + k];
-      sum0[i] += factor * right0;
-      sum1[i] += factor * right1;
-    }
-  }
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    *(mf_f32x8 *)(c + i * 50) = sum0[i];
-    *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
-  }
-}
-
-// 5 rows of 16 columns (8 + 8) in registers.
-MF_KERNEL static void k21_tile_5x16(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x8 sum0[5];
-  mf_f32x8 sum1[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x8)0;
-    sum1[i] = (mf_f32x8)0;
-  }
-  #pragma clang loop unroll(disable)
-  for (int64_t k = 0; k < 10; k += 1) {
-    const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
-    const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
-    #pragma clang loop unroll(full)
-    for (int64_t i = 0; i < 5; i += 1) {
-      const float factor = left[i * 10 + k];
-      sum0[i] += factor * right0;
-      sum1[i] += factor * right1;
-    }
-  }
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    *(mf_f32x8 *)(c + i * 50) = sum0[i];
-    *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
-  }
-}
-
-MF_KERNEL static void k21_main(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
-  for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k21_tile_6x16(left + tile * 60, right, c + tile * 300);
-  }
-  for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k21_tile_5x16(left + tile * 50 + 50, right, c + tile * 250 + 250);
-  }
-}
-
-// 6 rows of 2 columns (2) in registers.
-MF_KERNEL static void k21_tile_6x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[6];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
-  #pragma clang loop unroll(disable)
-  for (int64_t k = 0; k < 10; k += 1) {
-    const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
-    #pragma clang loop unroll(full)
-    for (int64_t i = 0; i < 6; i += 1) {
-      const float factor = left[i * 10 + k];
-      sum0[i] += factor * right0;
-    }
-  }
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 6; i += 1) {
-    *(mf_f32x2 *)(c + i * 50) = sum0[i];
-  }
-}
-
-// 5 rows of 2 columns (2) in registers.
-MF_KERNEL static void k21_tile_5x2(const float *restrict left, const float *restrict right,
-    float *restrict c) {
-  mf_f32x2 sum0[5];
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    sum0[i] = (mf_f32x2)0;
-  }
-  #pragma clang loop unroll(disable)
-  for (int64_t k = 0; k < 10; k += 1) {
-    const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
-    #pragma clang loop unroll(full)
-    for (int64_t i = 0; i < 5; i += 1) {
-      const float factor = left[i * 10 + k];
-      sum0[i] += factor * right0;
-    }
-  }
-  #pragma clang loop unroll(full)
-  for (int64_t i = 0; i < 5; i += 1) {
-    *(mf_f32x2 *)(c + i * 50) = sum0[i];
-  }
-}
-
-MF_KERNEL static void k21_rest(const float *restrict left, const float *restrict right,
-    float *restrict c, int64_t first, int64_t last) {
-  for (int64_t tile = first; tile < (last < 5 ? last : 5); tile += 1) {
-    k21_tile_6x2(left + tile * 60, right, c + tile * 300);
-  }
-  for (int64_t tile = (first > 5 ? first : 5); tile < last; tile += 1) {
-    k21_tile_5x2(left + tile * 50 + 50, right, c + tile * 250 + 250);
-  }
-}
-
-MF_KERNEL static void k21(const float *restrict a, const float *restrict b, float *restrict c,
-    float *restrict scratch, int64_t begin, int64_t end) {
-  (void)scratch;
-  const float *left = a;
-  const float *right = b;
-  float *result = c;
-  const int64_t first = begin;
-  const int64_t last = end;
+// logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+// logits_matmul_vjp_4: c[50, 50] = a[50, 10] . b[10, 50], panels.
+MF_KERNEL static void logits_matmul_vjp_4(const float *restrict left, const float *restrict right,
+    float *restrict result, int64_t first, int64_t last) {
   const int64_t group_first = 0;
   const int64_t group_last = 4;
   const float *left_block = left;
@@ -2000,30 +1334,23 @@ MF_KERNEL static void k21(const float *restrict a, const float *restrict b, floa
   const int64_t tile_first = first;
   const int64_t tile_last = last;
   for (int64_t group = group_first; group < (group_last < 3 ? group_last : 3); group += 1) {
-    k21_main(left_block, right_block + group * 160, result + group * 16, tile_first, tile_last);
+    product_main_2(left_block, right_block + group * 160, result + group * 16, tile_first,
+        tile_last);
   }
   if (group_last > 3) {
-    k21_rest(left_block, right_block + 3 * 160, result + 48, tile_first, tile_last);
+    product_rest_2(left_block, right_block + 3 * 160, result + 48, tile_first, tile_last);
   }
 }
 
-// %71: f32[50, 50] = add %69, %70
-// %75: f32[50, 50] = multiply %21, %17
-// %77: f32[50, 50] = multiply %75, 2.0
-// %78: f32[50, 50] = multiply %71, %20
-// %79: f32[50, 50] = multiply %68, %77
-// %80: f32[50, 50] = subtract %78, %79
-// %81: f32[50] = reduce_sum{axes [0]} %80
-// from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k22(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7) {
+// logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * logits_tanh_tan
+// logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
+// logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
+// theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
+MF_KERNEL static void logits_vjp_jvp_2(float *restrict hvp_theta_b1,
+    const float *restrict logits_tanh_adj_tan, const float *restrict logits_tanh_adj_tan_2,
+    const float *restrict logits_tanh_tan_2, const float *restrict logits_tanh,
+    const float *restrict logits_tanh_tan, const float *restrict logits_tanh_adj,
+    float *restrict logits_add_adj_tan) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -2032,444 +1359,245 @@ MF_KERNEL static void k22(
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t i1 = 0; i1 < 64; ++i1) {
     const _Bool is_inside = i1 < 50;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i1] = s0;
+      hvp_theta_b1[i1] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
-      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s3 = s1 + s2;
-      const float s4 = is_inside ? p3[i0 * 50 + i1] : 0;
-      const float s5 = is_inside ? p4[i0 * 50 + i1] : 0;
-      const float s6 = s4 * s5;
-      const float s7 = 2.0f;
-      const float s8 = s6 * s7;
-      const float s9 = is_inside ? p5[i0 * 50 + i1] : 0;
-      const float s10 = s3 * s9;
-      const float s11 = is_inside ? p6[i0 * 50 + i1] : 0;
-      const float s12 = s11 * s8;
-      const float s13 = s10 - s12;
-      m0[i1] = mf_sum_step_f32(m0[i1], s13);
+      const float logits_tanh_adj_tan_i_3 = (is_inside ? logits_tanh_adj_tan[i0 * 50 + i1] : 0) +
+          (is_inside ? logits_tanh_adj_tan_2[i0 * 50 + i1] : 0);
+      const float logits_add_adj_tan_i = (is_inside ? logits_tanh_tan_2[i0 * 50 + i1] : 0) *
+          (is_inside ? logits_tanh[i0 * 50 + i1] : 0);
+      const float logits_add_adj_tan_i_3 = logits_tanh_adj_tan_i_3 * (is_inside ? logits_tanh_tan[i0
+          * 50 + i1] : 0);
+      const float logits_add_adj_tan_i_4 = (is_inside ? logits_tanh_adj[i0 * 50 + i1] : 0) *
+          (logits_add_adj_tan_i * 2.0f);
+      const float logits_add_adj_tan_i_5 = logits_add_adj_tan_i_3 - logits_add_adj_tan_i_4;
+      m0[i1] = mf_sum_step_f32(m0[i1], logits_add_adj_tan_i_5);
       if (is_inside) {
-        p7[i0 * 50 + i1] = s13;
+        logits_add_adj_tan[i0 * 50 + i1] = logits_add_adj_tan_i_5;
       }
     }
   }
   for (int64_t i1 = 0; i1 < 50; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+    hvp_theta_b1[i1] = mf_sum_step_f32(hvp_theta_b1[i1], m0[i1]);
   }
 }
 
-// %74: f32[50, 10] = add %72, %73
-// from mnist1d_lr.mix:18:32, vjp of contract wrt rhs, jvp of contract
-MF_KERNEL static void k23(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
+// theta.w2_adj_tan = theta.w2_adj_tan + theta.w2_adj_tan
+MF_KERNEL static void logits_vjp_jvp_3(const float *restrict theta_w2_adj_tan,
+    const float *restrict theta_w2_adj_tan_2, float *restrict hvp_theta_w2, int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    p2[i0] = s2;
+    hvp_theta_w2[i0] = theta_w2_adj_tan[i0] + theta_w2_adj_tan_2[i0];
   }
 }
 
-// %6: f32[] = reduce_sum{axes [0]} %5
-// %8: f32[] = multiply %6, 0.005
-// from mnist1d_lr.mix:28:12
-MF_KERNEL static void k24(const float *restrict p0, float *restrict p1) {
-  float s0 = 0.0f;
+// loss = sum(inner_losses) * 0.005                          mnist1d_lr.mix:28:12
+MF_KERNEL static void mean_2(const float *restrict inner_losses, float *restrict loss) {
+  float value = 0.0f;
   for (int64_t i0 = 0; i0 < 200; ++i0) {
-    const float s1 = p0[i0];
-    s0 = mf_sum_step_f32(s0, s1);
+    value = mf_sum_step_f32(value, inner_losses[i0]);
   }
-  const float s2 = 0.005f;
-  const float s3 = s0 * s2;
-  p1[0] = s3;
+  loss[0] = value * 0.005f;
 }
 
-// f32[40, 50] = copy 0.0
-MF_KERNEL static void k25(float *restrict p0) {
+// grad_theta_w1 = copy of 0.0                               copy
+MF_KERNEL static void copy(float *restrict grad_theta_w1) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
-    const float s0 = 0.0f;
-    p0[i0] = s0;
+    grad_theta_w1[i0] = 0.0f;
   }
 }
 
-// f32[50] = copy 0.0
-MF_KERNEL static void k26(float *restrict p0) {
+// grad_theta_b1 = copy of 0.0                               copy
+MF_KERNEL static void copy_2(float *restrict grad_theta_b1) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s0 = 0.0f;
-    p0[i0] = s0;
+    grad_theta_b1[i0] = 0.0f;
   }
 }
 
-// f32[50, 10] = copy 0.0
-MF_KERNEL static void k27(float *restrict p0) {
+// grad_theta_w2 = copy of 0.0                               copy
+MF_KERNEL static void copy_3(float *restrict grad_theta_w2) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
-    const float s0 = 0.0f;
-    p0[i0] = s0;
+    grad_theta_w2[i0] = 0.0f;
   }
 }
 
-// f32[10] = copy 0.0
-MF_KERNEL static void k28(float *restrict p0) {
+// grad_theta_b2 = copy of 0.0                               copy
+MF_KERNEL static void copy_4(float *restrict grad_theta_b2) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s0 = 0.0f;
-    p0[i0] = s0;
+    grad_theta_b2[i0] = 0.0f;
   }
 }
 
-// f32[] = copy 0.0
-MF_KERNEL static void k29(float *restrict p0) {
-  const float s0 = 0.0f;
-  p0[0] = s0;
+// grad_lr = copy of 0.0                                     copy
+MF_KERNEL static void copy_5(float *restrict grad_lr) {
+  grad_lr[0] = 0.0f;
 }
 
-// f32[40, 50] = copy %0
-MF_KERNEL static void k30(const float *restrict p0, float *restrict p1) {
+// final_w1 = copy of theta.w1                               copy
+MF_KERNEL static void copy_6(const float *restrict theta_w1, float *restrict final_w1) {
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
+    final_w1[i0] = theta_w1[i0];
   }
 }
 
-// f32[50] = copy %1
-MF_KERNEL static void k31(const float *restrict p0, float *restrict p1) {
+// final_b1 = copy of theta.b1                               copy
+MF_KERNEL static void copy_7(const float *restrict theta_b1, float *restrict final_b1) {
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
+    final_b1[i0] = theta_b1[i0];
   }
 }
 
-// f32[50, 10] = copy %2
-MF_KERNEL static void k32(const float *restrict p0, float *restrict p1) {
+// final_w2 = copy of theta.w2                               copy
+MF_KERNEL static void copy_8(const float *restrict theta_w2, float *restrict final_w2) {
   for (int64_t i0 = 0; i0 < 500; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
+    final_w2[i0] = theta_w2[i0];
   }
 }
 
-// f32[10] = copy %3
-MF_KERNEL static void k33(const float *restrict p0, float *restrict p1) {
+// final_b2 = copy of theta.b2                               copy
+MF_KERNEL static void copy_9(const float *restrict theta_b2, float *restrict final_b2) {
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s0 = p0[i0];
-    p1[i0] = s0;
+    final_b2[i0] = theta_b2[i0];
   }
 }
 
-// %58: f32[40, 50] = multiply %57, %56
-// %65: f32[40, 50] = subtract %1, %58
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k34(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
+// theta.w1 = theta.w1 - lr * theta.w1_adj                   mnist1d_lr.mix:23:6
+MF_KERNEL static void sgd_update_2(const float *restrict lr,
+    const float *restrict theta_w1_adj_saved, float *restrict final_w1, int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
+    final_w1[i0] = final_w1[i0] - lr[0] * theta_w1_adj_saved[i0];
   }
 }
 
-// %60: f32[50] = multiply %59, %55
-// %66: f32[50] = subtract %2, %60
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k35(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %62: f32[50, 10] = multiply %61, %50
-// %67: f32[50, 10] = subtract %3, %62
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k36(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %64: f32[10] = multiply %63, %48
-// %68: f32[10] = subtract %4, %64
-// from mnist1d_lr.mix:23:6
-MF_KERNEL static void k37(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[0];
-    const float s1 = p1[i0];
-    const float s2 = s0 * s1;
-    const float s3 = p2[i0];
-    const float s4 = s3 - s2;
-    p2[i0] = s4;
-  }
-}
-
-// %29: bool[50] = less %9, 0.0
-// %30: f32[50] = select %29, inf, 0.0
-// %31: f32[50] = multiply %30, 0.0
-// %33: f32[50] = add %31, 1.0
-// %34: f32[50] = divide %33, %9
-// %35: f32[50] = multiply %34, 0.02
-// %55: f32[50] = multiply %2, %13
-// %56: f32[50] = multiply %2, %43
-// %57: f32[50] = negate %56
-// %58: f32[] = reduce_sum{axes [0]} %55
-// %76: f32[50] = divide 1.0, %9
-// %77: f32[50] = multiply %34, %76
-// from mnist1d_lr.mix:22:17, vjp of log, jvp of divide
-MF_KERNEL static void k38(
-    const float *restrict p0,
-    float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    float *restrict p5,
-    float *restrict p6,
-    float *restrict p7) {
-  float s0 = 0.0f;
+// total_sum_adj = (select(total_sum < 0, inf, 0) * 0 + 1) / total_sum
+// total_sum_adj = total_sum_adj * 0.02          mnist1d_lr.mix:22:17, jvp of vjp of cross_entropy
+// theta.b1_adj_adj = negate(theta.b1_adj * lr)
+// lr_adj = sum(theta.b1_adj * theta.b1_adj_2)
+// total_sum_adj_tan = total_sum_adj * 1 / total_sum
+MF_KERNEL static void cross_entropy_vjp_jvp(const float *restrict total_sum_saved,
+    float *restrict total_sum_adj_2, const float *restrict theta_b1_adj,
+    const float *restrict theta_b1_adj_saved, const float *restrict lr,
+    float *restrict theta_b1_adj_adj, float *restrict total_sum_adj_tan, float *restrict lr_adj_2) {
+  float value = 0.0f;
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = 0.0f;
-    const uint8_t s3 = s1 < s2;
-    const float s4 = __builtin_inff();
-    const float s5 = s3 ? s4 : s2;
-    const float s6 = s5 * s2;
-    const float s7 = 1.0f;
-    const float s8 = s6 + s7;
-    const float s9 = s8 / s1;
-    const float s10 = 0.02f;
-    const float s11 = s9 * s10;
-    const float s12 = p2[i0];
-    const float s13 = p3[i0];
-    const float s14 = s12 * s13;
-    const float s15 = p4[0];
-    const float s16 = s12 * s15;
-    const float s17 = -s16;
-    s0 = mf_sum_step_f32(s0, s14);
-    const float s18 = s7 / s1;
-    const float s19 = s9 * s18;
-    p1[i0] = s11;
-    p5[i0] = s17;
-    p6[i0] = s19;
+    const float total_sum = total_sum_saved[i0];
+    const float total_sum_adj = ((total_sum < 0.0f ? __builtin_inff() : 0.0f) * 0.0f + 1.0f) /
+        total_sum;
+    const float theta_b1_adj_i = theta_b1_adj[i0];
+    const float theta_b1_adj_adj_i_2 = -(theta_b1_adj_i * lr[0]);
+    value = mf_sum_step_f32(value, theta_b1_adj_i * theta_b1_adj_saved[i0]);
+    total_sum_adj_2[i0] = total_sum_adj * 0.02f;
+    theta_b1_adj_adj[i0] = theta_b1_adj_adj_i_2;
+    total_sum_adj_tan[i0] = total_sum_adj * (1.0f / total_sum);
   }
-  p7[0] = s0;
+  lr_adj_2[0] = value;
 }
 
-// %37: f32[50, 10] = multiply %36, %8
-// %117: bool[50, 10] = equal %20, %21
-// %118: f32[50, 10] = select %117, -0.02, 0.0
-// %38: f32[50, 10] = add %118, %37
-// %50: f32[50, 10] = multiply %3, %12
-// %51: f32[50, 10] = multiply %3, %44
-// %52: f32[50, 10] = negate %51
-// %53: f32[] = reduce_sum{axes [0, 1]} %50
-// from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k39(
-    const float *restrict p0,
-    const float *restrict p1,
-    const int32_t *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7,
-    float *restrict p8) {
-  float a0[16];
+// shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * total_exp
+// theta.w2_adj_adj = negate(theta.w2_adj * lr)
+// lr_adj = sum(theta.w2_adj * theta.w2_adj_2)              mnist1d_lr.mix:23:6, vjp of sgd_update
+MF_KERNEL static void sgd_update_vjp(const float *restrict total_sum_adj_2,
+    const float *restrict total_exp_saved, const int32_t *restrict y,
+    float *restrict shifted_adj_2, const float *restrict theta_w2_adj,
+    const float *restrict theta_w2_adj_saved, const float *restrict lr,
+    float *restrict theta_w2_adj_adj, float *restrict lr_adj) {
+  float value_lanes[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
-    a0[l] = 0.0f;
+    value_lanes[l] = 0.0f;
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
     for (int64_t i1 = 0; i1 < 16; ++i1) {
       const _Bool is_inside = i1 < 10;
-      const float s1 = p0[i0];
-      const float s2 = is_inside ? p1[i0 * 10 + i1] : 0;
-      const float s3 = s1 * s2;
-      const int32_t s4 = (int32_t)(i1);
-      const int32_t s5 = p2[i0];
-      const uint8_t s6 = s4 == s5;
-      const float s7 = -0.02f;
-      const float s8 = 0.0f;
-      const float s9 = s6 ? s7 : s8;
-      const float s10 = s9 + s3;
-      const float s11 = is_inside ? p4[i0 * 10 + i1] : 0;
-      const float s12 = is_inside ? p5[i0 * 10 + i1] : 0;
-      const float s13 = s11 * s12;
-      const float s14 = p6[0];
-      const float s15 = s11 * s14;
-      const float s16 = -s15;
-      const float t0 = is_inside ? s13 : 0.0f;
-      a0[i1] = mf_sum_step_f32(a0[i1], t0);
+      const float shifted_adj_i = total_sum_adj_2[i0] * (is_inside ? total_exp_saved[i0 * 10 + i1] :
+          0);
+      const float theta_w2_adj_i = is_inside ? theta_w2_adj[i0 * 10 + i1] : 0;
+      const float theta_broadcast_adj_i = theta_w2_adj_i * (is_inside ? theta_w2_adj_saved[i0 * 10 +
+          i1] : 0);
+      const float theta_w2_adj_adj_i_2 = -(theta_w2_adj_i * lr[0]);
+      const float value_term = is_inside ? theta_broadcast_adj_i : 0.0f;
+      value_lanes[i1] = mf_sum_step_f32(value_lanes[i1], value_term);
       if (is_inside) {
-        p3[i0 * 10 + i1] = s10;
+        shifted_adj_2[i0 * 10 + i1] = ((int32_t)(i1) == y[i0] ? -0.02f : 0.0f) + shifted_adj_i;
       }
       if (is_inside) {
-        p7[i0 * 10 + i1] = s16;
+        theta_w2_adj_adj[i0 * 10 + i1] = theta_w2_adj_adj_i_2;
       }
     }
   }
-  const float s0 = mf_sum_lanes_f32x16(a0);
-  p8[0] = s0;
+  const float value = mf_sum_lanes_f32x16(value_lanes);
+  lr_adj[0] = value;
 }
 
-// %46: f32[10] = multiply %4, %10
-// %47: f32[10] = multiply %4, %45
-// %48: f32[10] = negate %47
-// %49: f32[] = reduce_sum{axes [0]} %46
-// %54: f32[] = add %49, %53
-// %59: f32[] = add %54, %58
-// from mnist1d_lr.mix:23:6, vjp of broadcast
-MF_KERNEL static void k40(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6) {
-  float s0 = 0.0f;
+// theta.b2_adj_adj = negate(theta.b2_adj * lr)             mnist1d_lr.mix:23:6, vjp of sgd_update
+// lr_adj = sum(theta.b2_adj * theta.b2_adj_2) + lr_adj + lr_adj
+MF_KERNEL static void sgd_update_vjp_2(const float *restrict theta_b2_adj,
+    const float *restrict theta_b2_adj_saved, const float *restrict lr,
+    float *restrict theta_b2_adj_adj, const float *restrict lr_adj,
+    const float *restrict lr_adj_2, float *restrict lr_adj_3) {
+  float value = 0.0f;
   for (int64_t i0 = 0; i0 < 10; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[i0];
-    const float s3 = s1 * s2;
-    const float s4 = p2[0];
-    const float s5 = s1 * s4;
-    const float s6 = -s5;
-    s0 = mf_sum_step_f32(s0, s3);
-    p3[i0] = s6;
+    const float theta_b2_adj_i = theta_b2_adj[i0];
+    value = mf_sum_step_f32(value, theta_b2_adj_i * theta_b2_adj_saved[i0]);
+    theta_b2_adj_adj[i0] = -(theta_b2_adj_i * lr[0]);
   }
-  const float s7 = p4[0];
-  const float s8 = s0 + s7;
-  const float s9 = p5[0];
-  const float s10 = s8 + s9;
-  p6[0] = s10;
+  lr_adj_3[0] = value + lr_adj[0] + lr_adj_2[0];
 }
 
-// %60: f32[40, 50] = multiply %1, %14
-// %61: f32[40, 50] = multiply %1, %42
-// %62: f32[40, 50] = negate %61
-// %63: f32[] = reduce_sum{axes [0, 1]} %60
-// %64: f32[] = add %59, %63
-// %116: f32[] = subtract %5, %64
-MF_KERNEL static void k41(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6) {
-  float s0 = 0.0f;
+// theta.w1_adj_adj = negate(theta.w1_adj * lr)
+// %116 = lr_adj - (lr_adj + sum(theta.w1_adj * theta.w1_adj_2))
+MF_KERNEL static void compute(const float *restrict theta_w1_adj,
+    const float *restrict theta_w1_adj_saved, const float *restrict lr,
+    float *restrict theta_w1_adj_adj, const float *restrict lr_adj_3, const float *restrict grad,
+    float *restrict value) {
+  float value_i = 0.0f;
   for (int64_t i0 = 0; i0 < 2000; ++i0) {
-    const float s1 = p0[i0];
-    const float s2 = p1[i0];
-    const float s3 = s1 * s2;
-    const float s4 = p2[0];
-    const float s5 = s1 * s4;
-    const float s6 = -s5;
-    s0 = mf_sum_step_f32(s0, s3);
-    p3[i0] = s6;
+    const float theta_w1_adj_i = theta_w1_adj[i0];
+    value_i = mf_sum_step_f32(value_i, theta_w1_adj_i * theta_w1_adj_saved[i0]);
+    theta_w1_adj_adj[i0] = -(theta_w1_adj_i * lr[0]);
   }
-  const float s7 = p4[0];
-  const float s8 = s7 + s0;
-  const float s9 = p5[0];
-  const float s10 = s9 - s8;
-  p6[0] = s10;
+  value[0] = grad[0] - (lr_adj_3[0] + value_i);
 }
 
-// %67: f32[50, 50] = add %65, %66
-// %119: f32[50, 50] = multiply %7, %7
-// %120: f32[50, 50] = subtract 1.0, %119
-// %68: f32[50, 50] = multiply %67, %120
-// from mnist1d_lr.mix:18:10, jvp of tanh
-MF_KERNEL static void k42(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
-    int64_t end) {
+// logits_tanh_tan = (logits_product_tan + theta.b1_adj_adj) * (1 - logits_tanh * logits_tanh)
+MF_KERNEL static void tanh_jvp_2(const float *restrict logits_product_tan,
+    const float *restrict theta_b1_adj_adj, const float *restrict logits_tanh_saved,
+    float *restrict logits_tanh_tan, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s0 = is_inside ? p0[i0 * 50 + i1] : 0;
-      const float s1 = is_inside ? p1[i1] : 0;
-      const float s2 = s0 + s1;
-      const float s3 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s4 = s3 * s3;
-      const float s5 = 1.0f;
-      const float s6 = s5 - s4;
-      const float s7 = s2 * s6;
+      const float logits_add_tan_i = (is_inside ? logits_product_tan[i0 * 50 + i1] : 0) + (is_inside
+          ? theta_b1_adj_adj[i1] : 0);
+      const float logits_tanh = is_inside ? logits_tanh_saved[i0 * 50 + i1] : 0;
       if (is_inside) {
-        p3[i0 * 50 + i1] = s7;
+        logits_tanh_tan[i0 * 50 + i1] = logits_add_tan_i * (1.0f - logits_tanh * logits_tanh);
       }
     }
   }
 }
 
-// %71: f32[50, 10] = add %69, %70
-// %73: f32[50, 10] = add %71, %72
-// %74: f32[50, 10] = multiply %73, %8
-// %75: f32[50] = reduce_sum{axes [1]} %74
-// %78: f32[50] = multiply %75, %77
-// %80: f32[50] = multiply %78, -0.02
-// %82: f32[50, 10] = multiply %81, %8
-// %83: f32[50, 10] = multiply %36, %74
-// %84: f32[50, 10] = add %82, %83
-// %85: f32[10] = reduce_sum{axes [0]} %84
-// from mnist1d_lr.mix:18:39, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k43(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    const float *restrict p6,
-    float *restrict p7) {
-  float r0[166];
-  float r1[16];
-  float r2[16];
-  float r3[16];
+// logits_add_tan = logits_product_tan + logits_product_tan + theta.b2_adj_adj
+// total_sum_adj_tan = sum(logits_add_tan * total_exp) * total_sum_adj_tan
+// shifted_adj_tan = total_sum_adj_tan * (-0.02) * total_exp + total_sum_adj * logits_add_tan *
+//    total_exp
+// theta.b2_adj_tan = sum(shifted_adj_tan)              mnist1d_lr.mix:18:39, jvp of vjp of logits
+MF_KERNEL static void logits_vjp_jvp_4(float *restrict theta_b2_adj_tan,
+    const float *restrict logits_product_tan_2, const float *restrict logits_product_tan_3,
+    const float *restrict theta_b2_adj_adj, const float *restrict total_exp_saved,
+    const float *restrict total_sum_adj_2, const float *restrict total_sum_adj_tan,
+    float *restrict shifted_adj_tan) {
+  float shifted_adj_tan_kept[166];
+  float kept[16];
+  float total_sum_adj_tan_kept[16];
+  float total_sum_adj_tan_kept_2[16];
   float m0[16];
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t l = 0; l < 16; ++l) {
@@ -2478,85 +1606,65 @@ MF_KERNEL static void k43(
   #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i2] = s0;
+      theta_b2_adj_tan[i2] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      float a1[16];
+      float value_lanes[16];
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t l = 0; l < 16; ++l) {
-        a1[l] = 0.0f;
+        value_lanes[l] = 0.0f;
       }
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s2 = is_inside ? p1[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s3 = is_inside ? p2[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s4 = s2 + s3;
-        const float s5 = is_inside ? p3[i2] : 0;
-        const float s6 = s4 + s5;
-        const float s7 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s8 = s6 * s7;
-        const float t1 = is_inside ? s8 : 0.0f;
-        a1[i2] = mf_sum_step_f32(a1[i2], t1);
-        const float s9 = p5[i0 * 10 + i1];
-        const float s10 = s9 * s8;
-        r0[i2 + i1 * 16] = s10;
+        const float logits_product_tan_i_3 = (is_inside ? logits_product_tan_2[i0 * 100 + i1 * 10 +
+            i2] : 0) + (is_inside ? logits_product_tan_3[i0 * 100 + i1 * 10 + i2] : 0);
+        const float total_exp_tan = (logits_product_tan_i_3 + (is_inside ? theta_b2_adj_adj[i2] :
+            0)) * (is_inside ? total_exp_saved[i0 * 100 + i1 * 10 + i2] : 0);
+        const float value_term = is_inside ? total_exp_tan : 0.0f;
+        value_lanes[i2] = mf_sum_step_f32(value_lanes[i2], value_term);
+        shifted_adj_tan_kept[i2 + i1 * 16] = total_sum_adj_2[i0 * 10 + i1] * total_exp_tan;
       }
-      const float s1 = mf_sum_lanes_f32x16(a1);
-      r1[i1] = s1;
+      const float value = mf_sum_lanes_f32x16(value_lanes);
+      kept[i1] = value;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      const float s11 = r1[i1];
-      const float s12 = p6[i0 * 10 + i1];
-      const float s13 = s11 * s12;
-      const float s14 = -0.02f;
-      const float s15 = s13 * s14;
-      r2[i1] = s13;
-      r3[i1] = s15;
+      const float total_sum_adj_tan_i_2 = kept[i1] * total_sum_adj_tan[i0 * 10 + i1];
+      const float total_sum_adj_tan_i_3 = total_sum_adj_tan_i_2 * -0.02f;
+      total_sum_adj_tan_kept[i1] = total_sum_adj_tan_i_2;
+      total_sum_adj_tan_kept_2[i1] = total_sum_adj_tan_i_3;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
-        const float s16 = r3[i1];
-        const float s17 = is_inside ? p4[i0 * 100 + i1 * 10 + i2] : 0;
-        const float s18 = s16 * s17;
-        const float s19 = r0[i2 + i1 * 16];
-        const float s20 = s18 + s19;
-        m0[i2] = mf_sum_step_f32(m0[i2], s20);
+        const float shifted_adj_tan_i_2 = total_sum_adj_tan_kept_2[i1] * (is_inside ?
+            total_exp_saved[i0 * 100 + i1 * 10 + i2] : 0);
+        const float shifted_adj_tan_i_3 = shifted_adj_tan_i_2 + shifted_adj_tan_kept[i2 + i1 * 16];
+        m0[i2] = mf_sum_step_f32(m0[i2], shifted_adj_tan_i_3);
         if (is_inside) {
-          p7[i0 * 100 + i1 * 10 + i2] = s20;
+          shifted_adj_tan[i0 * 100 + i1 * 10 + i2] = shifted_adj_tan_i_3;
         }
       }
     }
   }
   for (int64_t i2 = 0; i2 < 10; ++i2) {
-    p0[i2] = mf_sum_step_f32(p0[i2], m0[i2]);
+    theta_b2_adj_tan[i2] = mf_sum_step_f32(theta_b2_adj_tan[i2], m0[i2]);
   }
 }
 
-// %88: f32[50, 50] = add %86, %87
-// %92: f32[50, 50] = multiply %68, %7
-// %94: f32[50, 50] = multiply %92, 2.0
-// %121: f32[50, 50] = multiply %7, %7
-// %122: f32[50, 50] = subtract 1.0, %121
-// %95: f32[50, 50] = multiply %88, %122
-// %96: f32[50, 50] = multiply %11, %94
-// %97: f32[50, 50] = subtract %95, %96
-// %98: f32[50] = reduce_sum{axes [0]} %97
-// from mnist1d_lr.mix:18:24, vjp of broadcast, jvp of reduce_sum
-MF_KERNEL static void k44(
-    float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    const float *restrict p3,
-    const float *restrict p4,
-    const float *restrict p5,
-    float *restrict p6) {
+// logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * (1 - logits_tanh *
+//    logits_tanh)
+// logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
+// logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
+// theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
+MF_KERNEL static void logits_vjp_jvp_5(float *restrict theta_b1_adj_tan,
+    const float *restrict logits_tanh_adj_tan, const float *restrict logits_tanh_adj_tan_2,
+    const float *restrict logits_tanh_tan, const float *restrict logits_tanh_saved,
+    const float *restrict logits_tanh_adj_saved, float *restrict logits_add_adj_tan) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -2565,166 +1673,68 @@ MF_KERNEL static void k44(
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t i1 = 0; i1 < 64; ++i1) {
     const _Bool is_inside = i1 < 50;
-    const float s0 = 0.0f;
     if (is_inside) {
-      p0[i1] = s0;
+      theta_b1_adj_tan[i1] = 0.0f;
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
-      const float s1 = is_inside ? p1[i0 * 50 + i1] : 0;
-      const float s2 = is_inside ? p2[i0 * 50 + i1] : 0;
-      const float s3 = s1 + s2;
-      const float s4 = is_inside ? p3[i0 * 50 + i1] : 0;
-      const float s5 = is_inside ? p4[i0 * 50 + i1] : 0;
-      const float s6 = s4 * s5;
-      const float s7 = 2.0f;
-      const float s8 = s6 * s7;
-      const float s9 = s5 * s5;
-      const float s10 = 1.0f;
-      const float s11 = s10 - s9;
-      const float s12 = s3 * s11;
-      const float s13 = is_inside ? p5[i0 * 50 + i1] : 0;
-      const float s14 = s13 * s8;
-      const float s15 = s12 - s14;
-      m0[i1] = mf_sum_step_f32(m0[i1], s15);
+      const float logits_tanh_adj_tan_i_3 = (is_inside ? logits_tanh_adj_tan[i0 * 50 + i1] : 0) +
+          (is_inside ? logits_tanh_adj_tan_2[i0 * 50 + i1] : 0);
+      const float logits_tanh = is_inside ? logits_tanh_saved[i0 * 50 + i1] : 0;
+      const float logits_add_adj_tan_i_2 = (is_inside ? logits_tanh_tan[i0 * 50 + i1] : 0) *
+          logits_tanh * 2.0f;
+      const float logits_add_adj_tan_i_4 = (is_inside ? logits_tanh_adj_saved[i0 * 50 + i1] : 0) *
+          logits_add_adj_tan_i_2;
+      const float logits_add_adj_tan_i_5 = logits_tanh_adj_tan_i_3 * (1.0f - logits_tanh *
+          logits_tanh) - logits_add_adj_tan_i_4;
+      m0[i1] = mf_sum_step_f32(m0[i1], logits_add_adj_tan_i_5);
       if (is_inside) {
-        p6[i0 * 50 + i1] = s15;
+        logits_add_adj_tan[i0 * 50 + i1] = logits_add_adj_tan_i_5;
       }
     }
   }
   for (int64_t i1 = 0; i1 < 50; ++i1) {
-    p0[i1] = mf_sum_step_f32(p0[i1], m0[i1]);
+    theta_b1_adj_tan[i1] = mf_sum_step_f32(theta_b1_adj_tan[i1], m0[i1]);
   }
 }
 
-// %91: f32[50, 10] = add %89, %90
-// %107: f32[50, 10] = multiply %12, 0.005
-// %108: f32[50, 10] = add %91, %107
-// %114: f32[50, 10] = add %3, %108
-// from vjp of gradient
-MF_KERNEL static void k45(
-    const float *restrict p0,
-    const float *restrict p1,
-    const float *restrict p2,
-    float *restrict p3,
-    int64_t begin,
+// theta.w1_adj = theta.w2_adj_tan + theta.w2_adj_tan + theta.w2_adj_2 * 0.005
+// theta.w2_adj = theta.w2_adj + theta.w1_adj                vjp of inner_gradient
+MF_KERNEL static void inner_gradient_vjp(const float *restrict theta_w2_adj_tan,
+    const float *restrict theta_w2_adj_tan_2, const float *restrict theta_w2_adj_saved,
+    float *restrict theta_w2_adj, int64_t begin, int64_t end) {
+  for (int64_t i0 = begin; i0 < end; ++i0) {
+    const float theta_w1_adj_i_2 = theta_w2_adj_tan[i0] + theta_w2_adj_tan_2[i0] +
+        theta_w2_adj_saved[i0] * 0.005f;
+    theta_w2_adj[i0] = theta_w2_adj[i0] + theta_w1_adj_i_2;
+  }
+}
+
+// theta.w1_adj = theta.w1_adj + theta.w1_adj_tan + theta.w1_adj_2 * 0.005   vjp of inner_gradient
+MF_KERNEL static void inner_gradient_vjp_2(const float *restrict theta_w1_adj_saved,
+    const float *restrict theta_w1_adj_tan, float *restrict theta_w1_adj, int64_t begin,
     int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = p1[i0];
-    const float s2 = s0 + s1;
-    const float s3 = p2[i0];
-    const float s4 = 0.005f;
-    const float s5 = s3 * s4;
-    const float s6 = s2 + s5;
-    const float s7 = p3[i0];
-    const float s8 = s7 + s6;
-    p3[i0] = s8;
+    const float theta_w1_adj_i_4 = theta_w1_adj[i0] + (theta_w1_adj_tan[i0] + theta_w1_adj_saved[i0]
+        * 0.005f);
+    theta_w1_adj[i0] = theta_w1_adj_i_4;
   }
 }
 
-// %123: f32[40, 50] = multiply %14, 0.005
-// %102: f32[40, 50] = add %99, %123
-// %112: f32[40, 50] = add %1, %102
-// from vjp of gradient
-MF_KERNEL static void k46(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.005f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 + s2;
-    const float s5 = p2[i0];
-    const float s6 = s5 + s4;
-    p2[i0] = s6;
-  }
+// grad = copy of %116                                       copy
+MF_KERNEL static void copy_10(const float *restrict value, float *restrict grad) {
+  grad[0] = value[0];
 }
 
-// %124: f32[50] = multiply %13, 0.005
-// %105: f32[50] = add %98, %124
-// %113: f32[50] = add %2, %105
-// from vjp of gradient
-MF_KERNEL static void k47(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.005f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 + s2;
-    const float s5 = p2[i0];
-    const float s6 = s5 + s4;
-    p2[i0] = s6;
-  }
-}
-
-// %125: f32[10] = multiply %10, 0.005
-// %111: f32[10] = add %85, %125
-// %115: f32[10] = add %4, %111
-// from vjp of gradient
-MF_KERNEL static void k48(
-    const float *restrict p0,
-    const float *restrict p1,
-    float *restrict p2,
-    int64_t begin,
-    int64_t end) {
-  for (int64_t i0 = begin; i0 < end; ++i0) {
-    const float s0 = p0[i0];
-    const float s1 = 0.005f;
-    const float s2 = s0 * s1;
-    const float s3 = p1[i0];
-    const float s4 = s3 + s2;
-    const float s5 = p2[i0];
-    const float s6 = s5 + s4;
-    p2[i0] = s6;
-  }
-}
-
-// f32[] = copy %116
-MF_KERNEL static void k49(const float *restrict p0, float *restrict p1) {
-  const float s0 = p0[0];
-  p1[0] = s0;
-}
-
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_inner_loss_inputs *inputs;
-  const mnist1d_lr_inner_loss_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_inner_loss_frame;
-
-MF_EXPORT int32_t mnist1d_lr_inner_loss(
-    const mnist1d_lr_inner_loss_inputs *inputs,
-    const mnist1d_lr_inner_loss_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
-    return 1;
-  }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->x) {
-    return 1;
-  }
-  if (!inputs->y || !outputs->loss) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
+MF_EXPORT int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inputs,
+    const mnist1d_lr_inner_loss_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->x || !inputs->y ||
+      !outputs->loss || (uintptr_t)arena % 64 != 0 ||
+      (parallel && parallel->workers > 1 && !parallel->run)) {
     return 1;
   }
   for (int64_t i = 0; i < 50; ++i) {
@@ -2732,75 +1742,113 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(
       return mf_refuse(arena, 0, i, inputs->y[i]);
     }
   }
-  const mnist1d_lr_inner_loss_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 20096,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_inner_loss_frame *const frame = &frame_storage;
-  const float *const v0 = frame->inputs->theta_w1;  // theta.w1: f32[40, 50]
-  const float *const v1 = frame->inputs->theta_b1;  // theta.b1: f32[50]
-  const float *const v2 = frame->inputs->theta_w2;  // theta.w2: f32[50, 10]
-  const float *const v3 = frame->inputs->theta_b2;  // theta.b2: f32[10]
-  const float *const v5 = frame->inputs->x;  // x: f32[50, 40]
-  const int32_t *const v6 = frame->inputs->y;  // y: i32[50]
-  float *const v7 = frame->outputs->loss;  // loss: f32[]
-  float *const v8 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v9 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v10 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v11 = (float *)(frame->arena + 2048);  // f32[50]
-  k0(v5, v0, v8, v8, 0, 9);
-  k1(v8, v1, v9, 0, 50);
-  k2(v9, v2, v10, v10, 0, 9);
-  k3(v10, v3, v6, v11, 0, 5);
-  k4(v11, v7);
+  const float *const theta_w1 = inputs->theta_w1, *const theta_b1 = inputs->theta_b1,
+      *const theta_w2 = inputs->theta_w2, *const theta_b2 = inputs->theta_b2, *const x = inputs->x;
+  const int32_t *const y = inputs->y;
+  float *const loss = outputs->loss;
+  float *const logits_product = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_tanh = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const logits_product_2 = (float *)((char *)arena);  // f32[50, 10]
+  float *const loss_2 = (float *)((char *)arena + 2048);  // f32[50]
+  // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+  logits_matmul(x, theta_w1, logits_product, 0, 9);
+  // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10
+  tanh(logits_product, theta_b1, logits_tanh, 0, 50);
+  // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+  logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
+  // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+  // loss = log(sum(exp(shifted))) - sum(select(index == y, shifted, 0))   mnist1d_lr.mix:22:17
+  cross_entropy(logits_product_2, theta_b2, y, loss_2, 0, 5);
+  // loss = sum(loss) * 0.02                                   mnist1d_lr.mix:22:12
+  mean(loss_2, loss);
   return 0;
 }
 
-MF_EXPORT int32_t mnist1d_lr_inner_loss_checked(
-    uint64_t abi_digest,
-    const mnist1d_lr_inner_loss_inputs *inputs,
-    const mnist1d_lr_inner_loss_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_inner_loss(inputs, outputs, arena, parallel);
+MF_EXPORT int32_t mnist1d_lr_inner_loss_checked(uint64_t abi_digest,
+    const mnist1d_lr_inner_loss_inputs *inputs, const mnist1d_lr_inner_loss_outputs *outputs,
+    void *arena, const mixfuse_parallel *parallel) {
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_loss(inputs, outputs, arena,
+      parallel);
 }
 
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_inner_gradient_inputs *inputs;
-  const mnist1d_lr_inner_gradient_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_inner_gradient_frame;
+MF_EXPORT int32_t mnist1d_lr_inner_gradient(const mnist1d_lr_inner_gradient_inputs *inputs,
+    const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
+    const mixfuse_parallel *parallel) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->x || !inputs->y ||
+      !outputs->loss || !outputs->grad_theta_w1 || !outputs->grad_theta_b1 ||
+      !outputs->grad_theta_w2 || !outputs->grad_theta_b2 || (uintptr_t)arena % 64 != 0 ||
+      (parallel && parallel->workers > 1 && !parallel->run)) {
+    return 1;
+  }
+  for (int64_t i = 0; i < 50; ++i) {
+    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
+      return mf_refuse(arena, 0, i, inputs->y[i]);
+    }
+  }
+  const float *const theta_w1 = inputs->theta_w1, *const theta_b1 = inputs->theta_b1,
+      *const theta_w2 = inputs->theta_w2, *const theta_b2 = inputs->theta_b2, *const x = inputs->x;
+  const int32_t *const y = inputs->y;
+  float *const loss = outputs->loss, *const grad_theta_w1 = outputs->grad_theta_w1,
+      *const grad_theta_b1 = outputs->grad_theta_b1, *const grad_theta_w2 = outputs->grad_theta_w2,
+      *const grad_theta_b2 = outputs->grad_theta_b2;
+  float *const logits_product = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_tanh = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const logits_product_2 = (float *)((char *)arena);  // f32[50, 10]
+  float *const total_exp = (float *)((char *)arena + 2048);  // f32[50, 10]
+  float *const total_sum = (float *)((char *)arena + 4096);  // f32[50]
+  float *const loss_2 = (float *)((char *)arena + 4352);  // f32[50]
+  float *const total_sum_adj = (float *)((char *)arena);  // f32[50]
+  float *const shifted_adj = (float *)((char *)arena + 30144);  // f32[50, 10]
+  float *const logits_tanh_adj = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_add_adj = (float *)((char *)arena + 20096);  // f32[50, 50]
+  float *const logits_add_adj_2 = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const scratch = (float *)((char *)arena + 32192);  // f32[512]
+  // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+  logits_matmul(x, theta_w1, logits_product, 0, 9);
+  // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, vjp of tanh
+  // logits_add_adj = 1 - logits_tanh * logits_tanh
+  tanh_vjp(logits_product, theta_b1, logits_tanh, logits_add_adj, 0, 50);
+  // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+  logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
+  // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+  // total_exp = exp(shifted), total_sum = sum(total_exp)      mnist1d_lr.mix:22:17
+  // loss = log(total_sum) - sum(select(index == y, shifted, 0))
+  cross_entropy_2(logits_product_2, theta_b2, total_exp, y, total_sum, loss_2, 0, 5);
+  // loss = sum(loss) * 0.02                              mnist1d_lr.mix:22:17, vjp of cross_entropy
+  // total_sum_adj = (select(total_sum < 0, inf, 0) * 0 + 1) / total_sum
+  // total_sum_adj = total_sum_adj * 0.02
+  cross_entropy_vjp(loss_2, total_sum, total_sum_adj, loss);
+  // shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * total_exp
+  // theta.b2_adj = sum(shifted_adj)                           mnist1d_lr.mix:18:39, vjp of logits
+  logits_vjp(grad_theta_b2, total_sum_adj, total_exp, y, shifted_adj);
+  // logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+  logits_matmul_vjp(shifted_adj, theta_w2, logits_tanh_adj, scratch, 0, 9);
+  // theta.w2_adj = logits_tanh^T . shifted_adj                mnist1d_lr.mix:18:32, vjp of logits
+  logits_matmul_vjp_2(logits_tanh, shifted_adj, grad_theta_w2, 0, 9);
+  // logits_add_adj = logits_tanh_adj * logits_add_adj
+  // theta.b1_adj = sum(logits_add_adj)                        mnist1d_lr.mix:18:24, vjp of logits
+  logits_vjp_2(grad_theta_b1, logits_tanh_adj, logits_add_adj, logits_add_adj_2);
+  // theta.w1_adj = x^T . logits_add_adj                       mnist1d_lr.mix:18:17, vjp of logits
+  logits_matmul_vjp_3(x, logits_add_adj_2, grad_theta_w1, 0, 7);
+  return 0;
+}
 
-MF_EXPORT int32_t mnist1d_lr_inner_gradient(
+MF_EXPORT int32_t mnist1d_lr_inner_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_inner_gradient_inputs *inputs,
-    const mnist1d_lr_inner_gradient_outputs *outputs,
-    void *arena,
+    const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
-    return 1;
-  }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->x) {
-    return 1;
-  }
-  if (!inputs->y || !outputs->loss || !outputs->grad_theta_w1) {
-    return 1;
-  }
-  if (!outputs->grad_theta_b1 || !outputs->grad_theta_w2 || !outputs->grad_theta_b2) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_gradient(inputs, outputs, arena,
+      parallel);
+}
+
+MF_EXPORT int32_t mnist1d_lr_inner_step(const mnist1d_lr_inner_step_inputs *inputs,
+    const mnist1d_lr_inner_step_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->x || !inputs->y ||
+      !inputs->step || !outputs->next_theta_w1 || !outputs->next_theta_b1 ||
+      !outputs->next_theta_w2 || !outputs->next_theta_b2 || (uintptr_t)arena % 64 != 0 ||
+      (parallel && parallel->workers > 1 && !parallel->run)) {
     return 1;
   }
   for (int64_t i = 0; i < 50; ++i) {
@@ -2808,92 +1856,75 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient(
       return mf_refuse(arena, 0, i, inputs->y[i]);
     }
   }
-  const mnist1d_lr_inner_gradient_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 34240,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_inner_gradient_frame *const frame = &frame_storage;
-  const float *const v0 = frame->inputs->theta_w1;  // theta.w1: f32[40, 50]
-  const float *const v1 = frame->inputs->theta_b1;  // theta.b1: f32[50]
-  const float *const v2 = frame->inputs->theta_w2;  // theta.w2: f32[50, 10]
-  const float *const v3 = frame->inputs->theta_b2;  // theta.b2: f32[10]
-  const float *const v5 = frame->inputs->x;  // x: f32[50, 40]
-  const int32_t *const v6 = frame->inputs->y;  // y: i32[50]
-  float *const v7 = frame->outputs->loss;  // loss: f32[]
-  float *const v8 = frame->outputs->grad_theta_w1;  // grad.theta.w1: f32[40, 50]
-  float *const v9 = frame->outputs->grad_theta_b1;  // grad.theta.b1: f32[50]
-  float *const v10 = frame->outputs->grad_theta_w2;  // grad.theta.w2: f32[50, 10]
-  float *const v11 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[10]
-  float *const v12 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v13 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v14 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v15 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v16 = (float *)(frame->arena + 4096);  // f32[50]
-  float *const v17 = (float *)(frame->arena + 4352);  // f32[50]
-  float *const v18 = (float *)(frame->arena + 0);  // f32[50]
-  float *const v19 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v21 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v22 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
-  k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v21, 0, 50);
-  k2(v13, v2, v14, v14, 0, 9);
-  k6(v14, v3, v15, v6, v16, v17, 0, 5);
-  k7(v17, v16, v18, v7);
-  k8(v11, v18, v15, v6, v19);
-  k9(v19, v2, v20, v23, 0, 9);
-  k10(v13, v19, v10, v10, 0, 9);
-  k11(v9, v20, v21, v22);
-  k12(v5, v22, v8, v8, 0, 7);
+  if (inputs->step[0] < 1 || inputs->step[0] > 200) {
+    return mf_refuse(arena, 1, 0, inputs->step[0]);
+  }
+  const float *const theta_w1 = inputs->theta_w1, *const theta_b1 = inputs->theta_b1,
+      *const theta_w2 = inputs->theta_w2, *const theta_b2 = inputs->theta_b2,
+      *const lr = inputs->lr, *const x = inputs->x;
+  const int32_t *const y = inputs->y;
+  float *const next_theta_w1 = outputs->next_theta_w1,
+      *const next_theta_b1 = outputs->next_theta_b1, *const next_theta_w2 = outputs->next_theta_w2,
+      *const next_theta_b2 = outputs->next_theta_b2;
+  float *const logits_product = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_tanh = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const logits_product_2 = (float *)((char *)arena);  // f32[50, 10]
+  float *const shifted_adj = (float *)((char *)arena + 30144);  // f32[50, 10]
+  float *const theta_b2_adj = (float *)((char *)arena + 34240);  // f32[10]
+  float *const logits_tanh_adj = (float *)((char *)arena);  // f32[50, 50]
+  float *const theta_w2_adj = (float *)((char *)arena + 32192);  // f32[50, 10]
+  float *const logits_add_adj = (float *)((char *)arena + 20096);  // f32[50, 50]
+  float *const logits_add_adj_2 = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const theta_b1_adj = (float *)((char *)arena + 30144);  // f32[50]
+  float *const theta_w1_adj = (float *)((char *)arena);  // f32[40, 50]
+  float *const scratch = (float *)((char *)arena + 32192);  // f32[512]
+  // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+  logits_matmul(x, theta_w1, logits_product, 0, 9);
+  // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, vjp of tanh
+  // logits_add_adj = 1 - logits_tanh * logits_tanh
+  tanh_vjp(logits_product, theta_b1, logits_tanh, logits_add_adj, 0, 50);
+  // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+  logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
+  // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+  // total_sum_adj = (select(sum(exp(shifted)) < 0, inf, 0) * 0 + 1) / sum(exp(shifted))
+  // shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * 0.02 * exp(shifted)
+  // theta.b2_adj = sum(shifted_adj)                           mnist1d_lr.mix:18:39, vjp of logits
+  logits_vjp_3(theta_b2_adj, logits_product_2, theta_b2, y, shifted_adj);
+  // logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+  logits_matmul_vjp(shifted_adj, theta_w2, logits_tanh_adj, scratch, 0, 9);
+  // theta.w2_adj = logits_tanh^T . shifted_adj                mnist1d_lr.mix:18:32, vjp of logits
+  logits_matmul_vjp_2(logits_tanh, shifted_adj, theta_w2_adj, 0, 9);
+  // logits_add_adj = logits_tanh_adj * logits_add_adj
+  // theta.b1_adj = sum(logits_add_adj)                        mnist1d_lr.mix:18:24, vjp of logits
+  logits_vjp_2(theta_b1_adj, logits_tanh_adj, logits_add_adj, logits_add_adj_2);
+  // theta.w1_adj = x^T . logits_add_adj                       mnist1d_lr.mix:18:17, vjp of logits
+  logits_matmul_vjp_3(x, logits_add_adj_2, theta_w1_adj, 0, 7);
+  // theta.w1 = theta.w1 - lr * theta.w1_adj                   mnist1d_lr.mix:23:6
+  sgd_update(lr, theta_w1_adj, theta_w1, next_theta_w1, 0, 2000);
+  // theta.b1 = theta.b1 - lr * theta.b1_adj                   mnist1d_lr.mix:23:6
+  sgd_update(lr, theta_b1_adj, theta_b1, next_theta_b1, 0, 50);
+  // theta.w2 = theta.w2 - lr * theta.w2_adj                   mnist1d_lr.mix:23:6
+  sgd_update(lr, theta_w2_adj, theta_w2, next_theta_w2, 0, 500);
+  // theta.b2 = theta.b2 - lr * theta.b2_adj                   mnist1d_lr.mix:23:6
+  sgd_update(lr, theta_b2_adj, theta_b2, next_theta_b2, 0, 10);
   return 0;
 }
 
-MF_EXPORT int32_t mnist1d_lr_inner_gradient_checked(
-    uint64_t abi_digest,
-    const mnist1d_lr_inner_gradient_inputs *inputs,
-    const mnist1d_lr_inner_gradient_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_inner_gradient(inputs, outputs, arena, parallel);
+MF_EXPORT int32_t mnist1d_lr_inner_step_checked(uint64_t abi_digest,
+    const mnist1d_lr_inner_step_inputs *inputs, const mnist1d_lr_inner_step_outputs *outputs,
+    void *arena, const mixfuse_parallel *parallel) {
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_step(inputs, outputs, arena,
+      parallel);
 }
 
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_inner_step_inputs *inputs;
-  const mnist1d_lr_inner_step_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_inner_step_frame;
-
-MF_EXPORT int32_t mnist1d_lr_inner_step(
-    const mnist1d_lr_inner_step_inputs *inputs,
-    const mnist1d_lr_inner_step_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
-    return 1;
-  }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->x) {
-    return 1;
-  }
-  if (!inputs->y || !inputs->step || !outputs->next_theta_w1) {
-    return 1;
-  }
-  if (!outputs->next_theta_b1 || !outputs->next_theta_w2 || !outputs->next_theta_b2) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
+MF_EXPORT int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
+    const mnist1d_lr_hvp_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->x || !inputs->y ||
+      !inputs->direction_theta_w1 || !inputs->direction_theta_b1 || !inputs->direction_theta_w2 ||
+      !inputs->direction_theta_b2 || !outputs->hvp_theta_w1 || !outputs->hvp_theta_b1 ||
+      !outputs->hvp_theta_w2 || !outputs->hvp_theta_b2 || (uintptr_t)arena % 64 != 0 ||
+      (parallel && parallel->workers > 1 && !parallel->run)) {
     return 1;
   }
   for (int64_t i = 0; i < 50; ++i) {
@@ -2901,281 +1932,135 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(
       return mf_refuse(arena, 0, i, inputs->y[i]);
     }
   }
-  for (int64_t i = 0; i < 1; ++i) {
-    if (inputs->step[i] < 1 || inputs->step[i] > 200) {
-      return mf_refuse(arena, 1, i, inputs->step[i]);
-    }
-  }
-  const mnist1d_lr_inner_step_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 34304,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_inner_step_frame *const frame = &frame_storage;
-  const float *const v0 = frame->inputs->theta_w1;  // theta.w1: f32[40, 50]
-  const float *const v1 = frame->inputs->theta_b1;  // theta.b1: f32[50]
-  const float *const v2 = frame->inputs->theta_w2;  // theta.w2: f32[50, 10]
-  const float *const v3 = frame->inputs->theta_b2;  // theta.b2: f32[10]
-  const float *const v4 = frame->inputs->lr;  // lr: f32[]
-  const float *const v5 = frame->inputs->x;  // x: f32[50, 40]
-  const int32_t *const v6 = frame->inputs->y;  // y: i32[50]
-  float *const v8 = frame->outputs->next_theta_w1;  // next.theta.w1: f32[40, 50]
-  float *const v9 = frame->outputs->next_theta_b1;  // next.theta.b1: f32[50]
-  float *const v10 = frame->outputs->next_theta_w2;  // next.theta.w2: f32[50, 10]
-  float *const v11 = frame->outputs->next_theta_b2;  // next.theta.b2: f32[10]
-  float *const v12 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v13 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v14 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v15 = (float *)(frame->arena + 30144);  // f32[50, 10]
-  float *const v16 = (float *)(frame->arena + 34240);  // f32[10]
-  float *const v17 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v18 = (float *)(frame->arena + 32192);  // f32[50, 10]
-  float *const v19 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v20 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v21 = (float *)(frame->arena + 30144);  // f32[50]
-  float *const v22 = (float *)(frame->arena + 0);  // f32[40, 50]
-  float *const v23 = (float *)(frame->arena + 32192);  // f32[512]
-  k0(v5, v0, v12, v12, 0, 9);
-  k5(v12, v1, v13, v19, 0, 50);
-  k2(v13, v2, v14, v14, 0, 9);
-  k13(v16, v14, v3, v6, v15);
-  k9(v15, v2, v17, v23, 0, 9);
-  k10(v13, v15, v18, v18, 0, 9);
-  k11(v21, v17, v19, v20);
-  k12(v5, v20, v22, v22, 0, 7);
-  k14(v4, v22, v0, v8, 0, 2000);
-  k15(v4, v21, v1, v9, 0, 50);
-  k16(v4, v18, v2, v10, 0, 500);
-  k17(v4, v16, v3, v11, 0, 10);
+  const float *const theta_w1 = inputs->theta_w1, *const theta_b1 = inputs->theta_b1,
+      *const theta_w2 = inputs->theta_w2, *const theta_b2 = inputs->theta_b2, *const x = inputs->x;
+  const int32_t *const y = inputs->y;
+  const float *const direction_theta_w1 = inputs->direction_theta_w1,
+      *const direction_theta_b1 = inputs->direction_theta_b1,
+      *const direction_theta_w2 = inputs->direction_theta_w2,
+      *const direction_theta_b2 = inputs->direction_theta_b2;
+  float *const hvp_theta_w1 = outputs->hvp_theta_w1, *const hvp_theta_b1 = outputs->hvp_theta_b1,
+      *const hvp_theta_w2 = outputs->hvp_theta_w2, *const hvp_theta_b2 = outputs->hvp_theta_b2;
+  float *const logits_product = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_product_tan = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const logits_tanh = (float *)((char *)arena + 20096);  // f32[50, 50]
+  float *const logits_tanh_tan = (float *)((char *)arena + 30144);  // f32[50, 50]
+  float *const logits_tanh_tan_2 = (float *)((char *)arena + 40192);  // f32[50, 50]
+  float *const logits_product_2 = (float *)((char *)arena);  // f32[50, 10]
+  float *const logits_product_tan_2 = (float *)((char *)arena + 2048);  // f32[50, 10]
+  float *const logits_product_tan_3 = (float *)((char *)arena + 4096);  // f32[50, 10]
+  float *const shifted_adj_tan = (float *)((char *)arena + 70336);  // f32[50, 10]
+  float *const shifted_adj = (float *)((char *)arena + 72384);  // f32[50, 10]
+  float *const logits_tanh_adj = (float *)((char *)arena);  // f32[50, 50]
+  float *const logits_tanh_adj_tan = (float *)((char *)arena + 10048);  // f32[50, 50]
+  float *const logits_tanh_adj_tan_2 = (float *)((char *)arena + 50240);  // f32[50, 50]
+  float *const theta_w2_adj_tan = (float *)((char *)arena);  // f32[50, 10]
+  float *const theta_w2_adj_tan_2 = (float *)((char *)arena + 2048);  // f32[50, 10]
+  float *const logits_add_adj_tan = (float *)((char *)arena + 60288);  // f32[50, 50]
+  float *const theta_w2_panels = (float *)((char *)arena + 50240);  // f32[512]
+  float *const scratch = (float *)((char *)arena + 60288);  // f32[512]
+  // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+  logits_matmul(x, theta_w1, logits_product, 0, 9);
+  // logits_product_tan = x . direction.theta.w1               mnist1d_lr.mix:18:17, jvp of logits
+  logits_matmul(x, direction_theta_w1, logits_product_tan, 0, 9);
+  // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, jvp of tanh
+  // logits_tanh_tan = 1 - logits_tanh * logits_tanh
+  // logits_tanh_tan = (logits_product_tan + direction.theta.b1) * logits_tanh_tan
+  tanh_jvp(logits_product, theta_b1, logits_product_tan, direction_theta_b1, logits_tanh,
+      logits_tanh_tan, logits_tanh_tan_2, 0, 50);
+  // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+  logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
+  // logits_product_tan = logits_tanh_tan . theta.w2           mnist1d_lr.mix:18:32, jvp of logits
+  logits_matmul_2(logits_tanh_tan_2, theta_w2, logits_product_tan_2, 0, 9);
+  // logits_product_tan = logits_tanh . direction.theta.w2     mnist1d_lr.mix:18:32, jvp of logits
+  logits_matmul_2(logits_tanh, direction_theta_w2, logits_product_tan_3, 0, 9);
+  // logits_add_tan = logits_product_tan + logits_product_tan + direction.theta.b2
+  // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+  // total_sum_adj = (select(sum(exp(shifted)) < 0, inf, 0) * 0 + 1) / sum(exp(shifted))
+  // total_sum_adj_tan = sum(logits_add_tan * exp(shifted)) * total_sum_adj * 1 / sum(exp(shifted))
+  // shifted_adj_tan = total_sum_adj * 0.02 * logits_add_tan * exp(shifted)
+  // shifted_adj_tan = total_sum_adj_tan * (-0.02) * exp(shifted) + shifted_adj_tan
+  // and 2 more                                           mnist1d_lr.mix:18:39, jvp of vjp of logits
+  logits_vjp_jvp(hvp_theta_b2, logits_product_tan_2, logits_product_tan_3, logits_product_2,
+      theta_b2, direction_theta_b2, y, shifted_adj_tan, shifted_adj);
+  // theta.w2_panels = panels of theta.w2                      mnist1d_lr.mix:18:32, vjp of logits
+  pack_vjp(theta_w2, theta_w2_panels, 0, 4);
+  // logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+  logits_matmul_vjp_4(shifted_adj, theta_w2_panels, logits_tanh_adj, 0, 9);
+  // logits_tanh_adj_tan = shifted_adj_tan . theta.w2^T   mnist1d_lr.mix:18:32, jvp of vjp of logits
+  logits_matmul_vjp_4(shifted_adj_tan, theta_w2_panels, logits_tanh_adj_tan, 0, 9);
+  // logits_tanh_adj_tan = shifted_adj . direction.theta.w2^T
+  //   mnist1d_lr.mix:18:32, jvp of vjp of logits
+  logits_matmul_vjp(shifted_adj, direction_theta_w2, logits_tanh_adj_tan_2, scratch, 0, 9);
+  // logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * logits_tanh_tan
+  // logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
+  // logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
+  // theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
+  logits_vjp_jvp_2(hvp_theta_b1, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan_2,
+      logits_tanh, logits_tanh_tan, logits_tanh_adj, logits_add_adj_tan);
+  // theta.w2_adj_tan = logits_tanh_tan^T . shifted_adj   mnist1d_lr.mix:18:32, jvp of vjp of logits
+  logits_matmul_vjp_2(logits_tanh_tan_2, shifted_adj, theta_w2_adj_tan, 0, 9);
+  // theta.w2_adj_tan = logits_tanh^T . shifted_adj_tan   mnist1d_lr.mix:18:32, jvp of vjp of logits
+  logits_matmul_vjp_2(logits_tanh, shifted_adj_tan, theta_w2_adj_tan_2, 0, 9);
+  // theta.w2_adj_tan = theta.w2_adj_tan + theta.w2_adj_tan
+  //   mnist1d_lr.mix:18:32, jvp of vjp of logits
+  logits_vjp_jvp_3(theta_w2_adj_tan, theta_w2_adj_tan_2, hvp_theta_w2, 0, 500);
+  // theta.w1_adj_tan = x^T . logits_add_adj_tan          mnist1d_lr.mix:18:17, jvp of vjp of logits
+  logits_matmul_vjp_3(x, logits_add_adj_tan, hvp_theta_w1, 0, 7);
   return 0;
 }
 
-MF_EXPORT int32_t mnist1d_lr_inner_step_checked(
-    uint64_t abi_digest,
-    const mnist1d_lr_inner_step_inputs *inputs,
-    const mnist1d_lr_inner_step_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_inner_step(inputs, outputs, arena, parallel);
+MF_EXPORT int32_t mnist1d_lr_hvp_checked(uint64_t abi_digest, const mnist1d_lr_hvp_inputs *inputs,
+    const mnist1d_lr_hvp_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_hvp(inputs, outputs, arena, parallel);
 }
-
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_hvp_inputs *inputs;
-  const mnist1d_lr_hvp_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_hvp_frame;
-
-MF_EXPORT int32_t mnist1d_lr_hvp(
-    const mnist1d_lr_hvp_inputs *inputs,
-    const mnist1d_lr_hvp_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
-    return 1;
-  }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->x) {
-    return 1;
-  }
-  if (!inputs->y || !inputs->direction_theta_w1 || !inputs->direction_theta_b1) {
-    return 1;
-  }
-  if (!inputs->direction_theta_w2 || !inputs->direction_theta_b2 || !outputs->hvp_theta_w1) {
-    return 1;
-  }
-  if (!outputs->hvp_theta_b1 || !outputs->hvp_theta_w2 || !outputs->hvp_theta_b2) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
-    return 1;
-  }
-  for (int64_t i = 0; i < 50; ++i) {
-    if (inputs->y[i] < 0 || inputs->y[i] > 9) {
-      return mf_refuse(arena, 0, i, inputs->y[i]);
-    }
-  }
-  const mnist1d_lr_hvp_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 74432,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_hvp_frame *const frame = &frame_storage;
-  const float *const v0 = frame->inputs->theta_w1;  // theta.w1: f32[40, 50]
-  const float *const v1 = frame->inputs->theta_b1;  // theta.b1: f32[50]
-  const float *const v2 = frame->inputs->theta_w2;  // theta.w2: f32[50, 10]
-  const float *const v3 = frame->inputs->theta_b2;  // theta.b2: f32[10]
-  const float *const v5 = frame->inputs->x;  // x: f32[50, 40]
-  const int32_t *const v6 = frame->inputs->y;  // y: i32[50]
-  const float *const v7 = frame->inputs->direction_theta_w1;  // direction.theta.w1: f32[40, 50]
-  const float *const v8 = frame->inputs->direction_theta_b1;  // direction.theta.b1: f32[50]
-  const float *const v9 = frame->inputs->direction_theta_w2;  // direction.theta.w2: f32[50, 10]
-  const float *const v10 = frame->inputs->direction_theta_b2;  // direction.theta.b2: f32[10]
-  float *const v11 = frame->outputs->hvp_theta_w1;  // hvp.theta.w1: f32[40, 50]
-  float *const v12 = frame->outputs->hvp_theta_b1;  // hvp.theta.b1: f32[50]
-  float *const v13 = frame->outputs->hvp_theta_w2;  // hvp.theta.w2: f32[50, 10]
-  float *const v14 = frame->outputs->hvp_theta_b2;  // hvp.theta.b2: f32[10]
-  float *const v15 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v16 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v17 = (float *)(frame->arena + 20096);  // f32[50, 50]
-  float *const v18 = (float *)(frame->arena + 30144);  // f32[50, 50]
-  float *const v19 = (float *)(frame->arena + 40192);  // f32[50, 50]
-  float *const v20 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v21 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v22 = (float *)(frame->arena + 4096);  // f32[50, 10]
-  float *const v23 = (float *)(frame->arena + 70336);  // f32[50, 10]
-  float *const v24 = (float *)(frame->arena + 72384);  // f32[50, 10]
-  float *const v25 = (float *)(frame->arena + 0);  // f32[50, 50]
-  float *const v26 = (float *)(frame->arena + 10048);  // f32[50, 50]
-  float *const v27 = (float *)(frame->arena + 50240);  // f32[50, 50]
-  float *const v28 = (float *)(frame->arena + 0);  // f32[50, 10]
-  float *const v29 = (float *)(frame->arena + 2048);  // f32[50, 10]
-  float *const v30 = (float *)(frame->arena + 60288);  // f32[50, 50]
-  float *const v31 = (float *)(frame->arena + 50240);  // f32[512]
-  float *const v32 = (float *)(frame->arena + 60288);  // f32[512]
-  k0(v5, v0, v15, v15, 0, 9);
-  k0(v5, v7, v16, v16, 0, 9);
-  k18(v15, v1, v16, v8, v17, v18, v19, 0, 50);
-  k2(v17, v2, v20, v20, 0, 9);
-  k2(v19, v2, v21, v21, 0, 9);
-  k2(v17, v9, v22, v22, 0, 9);
-  k19(v14, v21, v22, v20, v3, v10, v6, v23, v24);
-  k20(v2, v31, 0, 4);
-  k21(v24, v31, v25, v25, 0, 9);
-  k21(v23, v31, v26, v26, 0, 9);
-  k9(v24, v9, v27, v32, 0, 9);
-  k22(v12, v26, v27, v19, v17, v18, v25, v30);
-  k10(v19, v24, v28, v28, 0, 9);
-  k10(v17, v23, v29, v29, 0, 9);
-  k23(v28, v29, v13, 0, 500);
-  k12(v5, v30, v11, v11, 0, 7);
-  return 0;
-}
-
-MF_EXPORT int32_t mnist1d_lr_hvp_checked(
-    uint64_t abi_digest,
-    const mnist1d_lr_hvp_inputs *inputs,
-    const mnist1d_lr_hvp_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_hvp(inputs, outputs, arena, parallel);
-}
-
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_outer_loss_gradient_inputs *inputs;
-  const mnist1d_lr_outer_loss_gradient_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_outer_loss_gradient_frame;
 
 MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient(
     const mnist1d_lr_outer_loss_gradient_inputs *inputs,
-    const mnist1d_lr_outer_loss_gradient_outputs *outputs,
-    void *arena,
+    const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->inner_losses ||
+      !outputs->loss || !outputs->grad_theta_w1 || !outputs->grad_theta_b1 ||
+      !outputs->grad_theta_w2 || !outputs->grad_theta_b2 || !outputs->grad_lr ||
+      (uintptr_t)arena % 64 != 0 || (parallel && parallel->workers > 1 && !parallel->run)) {
     return 1;
   }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->inner_losses) {
-    return 1;
-  }
-  if (!outputs->loss || !outputs->grad_theta_w1 || !outputs->grad_theta_b1) {
-    return 1;
-  }
-  if (!outputs->grad_theta_w2 || !outputs->grad_theta_b2 || !outputs->grad_lr) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
-    return 1;
-  }
-  const mnist1d_lr_outer_loss_gradient_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 0,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_outer_loss_gradient_frame *const frame = &frame_storage;
-  const float *const v5 = frame->inputs->inner_losses;  // inner_losses: f32[200]
-  float *const v6 = frame->outputs->loss;  // loss: f32[]
-  float *const v7 = frame->outputs->grad_theta_w1;  // grad.theta.w1: f32[40, 50]
-  float *const v8 = frame->outputs->grad_theta_b1;  // grad.theta.b1: f32[50]
-  float *const v9 = frame->outputs->grad_theta_w2;  // grad.theta.w2: f32[50, 10]
-  float *const v10 = frame->outputs->grad_theta_b2;  // grad.theta.b2: f32[10]
-  float *const v11 = frame->outputs->grad_lr;  // grad.lr: f32[]
-  k24(v5, v6);
-  k25(v7);
-  k26(v8);
-  k27(v9);
-  k28(v10);
-  k29(v11);
+  const float *const inner_losses = inputs->inner_losses;
+  float *const loss = outputs->loss, *const grad_theta_w1 = outputs->grad_theta_w1,
+      *const grad_theta_b1 = outputs->grad_theta_b1, *const grad_theta_w2 = outputs->grad_theta_w2,
+      *const grad_theta_b2 = outputs->grad_theta_b2, *const grad_lr = outputs->grad_lr;
+  // loss = sum(inner_losses) * 0.005                          mnist1d_lr.mix:28:12
+  mean_2(inner_losses, loss);
+  // grad_theta_w1 = copy of 0.0                               copy
+  copy(grad_theta_w1);
+  // grad_theta_b1 = copy of 0.0                               copy
+  copy_2(grad_theta_b1);
+  // grad_theta_w2 = copy of 0.0                               copy
+  copy_3(grad_theta_w2);
+  // grad_theta_b2 = copy of 0.0                               copy
+  copy_4(grad_theta_b2);
+  // grad_lr = copy of 0.0                                     copy
+  copy_5(grad_lr);
   return 0;
 }
 
-MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient_checked(
-    uint64_t abi_digest,
+MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_outer_loss_gradient_inputs *inputs,
-    const mnist1d_lr_outer_loss_gradient_outputs *outputs,
-    void *arena,
+    const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_outer_loss_gradient(inputs, outputs, arena, parallel);
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_outer_loss_gradient(inputs, outputs,
+      arena, parallel);
 }
 
-// What every function of this entry point sees.
-typedef struct {
-  const mnist1d_lr_meta_gradient_inputs *inputs;
-  const mnist1d_lr_meta_gradient_outputs *outputs;
-  char *arena;
-  char *workers;  // One part of 0 bytes for each worker.
-  const mixfuse_parallel *parallel;
-} mnist1d_lr_meta_gradient_frame;
-
-MF_EXPORT int32_t mnist1d_lr_meta_gradient(
-    const mnist1d_lr_meta_gradient_inputs *inputs,
-    const mnist1d_lr_meta_gradient_outputs *outputs,
-    void *arena,
+MF_EXPORT int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs *inputs,
+    const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  if (!inputs || !outputs || !arena || (uintptr_t)arena % 64 != 0) {
-    return 1;
-  }
-  if (!inputs->theta_w1 || !inputs->theta_b1 || !inputs->theta_w2) {
-    return 1;
-  }
-  if (!inputs->theta_b2 || !inputs->lr || !inputs->x) {
-    return 1;
-  }
-  if (!inputs->y || !outputs->loss || !outputs->grad) {
-    return 1;
-  }
-  if (!outputs->final_w1 || !outputs->final_b1 || !outputs->final_w2) {
-    return 1;
-  }
-  if (!outputs->final_b2) {
-    return 1;
-  }
-  if (parallel && parallel->workers > 1 && !parallel->run) {
+  if (!inputs || !outputs || !arena || !inputs->theta_w1 || !inputs->theta_b1 ||
+      !inputs->theta_w2 || !inputs->theta_b2 || !inputs->lr || !inputs->x || !inputs->y ||
+      !outputs->loss || !outputs->grad || !outputs->final_w1 || !outputs->final_b1 ||
+      !outputs->final_w2 || !outputs->final_b2 || (uintptr_t)arena % 64 != 0 ||
+      (parallel && parallel->workers > 1 && !parallel->run)) {
     return 1;
   }
   for (int64_t i = 0; i < 10000; ++i) {
@@ -3183,139 +2068,222 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(
       return mf_refuse(arena, 0, i, inputs->y[i]);
     }
   }
-  const mnist1d_lr_meta_gradient_frame frame_storage = {
-    .inputs = inputs,
-    .outputs = outputs,
-    .arena = arena,
-    .workers = (char *)arena + 6943040,
-    .parallel = parallel,
-  };
-  const mnist1d_lr_meta_gradient_frame *const frame = &frame_storage;
-  const float *const v0 = frame->inputs->theta_w1;  // theta.w1: f32[40, 50]
-  const float *const v1 = frame->inputs->theta_b1;  // theta.b1: f32[50]
-  const float *const v2 = frame->inputs->theta_w2;  // theta.w2: f32[50, 10]
-  const float *const v3 = frame->inputs->theta_b2;  // theta.b2: f32[10]
-  const float *const v4 = frame->inputs->lr;  // lr: f32[]
-  const float *const v5 = frame->inputs->x;  // x: f32[200, 50, 40]
-  const int32_t *const v6 = frame->inputs->y;  // y: i32[200, 50]
-  float *const v7 = frame->outputs->loss;  // loss: f32[]
-  float *const v8 = frame->outputs->grad;  // grad: f32[]
-  float *const v9 = frame->outputs->final_w1;  // final.w1: f32[40, 50]
-  float *const v10 = frame->outputs->final_b1;  // final.b1: f32[50]
-  float *const v11 = frame->outputs->final_w2;  // final.w2: f32[50, 10]
-  float *const v12 = frame->outputs->final_b2;  // final.b2: f32[10]
-  float *const v13 = (float *)(frame->arena + 6820096);  // f32[200]
-  float *const v14 = (float *)(frame->arena + 5600000);  // f32[200, 50, 10]
-  float *const v15 = (float *)(frame->arena + 0);  // f32[200, 50, 50]
-  float *const v16 = (float *)(frame->arena + 6000000);  // f32[200, 50, 10]
-  float *const v17 = (float *)(frame->arena + 6844672);  // f32[200, 50]
-  float *const v18 = (float *)(frame->arena + 6924672);  // f32[200, 10]
-  float *const v19 = (float *)(frame->arena + 2000000);  // f32[200, 50, 50]
-  float *const v20 = (float *)(frame->arena + 6400000);  // f32[200, 50, 10]
-  float *const v21 = (float *)(frame->arena + 6884672);  // f32[200, 50]
-  float *const v22 = (float *)(frame->arena + 4000000);  // f32[200, 40, 50]
-  float *const v23 = (float *)(frame->arena + 6932672);  // f32[40, 50]
-  float *const v24 = (float *)(frame->arena + 6942720);  // f32[50]
-  float *const v25 = (float *)(frame->arena + 6940672);  // f32[50, 10]
-  float *const v26 = (float *)(frame->arena + 6942976);  // f32[10]
-  float *const v27 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v28 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v29 = (float *)(frame->arena + 6802048);  // f32[50]
-  float *const v30 = (float *)(frame->arena + 6802304);  // f32[50]
-  float *const v31 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v32 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v33 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v34 = (float *)(frame->arena + 6802048);  // f32[512]
-  float *const v35 = (float *)(frame->arena + 6820096);  // f32[50]
-  float *const v36 = (float *)(frame->arena + 6840192);  // f32[50, 10]
-  float *const v37 = (float *)(frame->arena + 6820864);  // f32[10]
-  float *const v38 = (float *)(frame->arena + 6830144);  // f32[50, 10]
-  float *const v39 = (float *)(frame->arena + 6800000);  // f32[]
-  float *const v40 = (float *)(frame->arena + 6820352);  // f32[50]
-  float *const v41 = (float *)(frame->arena + 6800064);  // f32[]
-  float *const v42 = (float *)(frame->arena + 6800128);  // f32[]
-  float *const v43 = (float *)(frame->arena + 6810048);  // f32[40, 50]
-  float *const v44 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v45 = (float *)(frame->arena + 6810048);  // f32[50, 50]
-  float *const v46 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v47 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v48 = (float *)(frame->arena + 6820608);  // f32[50]
-  float *const v49 = (float *)(frame->arena + 6842240);  // f32[50, 10]
-  float *const v50 = (float *)(frame->arena + 6844544);  // f32[10]
-  float *const v51 = (float *)(frame->arena + 6800000);  // f32[50, 50]
-  float *const v52 = (float *)(frame->arena + 6820096);  // f32[50, 50]
-  float *const v53 = (float *)(frame->arena + 6800000);  // f32[50, 10]
-  float *const v54 = (float *)(frame->arena + 6802048);  // f32[50, 10]
-  float *const v55 = (float *)(frame->arena + 6830144);  // f32[50, 50]
-  float *const v56 = (float *)(frame->arena + 6844288);  // f32[50]
-  float *const v57 = (float *)(frame->arena + 6800000);  // f32[40, 50]
-  float *const v58 = (float *)(frame->arena + 6844608);  // f32[]
-  float *const v59 = (float *)(frame->arena + 6820096);  // f32[512]
-  float *const v60 = (float *)(frame->arena + 6832192);  // f32[512]
-  k30(v0, v9);
-  k31(v1, v10);
-  k32(v2, v11);
-  k33(v3, v12);
+  const float *const theta_w1 = inputs->theta_w1, *const theta_b1 = inputs->theta_b1,
+      *const theta_w2 = inputs->theta_w2, *const theta_b2 = inputs->theta_b2,
+      *const lr = inputs->lr, *const x = inputs->x;
+  const int32_t *const y = inputs->y;
+  float *const loss = outputs->loss, *const grad = outputs->grad,
+      *const final_w1 = outputs->final_w1, *const final_b1 = outputs->final_b1,
+      *const final_w2 = outputs->final_w2, *const final_b2 = outputs->final_b2;
+  float *const inner_loss = (float *)((char *)arena + 6820096);  // f32[200]
+  float *const theta_w2_saved = (float *)((char *)arena + 5600000);  // f32[200, 50, 10]
+  float *const logits_tanh_saved = (float *)((char *)arena);  // f32[200, 50, 50]
+  float *const total_exp_saved = (float *)((char *)arena + 6000000);  // f32[200, 50, 10]
+  float *const total_sum_saved = (float *)((char *)arena + 6844672);  // f32[200, 50]
+  float *const theta_b2_adj_saved = (float *)((char *)arena + 6924672);  // f32[200, 10]
+  float *const logits_tanh_adj_saved = (float *)((char *)arena + 2000000);  // f32[200, 50, 50]
+  float *const theta_w2_adj_saved = (float *)((char *)arena + 6400000);  // f32[200, 50, 10]
+  float *const theta_b1_adj_saved = (float *)((char *)arena + 6884672);  // f32[200, 50]
+  float *const theta_w1_adj_saved = (float *)((char *)arena + 4000000);  // f32[200, 40, 50]
+  float *const theta_w1_adj = (float *)((char *)arena + 6932672);  // f32[40, 50]
+  float *const theta_b1_adj = (float *)((char *)arena + 6942720);  // f32[50]
+  float *const theta_w2_adj = (float *)((char *)arena + 6940672);  // f32[50, 10]
+  float *const theta_b2_adj = (float *)((char *)arena + 6942976);  // f32[10]
+  float *const logits_product = (float *)((char *)arena + 6800000);  // f32[50, 50]
+  float *const logits_product_2 = (float *)((char *)arena + 6800000);  // f32[50, 10]
+  float *const loss_2 = (float *)((char *)arena + 6802048);  // f32[50]
+  float *const total_sum_adj = (float *)((char *)arena + 6802304);  // f32[50]
+  float *const shifted_adj = (float *)((char *)arena + 6800000);  // f32[50, 10]
+  float *const logits_add_adj = (float *)((char *)arena + 6810048);  // f32[50, 50]
+  float *const logits_add_adj_2 = (float *)((char *)arena + 6800000);  // f32[50, 50]
+  float *const scratch = (float *)((char *)arena + 6802048);  // f32[512]
+  float *const total_sum_adj_2 = (float *)((char *)arena + 6820096);  // f32[50]
+  float *const shifted_adj_2 = (float *)((char *)arena + 6840192);  // f32[50, 10]
+  float *const theta_b2_adj_adj = (float *)((char *)arena + 6820864);  // f32[10]
+  float *const theta_w2_adj_adj = (float *)((char *)arena + 6830144);  // f32[50, 10]
+  float *const lr_adj = (float *)((char *)arena + 6800000);  // f32[]
+  float *const theta_b1_adj_adj = (float *)((char *)arena + 6820352);  // f32[50]
+  float *const lr_adj_2 = (float *)((char *)arena + 6800064);  // f32[]
+  float *const lr_adj_3 = (float *)((char *)arena + 6800128);  // f32[]
+  float *const theta_w1_adj_adj = (float *)((char *)arena + 6810048);  // f32[40, 50]
+  float *const logits_product_tan = (float *)((char *)arena + 6800000);  // f32[50, 50]
+  float *const logits_tanh_tan = (float *)((char *)arena + 6810048);  // f32[50, 50]
+  float *const logits_product_tan_2 = (float *)((char *)arena + 6800000);  // f32[50, 10]
+  float *const logits_product_tan_3 = (float *)((char *)arena + 6802048);  // f32[50, 10]
+  float *const total_sum_adj_tan = (float *)((char *)arena + 6820608);  // f32[50]
+  float *const shifted_adj_tan = (float *)((char *)arena + 6842240);  // f32[50, 10]
+  float *const theta_b2_adj_tan = (float *)((char *)arena + 6844544);  // f32[10]
+  float *const logits_tanh_adj_tan = (float *)((char *)arena + 6800000);  // f32[50, 50]
+  float *const logits_tanh_adj_tan_2 = (float *)((char *)arena + 6820096);  // f32[50, 50]
+  float *const theta_w2_adj_tan = (float *)((char *)arena + 6800000);  // f32[50, 10]
+  float *const theta_w2_adj_tan_2 = (float *)((char *)arena + 6802048);  // f32[50, 10]
+  float *const logits_add_adj_tan = (float *)((char *)arena + 6830144);  // f32[50, 50]
+  float *const theta_b1_adj_tan = (float *)((char *)arena + 6844288);  // f32[50]
+  float *const theta_w1_adj_tan = (float *)((char *)arena + 6800000);  // f32[40, 50]
+  float *const value = (float *)((char *)arena + 6844608);  // f32[]
+  float *const scratch_2 = (float *)((char *)arena + 6820096);  // f32[512]
+  float *const scratch_3 = (float *)((char *)arena + 6832192);  // f32[512]
+  // final_w1 = copy of theta.w1                               copy
+  copy_6(theta_w1, final_w1);
+  // final_b1 = copy of theta.b1                               copy
+  copy_7(theta_b1, final_b1);
+  // final_w2 = copy of theta.w2                               copy
+  copy_8(theta_w2, final_w2);
+  // final_b2 = copy of theta.b2                               copy
+  copy_9(theta_b2, final_b2);
   // inner steps
-  for (int64_t t0 = 0; t0 < 200; ++t0) {
-    k32(v11, v14 + t0 * 500);
-    k0(v5 + t0 * 2000, v9, v27, v27, 0, 9);
-    k5(v27, v10, v15 + t0 * 2500, v32, 0, 50);
-    k2(v15 + t0 * 2500, v11, v28, v28, 0, 9);
-    k6(v28, v12, v16 + t0 * 500, v6 + t0 * 50, v17 + t0 * 50, v29, 0, 5);
-    k7(v29, v17 + t0 * 50, v30, v13 + t0);
-    k8(v18 + t0 * 10, v30, v16 + t0 * 500, v6 + t0 * 50, v31);
-    k9(v31, v11, v19 + t0 * 2500, v34, 0, 9);
-    k10(v15 + t0 * 2500, v31, v20 + t0 * 500, v20 + t0 * 500, 0, 9);
-    k11(v21 + t0 * 50, v19 + t0 * 2500, v32, v33);
-    k12(v5 + t0 * 2000, v33, v22 + t0 * 2000, v22 + t0 * 2000, 0, 7);
-    k34(v4, v22 + t0 * 2000, v9, 0, 2000);
-    k35(v4, v21 + t0 * 50, v10, 0, 50);
-    k36(v4, v20 + t0 * 500, v11, 0, 500);
-    k37(v4, v18 + t0 * 10, v12, 0, 10);
+  for (int64_t step = 0; step < 200; ++step) {
+    // theta_w2_saved = copy of theta.w2                         copy
+    copy_8(final_w2, theta_w2_saved + step * 500);
+    // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
+    logits_matmul(x + step * 2000, final_w1, logits_product, 0, 9);
+    // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, vjp of tanh
+    // logits_add_adj = 1 - logits_tanh * logits_tanh
+    tanh_vjp(logits_product, final_b1, logits_tanh_saved + step * 2500, logits_add_adj, 0, 50);
+    // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
+    logits_matmul_2(logits_tanh_saved + step * 2500, final_w2, logits_product_2, 0, 9);
+    // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)
+    // total_exp = exp(shifted), total_sum = sum(total_exp)      mnist1d_lr.mix:22:17
+    // loss = log(total_sum) - sum(select(index == y, shifted, 0))
+    cross_entropy_2(logits_product_2, final_b2, total_exp_saved + step * 500, y + step * 50,
+        total_sum_saved + step * 50, loss_2, 0, 5);
+    // loss = sum(loss) * 0.02                              mnist1d_lr.mix:22:17, vjp of
+    //    cross_entropy
+    // total_sum_adj = (select(total_sum < 0, inf, 0) * 0 + 1) / total_sum
+    // total_sum_adj = total_sum_adj * 0.02
+    cross_entropy_vjp(loss_2, total_sum_saved + step * 50, total_sum_adj, inner_loss + step);
+    // shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * total_exp
+    // theta.b2_adj = sum(shifted_adj)                           mnist1d_lr.mix:18:39, vjp of logits
+    logits_vjp(theta_b2_adj_saved + step * 10, total_sum_adj, total_exp_saved + step * 500,
+        y + step * 50, shifted_adj);
+    // logits_tanh_adj = shifted_adj . theta.w2^T                mnist1d_lr.mix:18:32, vjp of logits
+    logits_matmul_vjp(shifted_adj, final_w2, logits_tanh_adj_saved + step * 2500, scratch, 0, 9);
+    // theta.w2_adj = logits_tanh^T . shifted_adj                mnist1d_lr.mix:18:32, vjp of logits
+    logits_matmul_vjp_2(logits_tanh_saved + step * 2500, shifted_adj,
+        theta_w2_adj_saved + step * 500, 0, 9);
+    // logits_add_adj = logits_tanh_adj * logits_add_adj
+    // theta.b1_adj = sum(logits_add_adj)                        mnist1d_lr.mix:18:24, vjp of logits
+    logits_vjp_2(theta_b1_adj_saved + step * 50, logits_tanh_adj_saved + step * 2500,
+        logits_add_adj, logits_add_adj_2);
+    // theta.w1_adj = x^T . logits_add_adj                       mnist1d_lr.mix:18:17, vjp of logits
+    logits_matmul_vjp_3(x + step * 2000, logits_add_adj_2, theta_w1_adj_saved + step * 2000, 0, 7);
+    // theta.w1 = theta.w1 - lr * theta.w1_adj                   mnist1d_lr.mix:23:6
+    sgd_update_2(lr, theta_w1_adj_saved + step * 2000, final_w1, 0, 2000);
+    // theta.b1 = theta.b1 - lr * theta.b1_adj                   mnist1d_lr.mix:23:6
+    sgd_update_2(lr, theta_b1_adj_saved + step * 50, final_b1, 0, 50);
+    // theta.w2 = theta.w2 - lr * theta.w2_adj                   mnist1d_lr.mix:23:6
+    sgd_update_2(lr, theta_w2_adj_saved + step * 500, final_w2, 0, 500);
+    // theta.b2 = theta.b2 - lr * theta.b2_adj                   mnist1d_lr.mix:23:6
+    sgd_update_2(lr, theta_b2_adj_saved + step * 10, final_b2, 0, 10);
   }
-  k24(v13, v7);
-  k25(v23);
-  k26(v24);
-  k27(v25);
-  k28(v26);
-  k29(v8);
+  // loss = sum(inner_loss) * 0.005                            mnist1d_lr.mix:28:12
+  mean_2(inner_loss, loss);
+  // theta_w1_adj = copy of 0.0                                copy
+  copy(theta_w1_adj);
+  // theta_b1_adj = copy of 0.0                                copy
+  copy_2(theta_b1_adj);
+  // theta_w2_adj = copy of 0.0                                copy
+  copy_3(theta_w2_adj);
+  // theta_b2_adj = copy of 0.0                                copy
+  copy_4(theta_b2_adj);
+  // grad = copy of 0.0                                        copy
+  copy_5(grad);
   // inner steps, backward
-  for (int64_t t1 = 200 - 1; t1 >= 0; --t1) {
-    k38(v17 + t1 * 50, v35, v24, v21 + t1 * 50, v4, v40, v48, v41);
-    k39(v35, v16 + t1 * 500, v6 + t1 * 50, v36, v25, v20 + t1 * 500, v4, v38, v39);
-    k40(v26, v18 + t1 * 10, v4, v37, v39, v41, v42);
-    k41(v23, v22 + t1 * 2000, v4, v43, v42, v8, v58);
-    k0(v5 + t1 * 2000, v43, v44, v44, 0, 9);
-    k42(v44, v40, v15 + t1 * 2500, v45, 0, 50);
-    k2(v45, v14 + t1 * 500, v46, v46, 0, 9);
-    k2(v15 + t1 * 2500, v38, v47, v47, 0, 9);
-    k43(v50, v46, v47, v37, v16 + t1 * 500, v35, v48, v49);
-    k9(v49, v14 + t1 * 500, v51, v59, 0, 9);
-    k9(v36, v38, v52, v60, 0, 9);
-    k44(v56, v51, v52, v45, v15 + t1 * 2500, v19 + t1 * 2500, v55);
-    k10(v45, v36, v53, v53, 0, 9);
-    k10(v15 + t1 * 2500, v49, v54, v54, 0, 9);
-    k45(v53, v54, v20 + t1 * 500, v25, 0, 500);
-    k12(v5 + t1 * 2000, v55, v57, v57, 0, 7);
-    k46(v22 + t1 * 2000, v57, v23, 0, 2000);
-    k47(v21 + t1 * 50, v56, v24, 0, 50);
-    k48(v18 + t1 * 10, v50, v26, 0, 10);
-    k49(v58, v8);
+  for (int64_t step_2 = 200 - 1; step_2 >= 0; --step_2) {
+    // total_sum_adj = (select(total_sum < 0, inf, 0) * 0 + 1) / total_sum
+    // total_sum_adj = total_sum_adj * 0.02          mnist1d_lr.mix:22:17, jvp of vjp of
+    //    cross_entropy
+    // theta.b1_adj_adj = negate(theta.b1_adj * lr)
+    // lr_adj = sum(theta.b1_adj * theta.b1_adj_2)
+    // total_sum_adj_tan = total_sum_adj * 1 / total_sum
+    cross_entropy_vjp_jvp(total_sum_saved + step_2 * 50, total_sum_adj_2, theta_b1_adj,
+        theta_b1_adj_saved + step_2 * 50, lr, theta_b1_adj_adj, total_sum_adj_tan, lr_adj_2);
+    // shifted_adj = select(index == y, -0.02, 0) + total_sum_adj * total_exp
+    // theta.w2_adj_adj = negate(theta.w2_adj * lr)
+    // lr_adj = sum(theta.w2_adj * theta.w2_adj_2)              mnist1d_lr.mix:23:6, vjp of
+    //    sgd_update
+    sgd_update_vjp(total_sum_adj_2, total_exp_saved + step_2 * 500, y + step_2 * 50, shifted_adj_2,
+        theta_w2_adj, theta_w2_adj_saved + step_2 * 500, lr, theta_w2_adj_adj, lr_adj);
+    // theta.b2_adj_adj = negate(theta.b2_adj * lr)             mnist1d_lr.mix:23:6, vjp of
+    //    sgd_update
+    // lr_adj = sum(theta.b2_adj * theta.b2_adj_2) + lr_adj + lr_adj
+    sgd_update_vjp_2(theta_b2_adj, theta_b2_adj_saved + step_2 * 10, lr, theta_b2_adj_adj, lr_adj,
+        lr_adj_2, lr_adj_3);
+    // theta.w1_adj_adj = negate(theta.w1_adj * lr)
+    // %116 = lr_adj - (lr_adj + sum(theta.w1_adj * theta.w1_adj_2))
+    compute(theta_w1_adj, theta_w1_adj_saved + step_2 * 2000, lr, theta_w1_adj_adj, lr_adj_3, grad,
+        value);
+    // logits_product_tan = x . theta.w1_adj_adj                 mnist1d_lr.mix:18:17, jvp of logits
+    logits_matmul(x + step_2 * 2000, theta_w1_adj_adj, logits_product_tan, 0, 9);
+    // logits_tanh_tan = (logits_product_tan + theta.b1_adj_adj) * (1 - logits_tanh * logits_tanh)
+    //   mnist1d_lr.mix:18:10, jvp of tanh
+    tanh_jvp_2(logits_product_tan, theta_b1_adj_adj, logits_tanh_saved + step_2 * 2500,
+        logits_tanh_tan, 0, 50);
+    // logits_product_tan = logits_tanh_tan . theta.w2           mnist1d_lr.mix:18:32, jvp of logits
+    logits_matmul_2(logits_tanh_tan, theta_w2_saved + step_2 * 500, logits_product_tan_2, 0, 9);
+    // logits_product_tan = logits_tanh . theta.w2_adj_adj       mnist1d_lr.mix:18:32, jvp of logits
+    logits_matmul_2(logits_tanh_saved + step_2 * 2500, theta_w2_adj_adj, logits_product_tan_3, 0,
+        9);
+    // logits_add_tan = logits_product_tan + logits_product_tan + theta.b2_adj_adj
+    // total_sum_adj_tan = sum(logits_add_tan * total_exp) * total_sum_adj_tan
+    // shifted_adj_tan = total_sum_adj_tan * (-0.02) * total_exp + total_sum_adj * logits_add_tan *
+    //    total_exp
+    // theta.b2_adj_tan = sum(shifted_adj_tan)              mnist1d_lr.mix:18:39, jvp of vjp of
+    //    logits
+    logits_vjp_jvp_4(theta_b2_adj_tan, logits_product_tan_2, logits_product_tan_3, theta_b2_adj_adj,
+        total_exp_saved + step_2 * 500, total_sum_adj_2, total_sum_adj_tan, shifted_adj_tan);
+    // logits_tanh_adj_tan = shifted_adj_tan . theta.w2^T   mnist1d_lr.mix:18:32, jvp of vjp of
+    //    logits
+    logits_matmul_vjp(shifted_adj_tan, theta_w2_saved + step_2 * 500, logits_tanh_adj_tan,
+        scratch_2, 0, 9);
+    // logits_tanh_adj_tan = shifted_adj . theta.w2_adj_adj^T
+    //   mnist1d_lr.mix:18:32, jvp of vjp of logits
+    logits_matmul_vjp(shifted_adj_2, theta_w2_adj_adj, logits_tanh_adj_tan_2, scratch_3, 0, 9);
+    // logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * (1 - logits_tanh *
+    //    logits_tanh)
+    // logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
+    // logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
+    // theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of
+    //    logits
+    logits_vjp_jvp_5(theta_b1_adj_tan, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan,
+        logits_tanh_saved + step_2 * 2500, logits_tanh_adj_saved + step_2 * 2500,
+        logits_add_adj_tan);
+    // theta.w2_adj_tan = logits_tanh_tan^T . shifted_adj   mnist1d_lr.mix:18:32, jvp of vjp of
+    //    logits
+    logits_matmul_vjp_2(logits_tanh_tan, shifted_adj_2, theta_w2_adj_tan, 0, 9);
+    // theta.w2_adj_tan = logits_tanh^T . shifted_adj_tan   mnist1d_lr.mix:18:32, jvp of vjp of
+    //    logits
+    logits_matmul_vjp_2(logits_tanh_saved + step_2 * 2500, shifted_adj_tan, theta_w2_adj_tan_2, 0,
+        9);
+    // theta.w1_adj = theta.w2_adj_tan + theta.w2_adj_tan + theta.w2_adj_2 * 0.005
+    // theta.w2_adj = theta.w2_adj + theta.w1_adj                vjp of inner_gradient
+    inner_gradient_vjp(theta_w2_adj_tan, theta_w2_adj_tan_2, theta_w2_adj_saved + step_2 * 500,
+        theta_w2_adj, 0, 500);
+    // theta.w1_adj_tan = x^T . logits_add_adj_tan          mnist1d_lr.mix:18:17, jvp of vjp of
+    //    logits
+    logits_matmul_vjp_3(x + step_2 * 2000, logits_add_adj_tan, theta_w1_adj_tan, 0, 7);
+    // theta.w1_adj = theta.w1_adj + theta.w1_adj_tan + theta.w1_adj_2 * 0.005   vjp of
+    //    inner_gradient
+    inner_gradient_vjp_2(theta_w1_adj_saved + step_2 * 2000, theta_w1_adj_tan, theta_w1_adj, 0,
+        2000);
+    // theta.b1_adj = theta.b1_adj + theta.b1_adj_tan + theta.b1_adj_2 * 0.005   vjp of
+    //    inner_gradient
+    inner_gradient_vjp_2(theta_b1_adj_saved + step_2 * 50, theta_b1_adj_tan, theta_b1_adj, 0, 50);
+    // theta.b2_adj = theta.b2_adj + theta.b2_adj_tan + theta.b2_adj_2 * 0.005   vjp of
+    //    inner_gradient
+    inner_gradient_vjp_2(theta_b2_adj_saved + step_2 * 10, theta_b2_adj_tan, theta_b2_adj, 0, 10);
+    // grad = copy of %116                                       copy
+    copy_10(value, grad);
   }
   return 0;
 }
 
-MF_EXPORT int32_t mnist1d_lr_meta_gradient_checked(
-    uint64_t abi_digest,
+MF_EXPORT int32_t mnist1d_lr_meta_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_meta_gradient_inputs *inputs,
-    const mnist1d_lr_meta_gradient_outputs *outputs,
-    void *arena,
+    const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  if (abi_digest != 0xcfa2d2d3a08d25f2u) {
-    return 3;
-  }
-  return mnist1d_lr_meta_gradient(inputs, outputs, arena, parallel);
+  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_meta_gradient(inputs, outputs, arena,
+      parallel);
 }
 
 MF_EXPORT uint64_t mnist1d_lr_abi_digest(void) {

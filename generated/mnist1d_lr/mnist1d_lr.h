@@ -189,11 +189,8 @@ int32_t mnist1d_lr_inner_loss_checked(
     uint64_t abi_digest, const mnist1d_lr_inner_loss_inputs *inputs,
     const mnist1d_lr_inner_loss_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t mnist1d_lr_inner_loss(
-    const mnist1d_lr_inner_loss_inputs *inputs,
-    const mnist1d_lr_inner_loss_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inputs,
+    const mnist1d_lr_inner_loss_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
   return mnist1d_lr_inner_loss_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
 
@@ -203,10 +200,8 @@ int32_t mnist1d_lr_inner_gradient_checked(
     uint64_t abi_digest, const mnist1d_lr_inner_gradient_inputs *inputs,
     const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t mnist1d_lr_inner_gradient(
-    const mnist1d_lr_inner_gradient_inputs *inputs,
-    const mnist1d_lr_inner_gradient_outputs *outputs,
-    void *arena,
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_gradient(const mnist1d_lr_inner_gradient_inputs *inputs,
+    const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
   return mnist1d_lr_inner_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
@@ -217,11 +212,8 @@ int32_t mnist1d_lr_inner_step_checked(
     uint64_t abi_digest, const mnist1d_lr_inner_step_inputs *inputs,
     const mnist1d_lr_inner_step_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t mnist1d_lr_inner_step(
-    const mnist1d_lr_inner_step_inputs *inputs,
-    const mnist1d_lr_inner_step_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
+MIXFUSE_INLINE int32_t mnist1d_lr_inner_step(const mnist1d_lr_inner_step_inputs *inputs,
+    const mnist1d_lr_inner_step_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
   return mnist1d_lr_inner_step_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
 
@@ -231,11 +223,8 @@ int32_t mnist1d_lr_hvp_checked(
     uint64_t abi_digest, const mnist1d_lr_hvp_inputs *inputs,
     const mnist1d_lr_hvp_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t mnist1d_lr_hvp(
-    const mnist1d_lr_hvp_inputs *inputs,
-    const mnist1d_lr_hvp_outputs *outputs,
-    void *arena,
-    const mixfuse_parallel *parallel) {
+MIXFUSE_INLINE int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
+    const mnist1d_lr_hvp_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
   return mnist1d_lr_hvp_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }
 
@@ -247,10 +236,10 @@ int32_t mnist1d_lr_outer_loss_gradient_checked(
     const mixfuse_parallel *parallel);
 MIXFUSE_INLINE int32_t mnist1d_lr_outer_loss_gradient(
     const mnist1d_lr_outer_loss_gradient_inputs *inputs,
-    const mnist1d_lr_outer_loss_gradient_outputs *outputs,
-    void *arena,
+    const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return mnist1d_lr_outer_loss_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
+  return mnist1d_lr_outer_loss_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena,
+      parallel);
 }
 
 // Needs 6943040 bytes of arena, and 0
@@ -259,10 +248,8 @@ int32_t mnist1d_lr_meta_gradient_checked(
     uint64_t abi_digest, const mnist1d_lr_meta_gradient_inputs *inputs,
     const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel);
-MIXFUSE_INLINE int32_t mnist1d_lr_meta_gradient(
-    const mnist1d_lr_meta_gradient_inputs *inputs,
-    const mnist1d_lr_meta_gradient_outputs *outputs,
-    void *arena,
+MIXFUSE_INLINE int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs *inputs,
+    const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
   return mnist1d_lr_meta_gradient_checked(mnist1d_lr_ABI_DIGEST, inputs, outputs, arena, parallel);
 }

@@ -72,8 +72,11 @@ package struct ProfileReport: Sendable {
         .append(index)
     }
     let rows = groups.map { key, indices in
-      let count = indices.reduce(0) { $0 + times[$1].calls } / repetitions
-      let kernel = calls[indices[0]].call.kernel
+      let counts = indices.map { times[$0].calls / repetitions }
+      /// The sum over all calls: kernels that share their text may do more or less in one call.
+      func total(_ value: (Kernel) -> Int) -> Double {
+        zip(indices, counts).reduce(0) { $0 + Double(value(calls[$1.0].call.kernel) * $1.1) }
+      }
       var origins: [String] = []
       for index in indices.sorted(by: { times[$0].seconds > times[$1].seconds }) {
         let origin = calls[index].call.provenance.description
@@ -81,10 +84,9 @@ package struct ProfileReport: Sendable {
       }
       return Row(
         kernel: key.kernel, strategy: strategies[key.kernel] ?? "", isShared: key.isShared,
-        calls: count,
+        calls: counts.reduce(0, +),
         seconds: indices.reduce(0) { $0 + times[$1].seconds } / Double(repetitions),
-        flops: Double(kernel.flops) * Double(count),
-        bytes: Double(kernel.bytesMoved) * Double(count), origins: origins)
+        flops: total(\.flops), bytes: total(\.bytesMoved), origins: origins)
     }
     return rows.sorted { ($1.seconds, $0.kernel) < ($0.seconds, $1.kernel) }
   }
