@@ -86,12 +86,24 @@ let helpers = try closure(
 
 print("#include <stdint.h>\ntypedef \(element == .f32 ? "float" : "double") real;")
 print(helpers.joined(separator: "\n"))
-for kernel in kernels { print(kernel.text) }
+for (number, kernel) in kernels.enumerated() {
+  print(kernel.text)
+  // The driver hands scratch to all of them; those that need none have no parameter for it.
+  let scratch = kernel.scratchBytesPerWorker > 0 ? "scratch, " : ""
+  print(
+    """
+    static void run_k\(number)(const real *restrict a, const real *restrict b, real *restrict c,
+                        real *restrict scratch, int64_t begin, int64_t end) {
+      k\(number)(a, b, c, \(scratch)begin, end);
+    }
+
+    """)
+}
 print("#include \"driver.h\"\nconst kernel_case cases[] = {")
 for (number, (item, kernel)) in zip(cases, kernels).enumerated() {
   let loops = item.loops.map { "{\($0.extent), \($0.strideA), \($0.strideB), \($0.strideC)}" }
   print(
-    "  {\"\(item.layout)\", \"\(kernel.strategy)\", k\(number), {\(loops.joined(separator: ", "))},"
+    "  {\"\(item.layout)\", \"\(kernel.strategy)\", run_k\(number), {\(loops.joined(separator: ", "))},"
   )
   print("   \(kernel.splitCount), \(kernel.scratchBytesPerWorker)},")
 }

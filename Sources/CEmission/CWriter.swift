@@ -172,8 +172,15 @@ struct CWriter {
 }
 
 extension String {
-  /// All words of a text of C that can be names.
+  /// All words of a text of C that can be names of functions, types and variables: neither members
+  /// nor what only comments say.
   var identifiers: Set<Substring> {
-    Set(split { !($0.isLetter || $0.isNumber || $0 == "_") })
+    var names: Set<Substring> = []
+    for line in split(separator: "\n") {
+      let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
+      let words = code.split { !($0.isLetter || $0.isNumber || $0 == "_") }
+      names.formUnion(words.filter { !code[..<$0.startIndex].hasSuffix("->") })
+    }
+    return names
   }
 }
