@@ -195,9 +195,7 @@ extension MetaProblem {
     var bytes = 0
     for node in innerLoss.nodes {
       guard node.op.regions.isEmpty else { return false }
-      var isCheap = node.op.family == .creation || node.op.family == .movement
-      if case .checkPositions = node.op { isCheap = true }
-      if isCheap || node.op.isElementwise && !node.op.isTranscendental { continue }
+      if let cost = node.op.costPerElement, cost.transcendentals == 0 { continue }
       // Each has an adjoint of its size.
       bytes += 2 * node.results.reduce(0) { $0 + innerLoss.type(of: $1).byteCount }
     }

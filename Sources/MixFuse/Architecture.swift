@@ -36,7 +36,8 @@
 //
 // Invariants
 //   - A Graph that leaves a stage passes the verifier; tests run it after every pass.
-//   - The four switches over all ops (types, interpreter, derivative rule, kernels) have no default.
+//   - The five switches over all ops (types, interpreter, cost, derivative rule, kernels) have no
+//     default.
 //   - Same spec and options, same bytes of C.
 //   - Kernels trust every index: what a gather reads was proved, checked at entry, or checked and
 //     clamped by a kernel before it (`TensorIR/PositionGuard.swift`).

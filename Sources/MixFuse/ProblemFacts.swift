@@ -44,40 +44,7 @@ extension MetaProblem {
 extension Graph {
   /// Floating-point operations in the matrix products of the graph, loops multiplied out; of causal
   /// attention only the half that counts.
-  var contractionFlops: Int {
-    nodes.reduce(0) { sum, node in
-      switch node.op {
-      case .contract(let labels):
-        var extents: [Int: Int] = [:]
-        for (list, operand) in [(labels.lhs, node.operands[0]), (labels.rhs, node.operands[1])] {
-          for (label, extent) in zip(list, type(of: operand).shape) { extents[label] = extent }
-        }
-        return sum.saturatingSum(extents.values.reduce(2) { $0.saturatingProduct($1) })
-      case .structured(let op):
-        return sum + op.contractionFlops(operands: node.operands.map { type(of: $0) })
-      case .loop(let loop):
-        return sum.saturatingSum(loop.tripCount.saturatingProduct(loop.body.contractionFlops))
-      default: return sum + node.op.regions.reduce(0) { $0 + $1.contractionFlops }
-      }
-    }
-  }
-}
-
-extension StructuredOp {
-  /// Floating-point operations in the matrix products that the op stands for.
-  fileprivate func contractionFlops(operands: [TensorType]) -> Int {
-    switch function {
-    case .attention: return AttentionShape(self, operands: operands)?.flops ?? 0
-    case .linearCrossEntropy:
-      let products =
-        switch order {
-        case .value: 1
-        case .tangent, .adjoint: 3  // The logits again, and one product for each operand.
-        case .adjointTangent: 7
-        }
-      return products * 2 * operands[0].elementCount * operands[1].shape[0]
-    }
-  }
+  var contractionFlops: Int { cost.products.saturatingProduct(2) }
 }
 
 extension ManifestDescription.ProgramDescription {

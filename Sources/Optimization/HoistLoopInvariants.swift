@@ -161,10 +161,7 @@ extension Op {
 
   /// Takes many cycles for each element of the result.
   fileprivate var isCostly: Bool {
-    switch self {
-    case .unary(let function): ![.negate, .abs, .sign, .floor].contains(function)
-    case .binary(let function): function == .power || function == .divide
-    default: !isElementwise
-    }
+    guard let cost = costPerElement else { return true }
+    return cost.transcendentals + cost.divisions > 0
   }
 }

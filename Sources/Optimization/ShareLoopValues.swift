@@ -285,52 +285,13 @@ private struct SharingPlan {
 
 extension Op {
   /// Whether the op costs hardly more than reading its operands.
-  fileprivate var isCheap: Bool {
-    switch family {
-    case .elementwise, .creation, .movement: true
-    case .indexing: if case .checkPositions = self { true } else { false }
-    default: false  // Reductions, products, rows by index, loops.
-    }
-  }
+  fileprivate var isCheap: Bool { costPerElement != nil }
 }
 
 extension Graph {
-  /// Floating-point operations of a node, so far as they count: those of products.
+  /// Floating-point operations of a node, so far as they count: those of products. All else is as
+  /// much work as its operands are long.
   fileprivate func flops(of node: Node?) -> Int {
-    guard let node else { return 0 }
-    switch node.op {
-    case .contract(let labels):
-      let shapes = zip([labels.lhs, labels.rhs], node.operands).flatMap { list, operand in
-        zip(list, type(of: operand).shape)
-      }
-      return 2 * Dictionary(shapes) { first, _ in first }.values.reduce(1, *)
-    case .structured(let op):
-      return flops(of: op, x: type(of: node.operands[0]), w: type(of: node.operands[1]))
-    case .loop(let loop):
-      return loop.tripCount * loop.body.nodes.reduce(0) { $0 + loop.body.flops(of: $1) }
-    default:
-      return 0  // As much work as their operands are long.
-    }
-  }
-
-  /// `x` and `w` are the types of the first two operands: queries and keys, or tokens and words.
-  private func flops(of op: StructuredOp, x: TensorType, w: TensorType) -> Int {
-    let (pairs, width): (Int, Int)
-    switch op.function {
-    case .attention(let isCausal, _):
-      pairs = x.shape[0] * x.shape[1] * x.shape[2] * w.shape[1] / (isCausal ? 2 : 1)
-      width = x.shape[3]
-    case .linearCrossEntropy:
-      (pairs, width) = (x.shape[0] * w.shape[0], x.shape[1])
-    }
-    // Products of one kind each: scores, values, and their derivatives.
-    let products =
-      switch op.order {
-      case .value: 2
-      case .tangent: 4
-      case .adjoint: 5
-      case .adjointTangent: 12
-      }
-    return 2 * pairs * width * products
+    node.map { cost(of: $0).products.saturatingProduct(2) } ?? 0
   }
 }

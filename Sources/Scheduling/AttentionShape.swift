@@ -57,19 +57,12 @@ package struct AttentionShape: Sendable, Hashable {
 
   /// Products of a score matrix's size that the kernel has to make, each of `width` terms.
   package var productCount: Int {
-    switch order {
-    case .value: 2
-    case .tangent: 5
-    case .adjoint: 5
-    case .adjointTangent: 12
-    }
+    StructuredOp(.attention(isCausal: isCausal, scale: scale), order).productCount
   }
 
   /// Pairs of a query and a key that count, in one head.
   package var pairCount: Int {
-    guard isCausal else { return queries * keys }
-    let triangle = min(queries, keys)
-    return triangle * (triangle + 1) / 2 + (queries - triangle) * keys
+    StructuredOp.pairCount(queries: queries, keys: keys, isCausal: isCausal)
   }
 
   /// Useful floating-point operations: matrix products over the pairs that count.

@@ -450,9 +450,9 @@ struct ClusterKernelWriter {
     var arrays: [ValueID: Int] = [:]
     for entry in cluster.entries {
       let node = plan.graph.nodes[entry.node]
-      let size = plan.types[node.operands[0].index].elementCount
-      builder.count(
-        flops: node.op.isElementwise || node.op.family == .reduction ? size : 0, bytes: 0)
+      let cost = node.op.cost(
+        node.operands.map { plan.types[$0.index] }, node.results.map { plan.types[$0.index] })
+      builder.count(flops: cost.flops, bytes: 0)
       for operand in node.operands {
         if case .view(let view) = plan.bindings[operand.index],
           plan.producer[view.root] != position

@@ -122,7 +122,7 @@ extension RegionPlanner {
       let definition = facts.definition[value.index]
     else { return false }
     let node = plan.graph.nodes[definition]
-    budget -= node.op.isTranscendental ? 20 : 1
+    budget -= max(1, node.op.costPerElement?.operations ?? 1)
     guard budget >= 0 else { return false }
     for operand in node.operands.map(original) {
       guard case .view(let view)? = plan.bindings[operand.index] else { continue }

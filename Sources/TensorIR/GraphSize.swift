@@ -61,11 +61,7 @@ extension Node {
     case .loop(let loop):
       return loop.body.work.saturatingProduct(loop.tripCount)
     case .contract(let labels):
-      var extents: [Int: Int] = [:]
-      for (list, type) in zip([labels.lhs, labels.rhs], types) {
-        for (label, extent) in zip(list, type.shape) { extents[label] = extent }
-      }
-      return extents.values.reduce(1) { $0.saturatingProduct($1) }
+      return labels.productCount(types[0], types[1])
     case .structured:
       // Products of the operands' sizes: no bound is sharper for all of them, and none is needed.
       return types.reduce(0) { $0.saturatingSum($1.elementCount) }

@@ -23,16 +23,6 @@ extension Op {
 
   package var isElementwise: Bool { family == .elementwise }
 
-  /// Whether computing an element costs some twenty operations: more than to read it from a cache.
-  package var isTranscendental: Bool {
-    switch self {
-    case .unary(.rsqrt): false
-    case .unary(let function): !function.isExactlyRounded
-    case .binary(.power): true
-    default: false  // A trait, not a meaning: an op is taken as cheap until said so.
-    }
-  }
-
   /// Whether exchanging the two operands leaves the value unchanged.
   package var isCommutative: Bool {
     switch self {

@@ -7,8 +7,9 @@
 //   3. its text form                    (`OpText.swift`),
 //   4. its meaning                      (`Interpreter/Evaluate.swift`; of a scalar function
 //                                        `ScalarMeaning.swift`),
-//   5. its derivative rule              (`Differentiation/Rules/`),
-//   6. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
+//   5. what it costs                    (`OpCost.swift`),
+//   6. its derivative rule              (`Differentiation/Rules/`),
+//   7. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
 // An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
 // whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
 // `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the

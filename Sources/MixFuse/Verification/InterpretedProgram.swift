@@ -47,12 +47,8 @@ extension Graph {
       let moved = (node.operands + node.results).reduce(0) { $0 + type(of: $1).elementCount }
       switch node.op {
       case .contract(let labels):
-        var extents: [Int: Int] = [:]
-        for (list, operand) in zip([labels.lhs, labels.rhs], node.operands) {
-          for (label, extent) in zip(list, type(of: operand).shape) { extents[label] = extent }
-        }
-        let products = extents.values.reduce(1.0) { $0 * Double($1) }
-        return sum + 1.5 * products + 5 * Double(moved) + 1000
+        let products = labels.productCount(type(of: node.operands[0]), type(of: node.operands[1]))
+        return sum + 1.5 * Double(products) + 5 * Double(moved) + 1000
       case .loop(let loop):
         let body = loop.body.interpreterNanoseconds
         return sum + Double(loop.tripCount) * body + 2 * Double(moved)
