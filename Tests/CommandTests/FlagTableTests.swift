@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// README's table of flags and environment variables against the command's own description of itself
-// and against the sources, in both directions.
+// The table of flags and environment variables in FLAGS.md against the command's own description of
+// itself and against the sources, in both directions.
 
 import Foundation
 import Testing
@@ -35,11 +35,11 @@ private struct FlagLine: Hashable, Comparable, CustomStringConvertible {
   static func < (lhs: Self, rhs: Self) -> Bool { lhs.description < rhs.description }
 }
 
-@Suite("README's table of flags")
+@Suite("The table of flags")
 struct FlagTableTests {
   /// The cells of the rows below the heading of the table.
   private static func rows() throws -> [[String]] {
-    let text = try String(contentsOfFile: "\(Workplace.root)/README.md", encoding: .utf8)
+    let text = try String(contentsOfFile: "\(Workplace.root)/FLAGS.md", encoding: .utf8)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     let start = try #require(lines.firstIndex { $0.hasPrefix("| flag | commands |") })
     return lines[(start + 2)...].prefix { $0.hasPrefix("|") }.map { line in
@@ -66,7 +66,7 @@ struct FlagTableTests {
 
   private static func difference(_ found: Set<FlagLine>, _ expected: Set<FlagLine>) -> String {
     let (extra, missing) = (found.subtracting(expected), expected.subtracting(found))
-    return "in README only: \(extra.sorted()); missing there: \(missing.sorted())"
+    return "in FLAGS.md only: \(extra.sorted()); missing there: \(missing.sorted())"
   }
 
   @Test("the table has every flag of every command, with its values and default, and no other")
