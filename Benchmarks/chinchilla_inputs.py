@@ -40,7 +40,7 @@ class Size(NamedTuple):
     def useful_flops(self):
         """Operations that a meta-gradient needs: `11 T + 3` forward passes' matrix products.
 
-        Causal attention counts at half; recomputation does not count (DESIGN.md, section 1).
+        Causal attention counts at half; recomputation does not count.
         """
         tokens = self.batch * self.seq
         attention_width = self.heads * self.head_width

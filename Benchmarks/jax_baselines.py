@@ -237,7 +237,7 @@ def measure(arguments):
 
 # Checking -----------------------------------------------------------------------------------------
 
-REFERENCES = [  # file, task, steps, float32 limit from PROBLEMS.md
+REFERENCES = [  # file, task, steps, float32 limit (three times JAX's error)
     ("maml_sinusoid_t1.npz", "maml_sinusoid", 1, 1e-5),
     ("maml_sinusoid_t5.npz", "maml_sinusoid", 5, 2e-5),
     ("mnist1d_lr.npz", "mnist1d_lr", 20, 1e-5),

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Writes templates.c: the table of all files in runtime/. Run it after adding or removing a helper
-# (`make templates`); a test compares the table with the folder.
+# Writes templates.c: the table of all files in runtime/. Run it after adding or removing a helper;
+# a test compares the table with the folder.
 set -eu
 cd "$(dirname "$0")"
 {

@@ -23,7 +23,7 @@ package struct ManifestDescription: Encodable, Sendable {
   package var arraysDigest: String
   package var seed: Int
   package var options: [String: String]
-  /// SHA-256 of the C source.
+  /// BLAKE3 of the C source.
   package var sourceDigest: String
   package var target: Target
   package var entryPoints: [ProgramDescription]
@@ -48,7 +48,7 @@ package struct ManifestDescription: Encodable, Sendable {
     package var arenaBytesPerWorker: Int
     /// Floating-point operations of one call.
     package var flops: Int
-    /// The part of them that DESIGN section 1 counts as useful.
+    /// The part of them that no implementation could avoid: no recomputation, causal pairs only.
     package var usefulFlops: Int
     package var inputs: [Array]
     package var outputs: [Array]

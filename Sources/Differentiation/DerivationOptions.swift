@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The three switches of the paper's ablation (DESIGN section 1). All eight combinations compute the
+// The three switches of the paper's ablation. All eight combinations compute the
 // same meta-gradient; they differ in what is kept, what is recomputed, and how the second-order
 // product is formed.
 

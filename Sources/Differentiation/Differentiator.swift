@@ -10,7 +10,8 @@
 
 package import TensorIR
 
-/// How the derivative of a `gradient` op is taken; see DESIGN section 1.
+/// How the derivative of a `gradient` op is taken: algorithms 2 and 1 of the
+/// MixFlow-MG paper.
 package enum GradientDerivation: String, Hashable, Sendable, CaseIterable {
   /// A tangent of the gradient program: a forward pass over a reverse-mode program (MixFlow-MG).
   case forwardOverReverse

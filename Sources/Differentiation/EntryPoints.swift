@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The programs that a generated library exports (DESIGN section 6). All but the meta-gradient are
+// The programs that a generated library exports. All but the meta-gradient are
 // of one task and one inner step. Inputs and outputs are named as in the spec; a graph that does
 // not read an input still has it, so that the signature does not change with the arithmetic, except
 // for meta leaves that only are the start of theta: where theta is an input they would be in the

@@ -24,9 +24,11 @@ extension MetaProblem {
   }
 
   /// The arithmetic that a perfect implementation of an entry point could not avoid, in
-  /// floating-point operations: `(11 T + 3)` forward passes of the inner loss's matrix products for
-  /// the meta-gradient (DESIGN section 1), 3 for a gradient, 1 for a loss, 11 for a Hessian-vector
-  /// product with its gradient.
+  /// floating-point operations: in units of one forward pass of the inner loss's matrix
+  /// products: 1 for a loss, 3 for a gradient (a product's adjoint is two products), 8 more for the
+  /// tangent of that gradient, which together are a Hessian-vector product with its gradient. The
+  /// meta-gradient makes both at each of T steps, and the gradient of the outer loss: `11 T + 3`.
+  /// What is recomputed does not count.
   func usefulFlops(of entry: String) -> Int {
     let unit = innerLoss.contractionFlops
     switch EntryPoint(rawValue: entry) {

@@ -17,7 +17,7 @@ struct ReferenceProblem: Sendable, CustomTestStringConvertible {
   let name: String
   let spec: String
   let dims: [String: Int]
-  /// The limit of PROBLEMS.md: three times the error of JAX in f32, rounded up.
+  /// The limit: three times the error of JAX in f32, rounded up.
   let float32Limit: Double
   /// The derivations that are tried in each float type.
   var float64Derivations = DerivationOptions.allCombinations

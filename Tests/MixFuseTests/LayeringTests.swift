@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The layers of the compiler, held to three texts that must agree: the table of DESIGN section 2
-// (written down below), the targets in Package.swift, and the `import` lines of every source file.
+// The layers of the compiler, held to three texts that must agree: the table below, the targets in
+// Package.swift, and the `import` lines of every source file.
 // SwiftPM's own import check was found to check nothing, so the files are read.
 
 import Foundation

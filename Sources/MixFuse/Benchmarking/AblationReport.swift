@@ -19,7 +19,7 @@ package struct AblationReport: Sendable {
     package let workingBytes: Int?
     /// The median call, in seconds.
     package let secondsMedian: Double
-    /// The useful operations of DESIGN section 1 per second, in 10^9.
+    /// The useful operations (`usefulFlops(of:)`) per second, in 10^9.
     package let usefulGflopsPerSecond: Double
   }
 

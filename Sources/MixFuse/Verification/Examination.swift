@@ -2,7 +2,7 @@
 //
 // One library at one choice of dimensions and inputs, held against every oracle there is for it.
 //
-// How strictly (DESIGN section 7): an f64 result may differ from the oracle by 1e-9 in relative norm,
+// How strictly: an f64 result may differ from the oracle by 1e-9 in relative norm,
 // tensor by tensor, and an f32 result by 1e-5. Beyond that it is judged against what its float type
 // can do: 4 times the error that the interpreter makes when every operation is rounded to that type,
 // in several random ways (`Precision`). Where the problem is ill-conditioned, another f32 program is

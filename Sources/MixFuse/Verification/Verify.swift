@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `mixfuse verify`: builds a library, calls it, and holds every result against oracles that know
-// nothing of how it was computed (DESIGN section 7). Read `Examination.swift` for what is compared
+// nothing of how it was computed. Read `Examination.swift` for what is compared
 // and how strictly; this file decides at which dimensions.
 //
 // The interpreter judges the graph as it was derived, before any pass, so passes, scheduling, C and
