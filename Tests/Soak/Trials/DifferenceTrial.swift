@@ -6,7 +6,9 @@
 //
 // A difference is believed where two steps a factor of 10 apart agree, and the slopes on both sides
 // come nearer to each other as the step shrinks: where there is a kink, such as a maximum of equal
-// numbers, they do not, however small it is, and nothing is said.
+// numbers, they do not, however small it is, and nothing is said. Pieces that join smoothly hide from
+// that: `minimum(v, mean(v))` at equal v whose slopes are 0 has a second derivative that depends on the
+// direction. So a difference that disagrees says nothing either if the inputs are where pieces meet.
 
 import Differentiation
 import Interpreter
@@ -106,11 +108,12 @@ struct DifferenceTrial: Trial {
       "the Hessian-vector product", probed(outputs, hvp.outputNames, "hvp."), result)
   }
 
-  private func judged(_ what: String, _ products: [Double], _ slope: Double?) -> Verdict {
-    guard let slope else { return .skipped("a kink") }
+  private func judged(_ what: String, _ products: [Double], _ slope: Slope?) -> Verdict {
+    guard let (slope, isOnKink) = slope else { return .skipped("a kink") }
     let found = products.reduce(0, +)
     let scale = max(norm(products), abs(slope), 1e-2)
     guard !(abs(found - slope) <= 2e-4 * scale) else { return .passed }
+    if isOnKink { return .skipped("a kink") }
     return .failed("\(what): the difference is \(slope), the derivative \(found)")
   }
 
@@ -128,19 +131,23 @@ struct DifferenceTrial: Trial {
     }
   }
 
+  /// A slope, and whether pieces of functions meet at the inputs themselves.
+  private typealias Slope = (value: Double, isOnKink: Bool)
+
   /// The slope of a number that a graph gives; nil if differences do not agree on one.
   private func slope(
     of graph: Graph, at inputs: [NumericArray], along direction: [NumericArray],
     _ value: ([NumericArray]) -> Double
-  ) throws -> Double? {
-    func at(_ step: Double) throws -> Double {
+  ) throws -> Slope? {
+    func at(_ step: Double, kinks: KinkLog? = nil) throws -> Double {
       let moved = zip(inputs, direction).map { input, direction in
         NumericArray(
           input.type, zip(input.elements, direction.elements).map { $0 + step * $1 })
       }
-      return value(try Evaluator().evaluate(graph, inputs: moved))
+      return value(try Evaluator(kinks: kinks).evaluate(graph, inputs: moved))
     }
-    let middle = try at(0)
+    let kinks = KinkLog()
+    let middle = try at(0, kinks: kinks)
     var slopes: [Double] = []
     var jumps: [Double] = []
     for step in [1e-4, 1e-5] {
@@ -154,6 +161,6 @@ struct DifferenceTrial: Trial {
     guard slopes.allSatisfy(\.isFinite), jumps[1] <= 0.3 * jumps[0] + 1e-6 * size,
       abs(slopes[0] - slopes[1]) <= 2e-5 * size
     else { return nil }
-    return slopes[1]
+    return (slopes[1], kinks.first != nil)
   }
 }
