@@ -6,6 +6,7 @@
 // path, no time.
 
 import Glibc
+import MixFuseShared
 
 /// Links objects into a shared library in memory.
 ///
@@ -63,7 +64,8 @@ package func linkSharedLibrary(
 ) throws(ToolchainError) {
   let name = path.split(separator: "/").last.map(String.init) ?? path
   let library = try linkSharedLibrary(objects, name: name, tools: tools)
-  try AtomicFile.write(library, to: path, isExecutable: true)
+  let file = AtomicFile.Content(path: path, bytes: library, isExecutable: true)
+  try writing { () throws(FileFailure) in try AtomicFile.write([file]) }
 }
 
 /// Puts the names of the sources in place of the paths that only the linker understands.

@@ -5,6 +5,7 @@
 
 import Diagnostics
 import Glibc
+import MixFuseShared
 import Testing
 
 @testable import Toolchain
@@ -36,7 +37,7 @@ struct LinkTests {
     #expect(folder.contents() == ["libaffine.so"])
     #expect(try LoadedLibrary(path).call("affine", [1, 2]) == [4, 7])
 
-    let text = String(decoding: try #require(AtomicFile.read(path)), as: UTF8.self)
+    let text = String(decoding: try #require(readRegularFile(path)), as: UTF8.self)
     #expect(text.contains("libaffine.so"))
     #expect(!text.contains(folder.path))
     #expect(!text.contains("/dev/fd"))
@@ -103,7 +104,7 @@ struct LinkTests {
       try linkSharedLibrary(units, to: path, tools: tools)
     }
     #expect(folder.contents() == ["libaffine.so"])
-    #expect(AtomicFile.read(path) == Array("old".utf8))
+    #expect(readRegularFile(path) == Array("old".utf8))
   }
 
   @Test(
@@ -133,7 +134,7 @@ struct LinkTests {
       try linkSharedLibrary(units, to: path, tools: tools)
     }
     #expect(folder.contents() == ["libaffine.so"])
-    #expect(AtomicFile.read(path) == Array("old".utf8))
+    #expect(readRegularFile(path) == Array("old".utf8))
   }
 
   @Test("a library is checked for its symbols, and one that was cut off anywhere is damaged")

@@ -2,7 +2,8 @@
 //
 // The element types of arrays. Generated libraries compute in f32 and f64 and index with i32; the
 // others exist because files hold them, and are converted before a call. Names are those of the
-// manifest.
+// manifest. (The IR has a type of its own for the four that a program may have: `TensorIR.DType`,
+// which says which of these each is.)
 
 /// The type of an array's elements.
 public enum ElementType: String, CaseIterable, Codable, Sendable {
@@ -45,38 +46,15 @@ extension ElementType: CustomStringConvertible {
   public var description: String { rawValue }
 }
 
-/// A Swift type whose values are the elements of arrays of one element type.
-public protocol ArrayElement: BitwiseCopyable, Sendable {
-  /// The element type whose storage holds values of this type.
-  static var elementType: ElementType { get }
-}
+/// The float type that a library computes in.
+package enum FloatType: String, CaseIterable, Sendable {
+  case f32, f64
 
-extension Bool: ArrayElement {
-  /// `bool`.
-  public static var elementType: ElementType { .bool }
-}
-
-extension Double: ArrayElement {
-  /// `f64`.
-  public static var elementType: ElementType { .float64 }
-}
-
-extension Float: ArrayElement {
-  /// `f32`.
-  public static var elementType: ElementType { .float32 }
-}
-
-extension Int32: ArrayElement {
-  /// `i32`.
-  public static var elementType: ElementType { .int32 }
-}
-
-extension Int64: ArrayElement {
-  /// `i64`.
-  public static var elementType: ElementType { .int64 }
-}
-
-extension UInt8: ArrayElement {
-  /// `u8`.
-  public static var elementType: ElementType { .uint8 }
+  /// The element type of its arrays.
+  package var elementType: ElementType {
+    switch self {
+    case .f32: .float32
+    case .f64: .float64
+    }
+  }
 }

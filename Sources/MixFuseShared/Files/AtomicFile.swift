@@ -8,22 +8,8 @@
 
 import Foundation
 
-/// Why a file could not be written: the `errno` of the system call that failed, and the destination.
-package struct FileFailure: Error, Equatable {
-  /// The path that the file was to have.
-  package let path: String
-  /// The system's number of the reason.
-  package let code: Int32
-
-  /// A failure to write `path`; the last failed system call's unless told.
-  package init(path: String, code: Int32 = errno) {
-    self.path = path
-    self.code = code
-  }
-}
-
 /// A file that appears at its path when it is committed, and not before.
-package final class UnfinishedFile {
+package final class AtomicFile {
   /// What becomes of a file that is already at the path.
   package enum Replacement {
     /// Its permissions are kept. One that is no regular file (a device, a pipe) is written directly:
@@ -35,6 +21,8 @@ package final class UnfinishedFile {
 
   /// The path the file will have.
   package let path: String
+  /// How many bytes have been written, which is the position of the next one.
+  package private(set) var byteCount = 0
   /// The path it has until then, or nil if the destination is written directly.
   private let temporaryPath: String?
   private var descriptor: Int32
@@ -65,16 +53,18 @@ package final class UnfinishedFile {
 
   /// Appends bytes. After a failure the file is gone and cannot be committed.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(FileFailure) {
-    var done = 0
-    while done < bytes.count, let base = bytes.baseAddress {
-      let written = Foundation.write(descriptor, base + done, bytes.count - done)
-      if written < 0 && errno == EINTR { continue }
-      guard written > 0 else {
-        let failure = FileFailure(path: path, code: written < 0 ? errno : ENOSPC)
-        discard()
-        throw failure
-      }
-      done += written
+    let code = writeFully(bytes, to: descriptor)
+    guard code == 0 else {
+      discard()
+      throw FileFailure(path: path, code: code)
+    }
+    byteCount += bytes.count
+  }
+
+  /// Appends bytes. After a failure the file is gone and cannot be committed.
+  package func write(_ bytes: [UInt8]) throws(FileFailure) {
+    try bytes.withUnsafeBufferPointer { buffer throws(FileFailure) in
+      try write(UnsafeRawBufferPointer(buffer))
     }
   }
 
@@ -88,7 +78,7 @@ package final class UnfinishedFile {
   /// A process that is killed between two renames leaves some new and some old files: nothing but a
   /// folder of their own would prevent that. It is a matter of microseconds, and all of them are
   /// complete.
-  package static func commit(_ files: [UnfinishedFile]) throws(FileFailure) {
+  package static func commit(_ files: [AtomicFile]) throws(FileFailure) {
     defer { for file in files { file.discard() } }
     for file in files { try file.flush() }
     let failure = Unfinished.protectingCommit { placeAll(files) }
@@ -97,7 +87,7 @@ package final class UnfinishedFile {
   }
 
   /// Renames all files; undoes that if one of them cannot be.
-  private static func placeAll(_ files: [UnfinishedFile]) -> FileFailure? {
+  private static func placeAll(_ files: [AtomicFile]) -> FileFailure? {
     var placed: [(path: String, old: String?)] = []
     var failure: FileFailure?
     for file in files {
@@ -179,11 +169,4 @@ package final class UnfinishedFile {
     _ = fsync(folder)
     close(folder)
   }
-}
-
-/// The folder of a path and the name in it.
-package func split(_ path: String) -> (folder: String, name: String) {
-  guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-  let folder = slash == path.startIndex ? "/" : String(path[..<slash])
-  return (folder, String(path[path.index(after: slash)...]))
 }

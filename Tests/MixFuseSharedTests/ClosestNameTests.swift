@@ -2,11 +2,11 @@
 //
 // Edit distance and "did you mean".
 
-import Diagnostics
+import MixFuseShared
 import Testing
 
 @Suite("did you mean")
-struct SuggestionTests {
+struct ClosestNameTests {
   @Test("a swap of neighbours counts as one edit")
   func swap() {
     #expect(editDistance("hidden", "hiddne") == 1)
@@ -20,5 +20,6 @@ struct SuggestionTests {
     #expect(closestName(to: "hiden", among: ["points", "steps"]) == nil)
     #expect(closestName(to: "x", among: ["y", "w"]) == nil)
     #expect(closestName(to: "w3", among: ["w2", "w1"]) == "w1")
+    #expect(closestName(to: "HIDEN", among: ["hidden"]) == "hidden")
   }
 }
