@@ -1,4 +1,4 @@
-// mf_maximum_step_f32
+// mf_maximum_step_f32, mf_maximum_step_f64
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //

@@ -1,4 +1,4 @@
-// mf_add_row_products_f32
+// mf_add_row_products_f32, mf_add_row_products_f64
 // requires: mf_library mf_sum_step_f32
 // SPDX-License-Identifier: Apache-2.0
 //

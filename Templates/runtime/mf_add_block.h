@@ -1,4 +1,4 @@
-// mf_add_block_f32
+// mf_add_block_f32, mf_add_block_f64
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //

@@ -1,16 +1,16 @@
-// mf_attention_tangent_end_f64
+// mf_attention_tangent_end_f32, mf_attention_tangent_end_f64
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
 // The end of a tile of queries: value_tan = sums - row_sums o value, row by row, and the tangent
 // of the logarithm is row_sums itself.
 
-MF_KERNEL static void mf_attention_tangent_end_f64(
-    const double *restrict sums, int64_t rows, int64_t width, const double *restrict row_sums,
-    const double *restrict value, double *restrict value_tan, int64_t value_stride,
-    double *restrict logarithm_tan) {
+MF_KERNEL static void mf_attention_tangent_end_f32(
+    const float *restrict sums, int64_t rows, int64_t width, const float *restrict row_sums,
+    const float *restrict value, float *restrict value_tan, int64_t value_stride,
+    float *restrict logarithm_tan) {
   for (int64_t i = 0; i < rows; ++i) {
-    const double row_sum = row_sums[i];
+    const float row_sum = row_sums[i];
     logarithm_tan[i] = row_sum;
     for (int64_t j = 0; j < width; ++j) {
       const int64_t index = i * value_stride + j;

@@ -1,4 +1,4 @@
-// mf_pack_rows_f32
+// mf_pack_rows_f32, mf_pack_rows_f64
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //

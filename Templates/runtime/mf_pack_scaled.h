@@ -1,4 +1,4 @@
-// mf_pack_scaled_f32
+// mf_pack_scaled_f32, mf_pack_scaled_f64
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //

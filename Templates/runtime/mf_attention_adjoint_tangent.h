@@ -1,4 +1,4 @@
-// mf_attention_adjoint_tangent_f32
+// mf_attention_adjoint_tangent_f32, mf_attention_adjoint_tangent_f64
 // requires: mf_library mf_exp_f32
 // SPDX-License-Identifier: Apache-2.0
 //

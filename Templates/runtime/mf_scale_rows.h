@@ -1,4 +1,4 @@
-// mf_scale_rows_f32
+// mf_scale_rows_f32, mf_scale_rows_f64
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //

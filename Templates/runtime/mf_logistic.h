@@ -1,4 +1,4 @@
-// mf_logistic_f32
+// mf_logistic_f32, mf_logistic_f64
 // requires: mf_exp_f32
 // SPDX-License-Identifier: Apache-2.0
 //

@@ -1,4 +1,4 @@
-// mf_softplus_f32
+// mf_softplus_f32, mf_softplus_f64
 // requires: mf_exp_f32 mf_log1p_f32
 // SPDX-License-Identifier: Apache-2.0
 //

@@ -1,4 +1,4 @@
-// mf_log1p_f32
+// mf_log1p_f32, mf_log1p_f64
 // requires: mf_log_f32
 // SPDX-License-Identifier: Apache-2.0
 //
