@@ -109,7 +109,8 @@ let package = Package(
       "MixFuse",
       [
         "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport", "Toolchain",
+        "MixFuseRuntime", "MixFuseShared", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport",
+        "Toolchain",
       ]),
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],

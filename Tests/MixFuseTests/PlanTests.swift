@@ -6,6 +6,7 @@
 import CEmission
 import Differentiation
 import Foundation
+import MixFuseShared
 import Scheduling
 import TensorIR
 import Testing
