@@ -78,6 +78,18 @@ static const unsigned char text_mf_expm1_f64[] = {
 static const unsigned char text_mf_fault[] = {
 #embed "runtime/mf_fault.h"
     , 0};
+static const unsigned char text_mf_floor_f32[] = {
+#embed "runtime/mf_floor_f32.h"
+    , 0};
+static const unsigned char text_mf_floor_f64[] = {
+#embed "runtime/mf_floor_f64.h"
+    , 0};
+static const unsigned char text_mf_fused_f32[] = {
+#embed "runtime/mf_fused_f32.h"
+    , 0};
+static const unsigned char text_mf_fused_f64[] = {
+#embed "runtime/mf_fused_f64.h"
+    , 0};
 static const unsigned char text_mf_is_far_f32[] = {
 #embed "runtime/mf_is_far_f32.h"
     , 0};
@@ -262,6 +274,10 @@ static const struct template templates[] = {
     {"mf_expm1_f32", text_mf_expm1_f32},
     {"mf_expm1_f64", text_mf_expm1_f64},
     {"mf_fault", text_mf_fault},
+    {"mf_floor_f32", text_mf_floor_f32},
+    {"mf_floor_f64", text_mf_floor_f64},
+    {"mf_fused_f32", text_mf_fused_f32},
+    {"mf_fused_f64", text_mf_fused_f64},
     {"mf_is_far_f32", text_mf_is_far_f32},
     {"mf_is_far_f64", text_mf_is_far_f64},
     {"mf_library", text_mf_library},

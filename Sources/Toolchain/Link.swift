@@ -17,8 +17,8 @@ import MixFuseShared
 ///   - tools: where the linker is.
 /// - Returns: the bytes of the library.
 /// - Cost: 5 to 25 ms.
-/// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc and
-///   libm define; `toolchain.tool-result` for a linker that says nothing and leaves no such library;
+/// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc
+///   define, such as a function of libm; `toolchain.tool-result` for a linker that says nothing and leaves no such library;
 ///   `toolchain.tool-missing`.
 package func linkSharedLibrary(
   _ objects: [CompiledUnit], name: String, exports: [String] = [],
@@ -31,7 +31,7 @@ package func linkSharedLibrary(
 
   var arguments = ["-shared", "--build-id=none", "--no-undefined", "-z", "noexecstack"]
   arguments += ["-soname", name] + inputs.map(\.path)
-  arguments += ["--as-needed", "-l:libc.so.6", "-l:libm.so.6"]
+  arguments += ["--as-needed", "-l:libc.so.6"]
   switch linker.style {
   case .bfd:
     arguments += ["-o", library.path]
