@@ -8,11 +8,11 @@ import TensorIR
 extension Cluster {
   /// The innermost loop, if it is short and no whole number of half vectors, which compilers do well.
   /// Twos and threes are left alone: most of a vector would be idle.
-  func laneLoop(in nest: LoopNest, _ plan: RegionPlan) -> LaneLoop? {
+  func laneLoop(in nest: LoopNest, _ region: RegionSchedule) -> LaneLoop? {
     guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
     var widest = 4
-    for node in entries.map({ plan.graph.nodes[$0.node] }) {
-      let dtype = plan.types[node.result.index].dtype
+    for node in entries.map({ $0.node }) {
+      let dtype = region.type(of: node.result).dtype
       if node.op.family == .reduction, !dtype.isFloat { return nil }
       widest = max(widest, dtype.byteCount)
     }

@@ -26,10 +26,10 @@ extension KernelBuilder {
   ///
   /// - Cost: one pass over every array read or written, per phase that touches it.
   mutating func kernel(
-    for cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses,
+    for cluster: Cluster, in region: RegionSchedule, uses: Liveness,
     parts: PartialSums? = nil
   ) -> Kernel {
-    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses, parts: parts)
+    var writer = ClusterKernelWriter(cluster, in: region, uses: uses, parts: parts)
     let statements = writer.statements(&self)
     return kernel(
       statements, equations: writer.equations, lanes: writer.lanes,
@@ -42,12 +42,12 @@ extension KernelBuilder {
   /// The work of a cluster as the epilogue of a contraction: one loop over the rows of C, one over
   /// its columns.
   mutating func epilogue(
-    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses, columns: Int
+    _ cluster: Cluster, in region: RegionSchedule, uses: Liveness, columns: Int
   ) -> Kernel {
-    guard let nest = cluster.nest(columns: columns, in: plan) else {
+    guard let nest = cluster.nest(columns: columns, in: region) else {
       preconditionFailure("compiler bug: an epilogue over other loops than its contraction")
     }
-    var writer = ClusterKernelWriter(cluster, at: position, in: plan, uses: uses, nest: nest)
+    var writer = ClusterKernelWriter(cluster, in: region, uses: uses, nest: nest)
     let statements = writer.statements(&self)
     return kernel(statements, equations: writer.equations)
   }
@@ -56,17 +56,16 @@ extension KernelBuilder {
 /// The reductions of a cluster to be made in parts: those of a large kernel that cannot be shared out
 /// otherwise. `nil` if there are none.
 func partialSums(
-  of cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses
+  of cluster: Cluster, in region: RegionSchedule, uses: Liveness
 ) -> PartialSums? {
-  ClusterKernelWriter(cluster, at: position, in: plan, uses: uses).partialSums
+  ClusterKernelWriter(cluster, in: region, uses: uses).partialSums
 }
 
 /// Writes the statements of one cluster.
 struct ClusterKernelWriter {
   let cluster: Cluster
-  let position: Int
-  let plan: RegionPlan
-  let uses: RegionUses
+  let region: RegionSchedule
+  let uses: Liveness
   let nest: LoopNest
   let lanes: LaneLoop?
   /// Scalars of values made in this kernel, in the traversal at hand or in the row.
@@ -83,16 +82,15 @@ struct ClusterKernelWriter {
   private var stores: [Statement] = []
 
   init(
-    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses,
+    _ cluster: Cluster, in region: RegionSchedule, uses: Liveness,
     parts: PartialSums? = nil
   ) {
     self.cluster = cluster
     self.parts = parts
-    self.position = position
-    self.plan = plan
+    self.region = region
     self.uses = uses
-    var nest = cluster.nest(in: plan, uses)
-    var lanes = cluster.laneLoop(in: nest, plan)
+    var nest = cluster.nest(in: region, uses)
+    var lanes = cluster.laneLoop(in: nest, region)
     rowInBlock = lanes.flatMap { _ in cluster.blockRows(in: &nest) }
     if rowInBlock != nil { lanes?.variable += 1 }
     self.nest = nest
@@ -101,23 +99,22 @@ struct ClusterKernelWriter {
 
   /// - Parameter nest: loops that are given.
   init(
-    _ cluster: Cluster, at position: Int, in plan: RegionPlan, uses: RegionUses, nest: LoopNest
+    _ cluster: Cluster, in region: RegionSchedule, uses: Liveness, nest: LoopNest
   ) {
     self.cluster = cluster
-    self.position = position
-    self.plan = plan
+    self.region = region
     self.uses = uses
     self.nest = nest
     (lanes, rowInBlock, parts) = (nil, nil, nil)
   }
 
   /// What the kernel computes: a line for each result.
-  var equations: [String] { plan.equations(of: cluster, storing: uses.needsStorage) }
+  var equations: [String] { region.equations(of: cluster, storing: uses.needsStorage) }
 
   /// The loop to share out: one over which no result is reduced.
   func sharedLoop(isLarge: Bool) -> (variable: Int, extent: Int)? {
     let reduced = cluster.entries.flatMap { entry -> [Int] in
-      switch (entry.placement, plan.graph.nodes[entry.node].op) {
+      switch (entry.placement, entry.node.op) {
       case (.rowReduction, .reduce(_, let axes)), (.memoryReduction, .reduce(_, let axes)): axes
       default: []
       }
@@ -144,12 +141,12 @@ struct ClusterKernelWriter {
       let isInRow = cluster.rowAxes?.contains(axis) ?? false
       guard !isInRow, group != rowInBlock, group != lanes?.variable else { return nil }
       let results = cluster.entries.compactMap { entry -> PartialSums.Result? in
-        let node = plan.graph.nodes[entry.node]
+        let node = entry.node
         guard case .memoryReduction = entry.placement,
           case .reduce(let reduction, let axes) = node.op, axes.contains(axis)
         else { return nil }
         return .init(
-          value: node.result, type: plan.types[node.result.index], reduction: reduction)
+          value: node.result, type: region.type(of: node.result), reduction: reduction)
       }
       return PartialSums(
         group: group, extent: nest.groups[group].extent, variable: nest.groups.count,
@@ -193,15 +190,15 @@ struct ClusterKernelWriter {
     _ result: ValueID, _ builder: inout KernelBuilder
   ) -> Int {
     builder.parameter(
-      for: parts?.partial(of: result) ?? result, plan.types[result.index].dtype, written: true)
+      for: parts?.partial(of: result) ?? result, region.type(of: result).dtype, written: true)
   }
 
   /// The place of an element of a memory reduction's result.
   func memoryReductionIndex(_ entry: Cluster.Entry) -> ElementIndex {
-    var index = nest.index(offset: 0, strides: cluster.resultStrides(entry, in: plan))
-    let result = plan.graph.nodes[entry.node].result
+    var index = nest.index(offset: 0, strides: cluster.resultStrides(entry, in: region))
+    let result = entry.result
     if let parts, parts.partial(of: result) != nil {
-      let size = plan.types[result.index].elementCount
+      let size = region.type(of: result).elementCount
       index.terms.insert(.init(variable: parts.variable, stride: size), at: 0)
     }
     return index
@@ -231,7 +228,7 @@ struct ClusterKernelWriter {
     let groups = nest.groups.indices.filter { !kept.contains($0) }
     var accumulators: [RowSum] = []
     for entry in cluster.entries where entry.placement == .rowReduction(phase: phase) {
-      let node = plan.graph.nodes[entry.node]
+      let node = entry.node
       guard case .reduce(let reduction, _) = node.op else { continue }
       accumulators.append(rowSum(entry, reduction, over: groups, &row, &builder))
     }
@@ -243,7 +240,7 @@ struct ClusterKernelWriter {
     let frames = accumulators.compactMap { frame(of: $0, &builder) } + frames(of: own, &builder)
     row += nest.loops(over: groups, body, in: frames)
     for accumulator in accumulators {
-      let result = plan.graph.nodes[accumulator.entry.node].result
+      let result = accumulator.entry.result
       let scalar = self.result(of: accumulator, &row, &builder)
       made[result] = scalar
       store(result, accumulator.entry, scalar, &builder)
@@ -252,13 +249,7 @@ struct ClusterKernelWriter {
   }
 
   private var lastPhase: Int {
-    cluster.entries.map { entry in
-      switch entry.placement {
-      case .element(let phase), .row(let phase), .rowReduction(let phase),
-        .memoryReduction(let phase):
-        phase
-      }
-    }.max() ?? 0
+    cluster.entries.map(\.placement.phase).max() ?? 0
   }
 
   /// The statements at one element of the domain.
@@ -268,24 +259,24 @@ struct ClusterKernelWriter {
   ) -> [Statement] {
     var body: [Statement] = []
     for entry in cluster.entries {
-      let node = plan.graph.nodes[entry.node]
+      let node = entry.node
       switch entry.placement {
       case .element(phase):
-        let isRepeated = plan.repeatedEntry(of: node.result, in: cluster) != nil
+        let isRepeated = cluster.repeatedEntry(of: node.result) != nil
         // What every traversal makes for itself is made where it is read.
         if isRepeated && !uses.needsStorage.contains(node.result) { continue }
         compute(entry, &builder, &body)
       case .rowReduction(phase):
         guard case .reduce(let reduction, _) = node.op,
-          let scalar = accumulators.first(where: { $0.entry.node == entry.node })?.scalar
+          let scalar = accumulators.first(where: { $0.entry.result == entry.result })?.scalar
         else { continue }
-        let value = read(node.operands[0], entry, &builder, &body)
+        let value = read(0, of: entry, &builder, &body)
         body.append(.accumulate(scalar: scalar, reduction, value: value))
       case .memoryReduction(phase):
         guard case .reduce(let reduction, _) = node.op else { continue }
-        let value = read(node.operands[0], entry, &builder, &body)
-        if let sum = sums.first(where: { $0.entry.node == entry.node }) {
-          let dtype = plan.types[node.result.index].dtype
+        let value = read(0, of: entry, &builder, &body)
+        if let sum = sums.first(where: { $0.entry.result == entry.result }) {
+          let dtype = region.type(of: node.result).dtype
           builder.accumulate(value, in: sum.block, dtype, to: &body)
           continue
         }
@@ -305,18 +296,18 @@ struct ClusterKernelWriter {
     _ entry: Cluster.Entry, _ builder: inout KernelBuilder, _ statements: inout [Statement]
   ) {
     let scalar = define(entry, &builder, &statements)
-    store(plan.graph.nodes[entry.node].result, entry, scalar, &builder)
+    store(entry.result, entry, scalar, &builder)
   }
 
   /// The scalar that a member computes.
   private mutating func define(
     _ entry: Cluster.Entry, _ builder: inout KernelBuilder, _ statements: inout [Statement]
   ) -> Int {
-    let node = plan.graph.nodes[entry.node]
-    let operands = node.operands.map { read($0, entry, &builder, &statements) }
+    let node = entry.node
+    let operands = node.operands.indices.map { read($0, of: entry, &builder, &statements) }
     let scalar = builder.define(
-      .apply(node.op, operands), plan.types[node.result.index].dtype,
-      named: plan.names[node.result.index], in: &statements)
+      .apply(node.op, operands), region.type(of: node.result).dtype,
+      named: region.values[node.result.index].name, in: &statements)
     made[node.result] = scalar
     return scalar
   }
@@ -325,16 +316,16 @@ struct ClusterKernelWriter {
     _ result: ValueID, _ entry: Cluster.Entry, _ scalar: Int, _ builder: inout KernelBuilder
   ) {
     if let place = placeOnStack(of: result, entry) {
-      let dtype = plan.types[result.index].dtype
+      let dtype = region.type(of: result).dtype
       let local = builder.newLocal(dtype, elementCount: place.elementCount)
       locals[result] = local
       stores.append(.storeLocal(local, place.index, scalar: scalar))
     }
     guard uses.needsStorage.contains(result) else { return }
-    let place = plan.place(of: result)
+    let place = region.place(of: result)
     let parameter = builder.parameter(
-      for: place.root, plan.types[result.index].dtype, written: true)
-    let strides = cluster.resultStrides(entry, in: plan)
+      for: place.root, region.type(of: result).dtype, written: true)
+    let strides = cluster.resultStrides(entry, in: region)
     stores.append(
       .store(
         parameter: parameter, nest.index(offset: place.offset, strides: strides), scalar: scalar))
@@ -391,28 +382,26 @@ struct ClusterKernelWriter {
     stores = []
   }
 
+  /// The scalar that an operand of a member is, given its number.
   private mutating func read(
-    _ operand: ValueID, _ entry: Cluster.Entry, _ builder: inout KernelBuilder,
+    _ number: Int, of entry: Cluster.Entry, _ builder: inout KernelBuilder,
     _ statements: inout [Statement]
   ) -> Int {
-    guard var binding = plan.bindings[operand.index] else {
-      preconditionFailure("compiler bug: \(operand) is unbound")
-    }
+    let operand = entry.node.operands[number]
+    var binding = entry.operands[number]
     switch binding {
     case .view(var view):
-      if plan.producer[view.root] == position, let scalar = made[view.root] { return scalar }
-      if plan.producer[view.root] == position, let local = locals[view.root] {
-        let isRow = plan.placement[view.root].map(Self.isOfRow) ?? false
-        let dtype = plan.types[operand.index].dtype
+      if let scalar = made[view.root] { return scalar }
+      if let local = locals[view.root] {
+        let isRow = cluster.placement(of: view.root).map(Self.isOfRow) ?? false
+        let dtype = region.type(of: operand).dtype
         let index = isRow ? indexOfRow : indexInRow
         return builder.define(.loadLocal(local, index), dtype, in: &statements)
       }
-      if plan.producer[view.root] == position,
-        let repeated = plan.repeatedEntry(of: view.root, in: cluster)
-      {
+      if let repeated = cluster.repeatedEntry(of: view.root) {
         return define(repeated, &builder, &statements)
       }
-      view = plan.placed(view)
+      view = region.placed(view)
       view.strides = cluster.domainStrides(view.strides, entry.placement)
       binding = .view(view)
     case .axisIndex(let axis, let offset) where entry.placement.isRow:
@@ -420,17 +409,17 @@ struct ClusterKernelWriter {
     case .axisIndex, .constant, .stepIndex: break
     }
     return builder.read(
-      binding, plan.types[operand.index].dtype, named: plan.names[operand.index], in: nest,
+      binding, region.type(of: operand).dtype, named: region.values[operand.index].name, in: nest,
       &statements)
   }
 
   private mutating func initializeMemoryReductions(_ builder: inout KernelBuilder) -> [Statement] {
     var statements: [Statement] = []
     for entry in cluster.entries {
-      let node = plan.graph.nodes[entry.node]
+      let node = entry.node
       guard case .memoryReduction = entry.placement, case .reduce(let reduction, let axes) = node.op
       else { continue }
-      let dtype = plan.types[node.result.index].dtype
+      let dtype = region.type(of: node.result).dtype
       let parameter = memoryReductionParameter(node.result, &builder)
       let place = memoryReductionIndex(entry)
       let kept = nest.groups.indices.filter { !axes.contains(nest.groups[$0].axes[0]) }
@@ -449,19 +438,15 @@ struct ClusterKernelWriter {
   private func countCost(_ builder: inout KernelBuilder) {
     var arrays: [ValueID: Int] = [:]
     for entry in cluster.entries {
-      let node = plan.graph.nodes[entry.node]
+      let node = entry.node
       let cost = node.op.cost(
-        node.operands.map { plan.types[$0.index] }, node.results.map { plan.types[$0.index] })
+        node.operands.map { region.type(of: $0) }, node.results.map { region.type(of: $0) })
       builder.count(flops: cost.flops, bytes: 0)
-      for operand in node.operands {
-        if case .view(let view) = plan.bindings[operand.index],
-          plan.producer[view.root] != position
-        {
-          arrays[view.root] = plan.types[view.root.index].byteCount
-        }
+      for view in entry.views where !cluster.has(view.root) {
+        arrays[view.root] = region.type(of: view.root).byteCount
       }
       if uses.needsStorage.contains(node.result) {
-        arrays[node.result] = plan.types[node.result.index].byteCount
+        arrays[node.result] = region.type(of: node.result).byteCount
       }
     }
     builder.count(flops: 0, bytes: arrays.values.reduce(0, +))

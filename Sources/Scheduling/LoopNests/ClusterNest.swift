@@ -7,23 +7,23 @@ import TensorIR
 
 extension Cluster {
   /// The loops over the domain; axes that every access walks through densely are one loop.
-  func nest(in plan: RegionPlan, _ uses: RegionUses) -> LoopNest {
+  func nest(in region: RegionSchedule, _ uses: Liveness) -> LoopNest {
     var strides: [[Int]] = []
     var apart: [Set<Int>] = rowAxes.map { [Set($0)] } ?? []
     var alone = Set<Int>()
     for entry in entries {
-      let node = plan.graph.nodes[entry.node]
-      for operand in node.operands {
-        switch plan.bindings[operand.index] {
+      let node = entry.node
+      for operand in entry.operands {
+        switch operand {
         case .view(let view):
-          strides.append(domainStrides(plan.placed(view).strides, entry.placement))
+          strides.append(domainStrides(region.placed(view).strides, entry.placement))
         case .axisIndex(let axis, _):
           alone.insert(entry.placement.isRow ? keptAxes[axis] : axis)
-        case .constant, .stepIndex, nil: break
+        case .constant, .stepIndex: break
         }
       }
       if uses.needsStorage.contains(node.result) {
-        strides.append(resultStrides(entry, in: plan))
+        strides.append(resultStrides(entry, in: region))
       }
       if case .memoryReduction = entry.placement, case .reduce(_, let axes) = node.op {
         apart.append(Set(axes))
@@ -45,9 +45,9 @@ extension Cluster {
   }
 
   /// Strides along the domain of the result of an entry, in the array that has it.
-  func resultStrides(_ entry: Entry, in plan: RegionPlan) -> [Int] {
-    let node = plan.graph.nodes[entry.node]
-    let strides = plan.place(of: node.result).strides
+  func resultStrides(_ entry: Entry, in region: RegionSchedule) -> [Int] {
+    let node = entry.node
+    let strides = region.place(of: node.result).strides
     switch entry.placement {
     case .element: return strides
     case .row, .rowReduction: return spread(strides, over: keptAxes)
@@ -55,12 +55,5 @@ extension Cluster {
       guard case .reduce(_, let axes) = node.op else { return strides }
       return spread(strides, over: domain.indices.filter { !axes.contains($0) })
     }
-  }
-}
-
-extension ClusterPlacement {
-  /// Whether a value is computed once a row by an op on values of the row.
-  var isRow: Bool {
-    if case .row = self { true } else { false }
   }
 }

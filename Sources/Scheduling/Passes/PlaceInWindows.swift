@@ -22,32 +22,36 @@ struct PlacedWindow {
   var provenance: Provenance
 }
 
-extension RegionPlan {
-  /// The elements of a value with storage, in its own array or in that of another value.
-  func place(of value: ValueID) -> View {
-    windows[value]?.view ?? View(dense: value, shape: types[value.index].shape)
-  }
+/// Places the parts of one region's arrays.
+struct WindowPlacement {
+  private var region: RegionSchedule
+  private let producers: [ValueID: Int]
+  private let readers: [ValueID: Readers]
+  /// Positions of copies that are not needed any more.
+  private var unneeded: Set<Int> = []
 
-  /// What a view of a value reads, in the array that has the value.
-  func placed(_ view: View) -> View {
-    guard let window = windows[view.root]?.view else { return view }
-    guard let placed = view.moved(into: window) else {
-      preconditionFailure("compiler bug: \(view.root) is read as its window does not allow")
-    }
-    return placed
-  }
-
-  func placed(_ binding: Binding) -> Binding {
-    if case .view(let view) = binding { .view(placed(view)) } else { binding }
-  }
-
-  /// Moves values into the windows that copies would fill; the copies are left as empty clusters.
+  /// Rewrites a region and the loop bodies inside of it.
   ///
   /// - Cost: the number of operands, and of copies times steps between value and copy.
-  mutating func placeInWindows() {
-    let readers = readersOfRoots()
+  static func run(on region: inout RegionSchedule) {
+    var pass = WindowPlacement(region)
+    pass.placeParts()
+    region = pass.region
+    region.steps = region.steps.indices.filter { !pass.unneeded.contains($0) }.map {
+      pass.region.steps[$0]
+    }
+    region.updateLoops { run(on: &$0.body) }
+  }
+
+  private init(_ region: RegionSchedule) {
+    self.region = region
+    producers = region.producers
+    readers = Self.readers(in: region)
+  }
+
+  private mutating func placeParts() {
     for group in copiesByDestination() where !group.contains(where: fillsEverything) {
-      var parts = group.compactMap { part(copiedAt: $0, readers) }
+      var parts = group.compactMap(part)
       while let first = parts.map(\.producer).min() {
         let early = parts.filter { $0.producer == first }
         if mayBegin(with: early, at: first) {
@@ -68,12 +72,42 @@ extension RegionPlan {
     var copy: Int
   }
 
+  /// Who reads a value.
+  private enum Readers {
+    /// Cluster members and copies alone, by these views.
+    case elementwise([View])
+    /// Other steps, or the region's caller.
+    case any
+  }
+
+  private static func readers(in region: RegionSchedule) -> [ValueID: Readers] {
+    var readers: [ValueID: Readers] = [:]
+    func note(_ view: View) {
+      switch readers[view.root] ?? .elementwise([]) {
+      case .elementwise(let views): readers[view.root] = .elementwise(views + [view])
+      case .any: break
+      }
+    }
+    for step in region.steps {
+      switch step {
+      case .cluster(let cluster): cluster.views.forEach(note)
+      case .copy(let copy): if case .view(let view) = copy.source { note(view) }
+      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing:
+        for root in step.reads { readers[root] = .any }
+      }
+    }
+    for output in region.outputs {
+      if let root = region.binding(of: output.value)?.root { readers[root] = .any }
+    }
+    return readers
+  }
+
   /// Positions of copies, those that write to one array together.
   private func copiesByDestination() -> [[Int]] {
     var groups: [ValueID: [Int]] = [:]
-    for (position, step) in steps.enumerated() {
-      if case .copy(_, _, _, let destination, _) = step {
-        groups[destination.root, default: []].append(position)
+    for (position, step) in region.steps.enumerated() {
+      if case .copy(let copy) = step {
+        groups[copy.destination.root, default: []].append(position)
       }
     }
     return groups.sorted { $0.key < $1.key }.map(\.value)
@@ -81,60 +115,35 @@ extension RegionPlan {
 
   /// Whether a copy writes a whole array that other copies write to as well.
   private func fillsEverything(_ position: Int) -> Bool {
-    guard case .copy(_, _, _, let destination, _) = steps[position] else { return false }
-    return destination == View(dense: destination.root, shape: types[destination.root.index].shape)
-  }
-
-  /// The views by which each root is read, by cluster members and copies; `nil` for a root that
-  /// other steps or the region's caller read.
-  private func readersOfRoots() -> [ValueID: [View]?] {
-    var readers: [ValueID: [View]?] = [:]
-    func note(_ binding: Binding?) {
-      guard case .view(let view) = binding else { return }
-      let known = readers[view.root, default: []]
-      readers[view.root] = .some(known.map { $0 + [view] })
-    }
-    for step in steps {
-      switch step {
-      case .cluster(let cluster):
-        for operand in cluster.entries.flatMap({ graph.nodes[$0.node].operands }) {
-          note(bindings[operand.index])
-        }
-      case .copy(let source, _, _, _, _): note(source)
-      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing:
-        for root in step.rootsRead { readers[root] = .some(nil) }
-      }
-    }
-    for output in graph.outputs {
-      if let root = bindings[output.index]?.root { readers[root] = .some(nil) }
-    }
-    return readers
+    guard case .copy(let copy) = region.steps[position] else { return false }
+    return copy.destination == region.whole(copy.destination.root)
   }
 
   /// What a copy copies, if it can be made in the copy's destination.
-  private func part(copiedAt position: Int, _ readers: [ValueID: [View]?]) -> Part? {
-    guard case .copy(.view(let source), _, _, let destination, let provenance) = steps[position],
-      windows[source.root] == nil, windows[destination.root] == nil,
-      source == View(dense: source.root, shape: types[source.root.index].shape),
-      let producer = producer[source.root], producer < position,
-      case .cluster(let cluster) = steps[producer],
-      cluster.entries.contains(where: { graph.nodes[$0.node].results == [source.root] }),
-      let placement = placement[source.root], let views = readers[source.root] ?? nil,
-      views.allSatisfy({ $0.moved(into: destination) != nil })
+  private func part(copiedAt position: Int) -> Part? {
+    guard case .copy(let copy) = region.steps[position], case .view(let source) = copy.source,
+      region.window(of: source.root) == nil, region.window(of: copy.destination.root) == nil,
+      source == region.whole(source.root),
+      let producer = producers[source.root], producer < position,
+      case .cluster(let cluster) = region.steps[producer],
+      let placement = cluster.placement(of: source.root),
+      case .elementwise(let views)? = readers[source.root],
+      views.allSatisfy({ $0.moved(into: copy.destination) != nil })
     else { return nil }
     if case .memoryReduction = placement { return nil }
     return Part(
-      value: source.root, window: PlacedWindow(view: destination, provenance: provenance),
+      value: source.root,
+      window: PlacedWindow(view: copy.destination, provenance: copy.provenance),
       producer: producer, copy: position)
   }
 
   /// Whether the array of `parts` may exist from the step on that makes them.
   private func mayBegin(with parts: [Part], at position: Int) -> Bool {
-    let size = parts.reduce(0) { $0 + types[$1.value.index].elementCount }
+    let size = parts.reduce(0) { $0 + region.type(of: $1.value).elementCount }
     let root = parts[0].window.view.root
-    if 2 * size >= types[root.index].elementCount { return true }
+    if 2 * size >= region.type(of: root).elementCount { return true }
     let end = parts.map(\.copy).min() ?? position
-    return steps[position..<end].allSatisfy { step in
+    return region.steps[position..<end].allSatisfy { step in
       switch step {
       case .cluster, .copy: true
       case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing: false
@@ -144,9 +153,9 @@ extension RegionPlan {
 
   private mutating func place(_ part: Part) {
     // One value may be copied to several places: it is made in the first.
-    guard windows[part.value] == nil else { return }
-    windows[part.value] = part.window
-    steps[part.copy] = .cluster(Cluster(domain: []))
+    guard region.window(of: part.value) == nil else { return }
+    region.values[part.value.index].home = .window(part.window)
+    unneeded.insert(part.copy)
   }
 }
 

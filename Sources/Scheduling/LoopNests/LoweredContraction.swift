@@ -12,13 +12,14 @@ struct LoweredContraction {
   let a: View
   let b: View
   private let node: Node
+  private let type: TensorType
 
-  init(_ node: Node, lhs: View, rhs: View, types: [TensorType]) {
-    guard case .contract(let labels) = node.op else {
-      preconditionFailure("compiler bug: \(node.op.name) is not a contraction")
+  init(_ contraction: ScheduledContraction) {
+    let (lhs, rhs, type) = (contraction.lhs, contraction.rhs, contraction.type)
+    guard case .contract(let labels) = contraction.node.op else {
+      preconditionFailure("compiler bug: \(contraction.node.op.name) is not a contraction")
     }
-    self.node = node
-    let type = types[node.result.index]
+    node = contraction.node
     // The innermost label of C that is more than one wide decides which operand is "B".
     let innermost = Array(zip(labels.output, type.shape)).last { $0.1 > 1 }?.0
     let exchanged =
@@ -47,24 +48,22 @@ struct LoweredContraction {
     }
     self.a = a
     self.b = b
+    self.type = type
     shape = ContractionShape(
       batch: lists["batch"] ?? [], rows: lists["rows"] ?? [], columns: lists["columns"] ?? [],
       inner: lists["inner"] ?? [], element: type.dtype == .f64 ? .f64 : .f32)
   }
 
   /// The kernel: parameters a, b, c and scratch.
-  func kernel(in plan: RegionPlan) -> Kernel {
-    let type = plan.types[node.result.index]
-    var parameters = [a.root, b.root].map {
-      Parameter(dtype: plan.types[$0.index].dtype, isWritten: false)
+  func kernel(in region: RegionSchedule) -> Kernel {
+    let parameters = [false, false, true, true].map {
+      Parameter(dtype: type.dtype, isWritten: $0)
     }
-    parameters += [Parameter](
-      repeating: Parameter(dtype: type.dtype, isWritten: true), count: 2)
     let bytes =
       TensorType(a.shape, type.dtype).byteCount + TensorType(b.shape, type.dtype).byteCount
       + type.byteCount
     return Kernel(
-      body: .contraction(shape), parameters: parameters, equations: [plan.equation(of: node)],
+      body: .contraction(shape), parameters: parameters, equations: [region.equation(of: node)],
       flops: shape.flops, bytesMoved: bytes)
   }
 }

@@ -46,46 +46,45 @@ struct PartialSums {
     self.results = results
   }
 
-  /// What stands for the partial sums of a result while its kernel is built; `nil` for any value
-  /// that is not reduced in parts.
+  /// What stands for the partial sums of a result while its kernel is built, values that no region
+  /// has; `nil` for any value that is not reduced in parts.
   func partial(of result: ValueID) -> ValueID? {
-    results.firstIndex { $0.value == result }.map { ValueID(index: -1 - $0) }
+    results.firstIndex { $0.value == result }.map { ValueID(index: Self.firstPartial + $0) }
   }
+
+  private static let firstPartial = Int.max / 2
 
   /// Addresses while the kernels are built, given those of the partial sums.
   func addresses(
     _ partials: [Pointer], otherwise address: @escaping (ValueID) -> Pointer
   ) -> (ValueID) -> Pointer {
-    { value in value.index < 0 ? partials[-1 - value.index] : address(value) }
+    { value in
+      value.index < Self.firstPartial
+        ? address(value) : partials[value.index - Self.firstPartial]
+    }
   }
 }
 
-extension RegionLowering {
+extension CallEmission {
   /// Calls the kernel of a cluster and, if reductions are made in parts, the one that adds the parts.
-  mutating func lowerCluster(_ cluster: Cluster, at position: Int) {
-    let provenance = clusterProvenance(cluster)
-    guard !isInWorker,
-      let parts = partialSums(of: cluster, at: position, in: plan, uses: uses)
-    else {
+  mutating func emitCluster(_ cluster: Cluster, at position: Int) {
+    let provenance = cluster.provenance
+    guard !region.isInWorker, let parts = partialSums(of: cluster, in: region, uses: uses) else {
       var builder = KernelBuilder(address: address)
-      return call(
-        builder.kernel(for: cluster, at: position, in: plan, uses: uses), builder, provenance)
+      return call(builder.kernel(for: cluster, in: region, uses: uses), builder, provenance)
     }
-    let partials = parts.results.map { result -> Pointer in
-      let type = TensorType([parts.count] + result.type.shape, result.type.dtype)
-      return Pointer(
-        buffer: newBuffer(
-          type, named: plan.names[result.value.index] + "_parts", lifetime: position...position,
-          role: .scratch, provenance: provenance))
+    let partials = parts.results.map { result in
+      newScratch(
+        TensorType([parts.count] + result.type.shape, result.type.dtype),
+        named: region.values[result.value.index].name + "_parts", provenance, at: position)
     }
     let addresses = parts.addresses(partials, otherwise: address)
     var builder = KernelBuilder(address: addresses)
     call(
-      builder.kernel(for: cluster, at: position, in: plan, uses: uses, parts: parts), builder,
-      provenance)
+      builder.kernel(for: cluster, in: region, uses: uses, parts: parts), builder, provenance)
     var joining = KernelBuilder(address: addresses)
     let equations = parts.results.map {
-      let name = plan.name(of: $0.value)
+      let name = region.name(of: $0.value)
       return "\(name) = \($0.reduction == .sum ? "sum" : "max") of \(parts.count) \(name)_parts"
     }
     call(joining.join(parts), joining, provenance, equations)

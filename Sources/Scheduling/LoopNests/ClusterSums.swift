@@ -61,8 +61,8 @@ extension ClusterKernelWriter {
   private func blockedSum(
     of entry: Cluster.Entry, room: inout Int, _ builder: inout KernelBuilder
   ) -> BlockedMemorySum? {
-    let node = plan.graph.nodes[entry.node]
-    let dtype = plan.types[node.result.index].dtype
+    let node = entry.node
+    let dtype = region.type(of: node.result).dtype
     guard case .memoryReduction = entry.placement, case .reduce(.sum, let axes) = node.op,
       dtype.isFloat
     else { return nil }
@@ -107,8 +107,8 @@ extension ClusterKernelWriter {
     of sums: [BlockedMemorySum], _ builder: inout KernelBuilder
   ) -> [LoopFrame] {
     sums.flatMap { sum -> [LoopFrame] in
-      let result = plan.graph.nodes[sum.entry.node].result
-      let dtype = plan.types[result.index].dtype
+      let result = sum.entry.result
+      let dtype = region.type(of: result).dtype
       let parameter = memoryReductionParameter(result, &builder)
       let place = memoryReductionIndex(sum.entry)
       return [
@@ -179,7 +179,7 @@ extension ClusterKernelWriter {
     _ entry: Cluster.Entry, _ reduction: Reduction, over groups: [Int],
     _ row: inout [Statement], _ builder: inout KernelBuilder
   ) -> RowSum {
-    let dtype = plan.types[plan.graph.nodes[entry.node].result.index].dtype
+    let dtype = region.type(of: entry.result).dtype
     var sum = RowSum(entry: entry, scalar: builder.newScalar(dtype), dtype: dtype)
     let extents = groups.map { nest.groups[$0].extent }
     guard reduction == .sum, dtype.isFloat, let blocks = SumBlocks.row(extents) else {

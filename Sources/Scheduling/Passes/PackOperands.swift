@@ -14,14 +14,6 @@
 
 import TensorIR
 
-/// A copy of an operand into panels.
-struct PlannedPacking {
-  var operand: PackingKey
-  var destination: ValueID
-  /// Of the first contraction that reads the panels.
-  var provenance: Provenance
-}
-
 /// An operand as a contraction reads it: equal keys share a copy.
 struct PackingKey: Hashable {
   var root: ValueID
@@ -48,40 +40,40 @@ struct OperandPacking {
   private static let workers = 2.0
 
   private let options: ScheduleOptions
-  private var isInWorker = false
-  private var isInLoop = false
+  private let sharing: SharingRule
   private let answers = PackedOperandAnswers()
 
-  init(_ options: ScheduleOptions) { self.options = options }
+  init(_ options: ScheduleOptions) {
+    self.options = options
+    sharing = SharingRule(options)
+  }
 
   /// Rewrites an outermost region and the loop bodies inside of it.
-  func run(on plan: inout RegionPlan) { apply(to: &plan, known: [:], decided: []) }
+  func run(on region: inout RegionSchedule) { apply(to: &region, known: [:], decided: []) }
 
   // MARK: Demand
 
   /// The operands that contractions of the region pack, those of loop bodies included that the loop
   /// does not change.
-  private func demands(of plan: RegionPlan) -> PackingDemands {
+  private func demands(of region: RegionSchedule) -> PackingDemands {
     var demands = PackingDemands()
-    for (position, step) in plan.steps.enumerated() {
+    for (position, step) in region.steps.enumerated() {
       switch step {
-      case .contraction(let node, let lhs, let rhs):
-        let contraction = LoweredContraction(
-          plan.graph.nodes[node], lhs: lhs, rhs: rhs, types: plan.types)
-        let keys = keys(of: contraction)
-        let isLarge = contraction.shape.flops >= SharingThreshold.productOperations
+      case .contraction(let contraction):
+        let lowered = LoweredContraction(contraction)
+        let keys = keys(of: lowered)
+        let isSharedOut = sharing.isSharedOut(products: lowered.shape.flops, in: region)
         for (key, isRepeated) in [keys.a, keys.b].compactMap({ $0 }) {
-          let isDivided = isSharedOut(isLarge) && !isRepeated
+          let isDivided = isSharedOut && !isRepeated
           demands.add(
             key, at: position, time: isDivided ? 1 / Self.workers : 1,
-            plan.graph.nodes[node].provenance)
+            contraction.node.provenance)
         }
-      case .loop(_, let planned):
-        let trips =
-          Double(planned.loop.tripCount) / (isParallel(planned.loop) ? Self.workers : 1)
-        let inner = inside(planned).demands(of: planned.body)
+      case .loop(let loop):
+        let trips = Double(loop.loop.tripCount) / (loop.isParallel ? Self.workers : 1)
+        let inner = self.demands(of: loop.body)
         for key in inner.keys {
-          guard let outer = planned.outside(key), let demand = inner[key] else { continue }
+          guard let outer = loop.outside(key), let demand = inner[key] else { continue }
           demands.add(outer, at: position, time: demand.time * trips, demand.provenance)
         }
       case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
@@ -103,26 +95,11 @@ struct OperandPacking {
     return (key(operands.a, contraction.a), key(operands.b, contraction.b))
   }
 
-  /// Whether a kernel's size lets workers share it, where there are any.
-  private func isSharedOut(_ isLarge: Bool) -> Bool {
-    options.mayRunParallel && !isInWorker && isLarge
-  }
-
-  private func isParallel(_ loop: Loop) -> Bool {
-    loop.isMap && loop.tripCount > 1 && options.mayRunParallel && !isInLoop
-  }
-
-  /// The same decisions inside of a loop.
-  private func inside(_ planned: PlannedLoop) -> OperandPacking {
-    var inside = self
-    inside.isInWorker = isInWorker || isParallel(planned.loop)
-    inside.isInLoop = true
-    return inside
-  }
-
   /// Whether a kernel of its own pays.
-  private func isWorthwhile(_ panels: PanelShape, _ demand: PackingDemands.Demand) -> Bool {
-    let isShared = isSharedOut(panels.bytesMoved >= SharingThreshold.packedBytes)
+  private func isWorthwhile(
+    _ panels: PanelShape, _ demand: PackingDemands.Demand, in region: RegionSchedule
+  ) -> Bool {
+    let isShared = sharing.isSharedOut(packedBytes: panels.bytesMoved, in: region)
     return demand.time > Self.costOfCopy(panels) / (isShared ? Self.workers : 1)
   }
 
@@ -132,50 +109,53 @@ struct OperandPacking {
   ///   - known: panels that the region finds already made.
   ///   - decided: operands that the region around has decided about, where all uses are known.
   private func apply(
-    to plan: inout RegionPlan, known: [PackingKey: ValueID], decided: Set<PackingKey>
+    to region: inout RegionSchedule, known: [PackingKey: ValueID], decided: Set<PackingKey>
   ) {
     var panels = known
-    var packings: [Int: [PlannedPacking]] = [:]
-    let demands = demands(of: plan)
+    var packings: [Int: [ScheduledPacking]] = [:]
+    let demands = demands(of: region)
     for key in demands.keys where !decided.contains(key) {
-      guard let demand = demands[key], isWorthwhile(key.panels, demand) else { continue }
-      let destination = plan.addPanels(key.panels, of: plan.names[key.root.index])
+      guard let demand = demands[key], isWorthwhile(key.panels, demand, in: region) else {
+        continue
+      }
+      let destination = region.addPanels(key.panels, of: region.values[key.root.index].name)
       panels[key] = destination
       packings[demand.position, default: []].append(
-        PlannedPacking(operand: key, destination: destination, provenance: demand.provenance))
+        ScheduledPacking(operand: key, destination: destination, provenance: demand.provenance))
     }
-    for (position, step) in plan.steps.enumerated() {
-      switch step {
-      case .contraction(let node, let lhs, let rhs):
-        let keys = keys(
-          of: LoweredContraction(
-            plan.graph.nodes[node], lhs: lhs, rhs: rhs, types: plan.types))
-        let found = ContractionPanels(
-          a: keys.a.flatMap { panels[$0.0] }, b: keys.b.flatMap { panels[$0.0] })
-        if found.a != nil || found.b != nil { plan.panels[node] = found }
-      case .loop(let node, var planned):
-        apply(to: &planned, reading: panels)
-        plan.steps[position] = .loop(node: node, planned)
-      case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
-      }
+    region.steps = region.steps.enumerated().flatMap { position, step in
+      (packings[position] ?? []).map { .packing($0) } + [reading(panels, step)]
     }
-    plan.insert(packings)
   }
 
-  private func apply(to planned: inout PlannedLoop, reading panels: [PackingKey: ValueID]) {
-    let inside = inside(planned)
+  /// A step that reads panels instead of operands where there are some.
+  private func reading(_ panels: [PackingKey: ValueID], _ step: ScheduleStep) -> ScheduleStep {
+    switch step {
+    case .contraction(var contraction):
+      let keys = keys(of: LoweredContraction(contraction))
+      contraction.panels = ContractionPanels(
+        a: keys.a.flatMap { panels[$0.0] }, b: keys.b.flatMap { panels[$0.0] })
+      return .contraction(contraction)
+    case .loop(var loop):
+      apply(to: &loop, reading: panels)
+      return .loop(loop)
+    case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing:
+      return step
+    }
+  }
+
+  private func apply(to loop: inout ScheduledLoop, reading panels: [PackingKey: ValueID]) {
     var known: [PackingKey: ValueID] = [:]
     var decided = Set<PackingKey>()
-    for key in inside.demands(of: planned.body).keys {
-      guard let outer = planned.outside(key) else { continue }
+    for key in demands(of: loop.body).keys {
+      guard let outer = loop.outside(key) else { continue }
       decided.insert(key)
       guard let made = panels[outer] else { continue }
-      let inner = planned.body.addPanels(
-        key.panels, of: planned.body.names[key.root.index])
-      planned.panels.append((made, inner))
+      let inner = loop.body.addPanels(key.panels, of: loop.body.values[key.root.index].name)
+      loop.panels.append((made, inner))
       known[key] = inner
     }
-    inside.apply(to: &planned.body, known: known, decided: decided)
+    apply(to: &loop.body, known: known, decided: decided)
   }
 }
 
@@ -220,9 +200,9 @@ extension PanelShape {
   var bytesMoved: Int { (operandCount + elementCount) * element.bytes }
 }
 
-extension PlannedPacking {
+extension ScheduledPacking {
   /// The kernel: parameters source and panels.
-  func kernel(in plan: RegionPlan) -> Kernel {
+  func kernel(in region: RegionSchedule) -> Kernel {
     let panels = operand.panels
     let dtype: DType = panels.element == .f64 ? .f64 : .f32
     return Kernel(
@@ -230,13 +210,13 @@ extension PlannedPacking {
       parameters: [
         Parameter(dtype: dtype, isWritten: false), Parameter(dtype: dtype, isWritten: true),
       ],
-      equations: ["\(plan.name(of: destination)) = panels of \(plan.name(of: operand.root))"],
+      equations: ["\(region.name(of: destination)) = panels of \(region.name(of: operand.root))"],
       flops: 0,
       bytesMoved: panels.bytesMoved)
   }
 }
 
-extension PlannedLoop {
+extension ScheduledLoop {
   /// The operand of the region around that the body knows as `key`; `nil` if the loop changes it or
   /// its body makes it.
   fileprivate func outside(_ key: PackingKey) -> PackingKey? {
@@ -248,57 +228,11 @@ extension PlannedLoop {
   }
 }
 
-extension RegionPlan {
-  /// The values that a step other than a cluster reads from memory: of operands that were packed
-  /// before, the panels.
-  func rootsRead(by step: PlannedStep) -> [ValueID] {
-    guard case .contraction(let node, let lhs, let rhs) = step, let panels = panels[node] else {
-      return step.rootsRead
-    }
-    let contraction = LoweredContraction(graph.nodes[node], lhs: lhs, rhs: rhs, types: types)
-    return [panels.a ?? contraction.a.root, panels.b ?? contraction.b.root]
-  }
-
+extension RegionSchedule {
   /// Makes the value that panels are.
   fileprivate mutating func addPanels(_ panels: PanelShape, of operand: String) -> ValueID {
-    let type = TensorType([panels.elementCount], panels.element == .f64 ? .f64 : .f32)
-    let value = ValueID(index: types.count)
-    types.append(type)
-    names.append(operand.isEmpty ? "panels" : operand + "_panels")
-    bindings.append(.view(View(dense: value, shape: type.shape)))
-    return value
-  }
-
-  /// Puts each packing before the step at its position.
-  fileprivate mutating func insert(_ packings: [Int: [PlannedPacking]]) {
-    guard !packings.isEmpty else { return }
-    var moved: [Int] = []
-    var steps: [PlannedStep] = []
-    for (position, step) in self.steps.enumerated() {
-      steps += (packings[position] ?? []).map { .packing($0) }
-      moved.append(steps.count)
-      steps.append(step)
-    }
-    producer = producer.mapValues { moved[$0] }
-    self.steps = steps
-    for (position, step) in steps.enumerated() {
-      if case .packing(let packing) = step { producer[packing.destination] = position }
-    }
-  }
-}
-
-extension RegionLowering {
-  /// Lets a contraction read the panels of its operands instead of the operands.
-  func readPanels(
-    of node: Int, _ contraction: inout LoweredContraction, _ arguments: inout [Pointer]
-  ) {
-    if let panels = plan.panels[node]?.a {
-      contraction.shape.hasPanelsA = true
-      arguments[0] = address(panels)
-    }
-    if let panels = plan.panels[node]?.b {
-      contraction.shape.hasPanelsB = true
-      arguments[1] = address(panels)
-    }
+    addValue(
+      TensorType([panels.elementCount], panels.element == .f64 ? .f64 : .f32),
+      named: operand.isEmpty ? "panels" : operand + "_panels")
   }
 }

@@ -95,16 +95,10 @@ extension ContractionLabels {
   }
 }
 
-extension RegionPlan {
-  /// What a value is called in comments.
-  func name(of value: ValueID) -> String {
-    let name = names[value.index]
-    return name.isEmpty ? "\(value)" : name
-  }
-
+extension RegionSchedule {
   /// The formula of what an operand reads, given those of values made by the same kernel.
   private func reading(_ operand: ValueID, _ made: [ValueID: Formula]) -> Formula {
-    switch bindings[operand.index] {
+    switch binding(of: operand) {
     case .constant(let value):
       let isWhole = value == value.rounded() && abs(value) < 1e6
       return Formula(
@@ -128,7 +122,7 @@ extension RegionPlan {
     var made: [ValueID: Formula] = [:]
     var equations: [String] = []
     for entry in cluster.entries {
-      let node = graph.nodes[entry.node]
+      let node = entry.node
       let formula = Formula(node.op, node.operands.map { reading($0, made) })
       let isLong = formula.text.count > Formula.longest
       if stored.contains(node.result) || isLong {

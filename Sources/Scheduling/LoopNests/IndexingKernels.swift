@@ -10,7 +10,7 @@ extension KernelBuilder {
   ///
   /// - Cost: one read and one write of every element.
   mutating func copy(
-    _ source: Binding, shape: [Int], dtype: DType, to destination: View, types: [TensorType]
+    _ source: Binding, shape: [Int], dtype: DType, to destination: View
   ) -> Kernel {
     var strides = [destination.strides]
     var alone = Set<Int>()
@@ -66,7 +66,7 @@ extension KernelBuilder {
 
   /// `result[i..., d...] = table[indices[i...], d...]`.
   mutating func gather(
-    table: View, indices: View, result: View, types: [TensorType]
+    table: View, indices: View, result: View, dtype: DType
   ) -> Kernel {
     let rank = indices.shape.count
     let rowRank = result.shape.count - rank
@@ -76,7 +76,6 @@ extension KernelBuilder {
     let nest = LoopNest(
       domain: result.shape, strides: [indexStrides, tableStrides, result.strides],
       apart: [Set(0..<rank)])
-    let dtype = types[table.root.index].dtype
 
     var outer: [Statement] = []
     let row = loadIndex(indices, indexStrides, nest, &outer)
@@ -98,14 +97,13 @@ extension KernelBuilder {
 
   /// `result[r, d...] = sum of updates[i..., d...] over the i with indices[i...] = r`, in order.
   mutating func scatterAdd(
-    indices: View, updates: View, result: View, types: [TensorType]
+    indices: View, updates: View, result: View, dtype: DType
   ) -> Kernel {
     let rank = indices.shape.count
     let rowRank = updates.shape.count - rank
     let zeros = [Int](repeating: 0, count: rank)
     let indexStrides = indices.strides + [Int](repeating: 0, count: rowRank)
     let resultStrides = zeros + Array(result.strides.dropFirst())
-    let dtype = types[result.root.index].dtype
     let target = parameter(for: result.root, dtype, written: true)
     let nest = LoopNest(
       domain: updates.shape, strides: [indexStrides, updates.strides, resultStrides],

@@ -5,39 +5,35 @@
 
 import TensorIR
 
-extension RegionPlanner {
+extension OperandBinding {
   /// Zeros around the operand, then the operand.
-  mutating func pad(_ node: Node, low: [Int]) {
-    let type = plan.types[node.result.index]
-    let whole = View(dense: node.result, shape: type.shape)
-    let shape = plan.types[node.operands[0].index].shape
-    for window in whole.zeroWindows(around: low, shape) {
-      appendStep(
-        .copy(
-          source: .constant(0), shape: window.shape, dtype: type.dtype, destination: window,
-          provenance: node.provenance),
-        writing: node.result)
+  func padding(_ source: Binding, low: [Int], _ node: Node) -> [ScheduleStep] {
+    let whole = region.whole(node.result)
+    let shape = region.type(of: node.operands[0]).shape
+    let windows = whole.zeroWindows(around: low, shape).map { (Binding.constant(0), $0) }
+    return (windows + [(source, whole.sliced(starts: low, shape: shape))]).map {
+      copy($0, to: $1, node)
     }
-    appendStep(
-      .copy(
-        source: binding(node.operands[0]), shape: shape, dtype: type.dtype,
-        destination: whole.sliced(starts: low, shape: shape), provenance: node.provenance),
-      writing: node.result)
   }
 
-  mutating func concatenate(_ node: Node, axis: Int) {
-    let type = plan.types[node.result.index]
-    let whole = View(dense: node.result, shape: type.shape)
-    var starts = [Int](repeating: 0, count: type.rank)
-    for operand in node.operands {
-      let shape = plan.types[operand.index].shape
-      appendStep(
-        .copy(
-          source: binding(operand), shape: shape, dtype: type.dtype,
-          destination: whole.sliced(starts: starts, shape: shape), provenance: node.provenance),
-        writing: node.result)
-      starts[axis] += shape[axis]
+  /// The operands, one beside the other along an axis.
+  func concatenation(
+    _ operands: [(value: ValueID, source: Binding)], axis: Int, _ node: Node
+  ) -> [ScheduleStep] {
+    let whole = region.whole(node.result)
+    var starts = [Int](repeating: 0, count: whole.shape.count)
+    return operands.map { operand in
+      let shape = region.type(of: operand.value).shape
+      defer { starts[axis] += shape[axis] }
+      return copy(operand.source, to: whole.sliced(starts: starts, shape: shape), node)
     }
+  }
+
+  private func copy(_ source: Binding, to window: View, _ node: Node) -> ScheduleStep {
+    .copy(
+      ScheduledCopy(
+        source: source, shape: window.shape, dtype: region.type(of: node.result).dtype,
+        destination: window, provenance: node.provenance))
   }
 }
 

@@ -5,19 +5,18 @@
 package import TensorIR
 
 /// The kernel of an attention node: parameters are the operands, the results, scratch.
-func attentionKernel(_ node: Node, in plan: RegionPlan) -> Kernel {
-  let types = plan.types
+func attentionKernel(_ node: Node, in region: RegionSchedule) -> Kernel {
   guard case .structured(let op) = node.op,
-    let shape = AttentionShape(op, operands: node.operands.map { types[$0.index] })
+    let shape = AttentionShape(op, operands: node.operands.map { region.type(of: $0) })
   else { preconditionFailure("compiler bug: \(node.op.name) is not attention") }
-  let q = types[node.operands[0].index]
+  let q = region.type(of: node.operands[0])
   let arrays = node.operands.map { ($0, false) } + node.results.map { ($0, true) }
-  let parameters = arrays.map { Parameter(dtype: types[$0.index].dtype, isWritten: $1) }
+  let parameters = arrays.map { Parameter(dtype: region.type(of: $0).dtype, isWritten: $1) }
   return Kernel(
     body: .attention(shape),
     parameters: parameters + [Parameter(dtype: q.dtype, isWritten: true)],
-    equations: [plan.equation(of: node)], flops: shape.flops,
-    bytesMoved: arrays.reduce(0) { $0 + types[$1.0.index].byteCount })
+    equations: [region.equation(of: node)], flops: shape.flops,
+    bytesMoved: arrays.reduce(0) { $0 + region.type(of: $1.0).byteCount })
 }
 
 extension AttentionShape {
