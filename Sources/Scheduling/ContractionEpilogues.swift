@@ -14,19 +14,8 @@
 // Only where the back end computes C block by block, with rows and columns that are those of the
 // cluster. Reductions stay clusters: a block rarely has whole rows.
 
+import Kernels
 import TensorIR
-
-/// What is done with each element of C once it is complete.
-///
-/// The kernel is two loops, over the rows (variable 0) and the columns (variable 1) of C; its first
-/// parameter is C, in which it finds the sum.
-package struct ContractionEpilogue: Hashable, Sendable {
-  package var kernel: FusedKernel
-  /// C, then the arrays that the epilogue reads or writes besides.
-  package var parameters: [Parameter]
-  /// What the scalars are called.
-  package var scalarNames: Annotation<[String]>
-}
 
 /// Decides which clusters become epilogues.
 struct EpiloguePlanning {
@@ -68,7 +57,7 @@ struct EpiloguePlanning {
     let node = plan.graph.nodes[index]
     let shape = LoweredContraction(node, lhs: lhs, rhs: rhs, types: plan.types).shape
     guard shape.flops >= SharingThreshold.productOperations,
-      let columns = options.packedOperands(shape).resultColumns,
+      let columns = options.planner.plan(shape).packedOperands.resultColumns,
       cluster.nest(columns: columns, in: plan) != nil
     else { return false }
     let result = node.result
@@ -170,7 +159,7 @@ extension RegionLowering {
       address(addend.root).advanced(by: addend.offset) == address(sum)
     {
       contraction.shape.accumulates = true
-      var kernel = contraction.kernel(in: plan)
+      var kernel = contraction.kernel(in: plan, entry.options.planner)
       kernel.equations += plan.equations(of: cluster, storing: [sum])
       callWithScratch(
         kernel, arguments + [address(sum)], plan.types[result.index].dtype,
@@ -180,14 +169,15 @@ extension RegionLowering {
     let place = placeOfSum(result, cluster, at: position)
     var builder = KernelBuilder { [self] in $0 == result ? place : address($0) }
     _ = builder.parameter(for: result, plan.types[result.index].dtype, written: true)
-    guard let columns = entry.options.packedOperands(contraction.shape).resultColumns else {
+    guard let columns = entry.options.planner.plan(contraction.shape).packedOperands.resultColumns
+    else {
       preconditionFailure("compiler bug: an epilogue of a contraction that takes none")
     }
     let work = builder.epilogue(cluster, at: position, in: plan, uses: uses, columns: columns)
     guard case .fused(let fused) = work.body else { return }
     contraction.shape.epilogue = ContractionEpilogue(
       kernel: fused, parameters: work.parameters, scalarNames: Annotation(work.scalarNames))
-    var kernel = contraction.kernel(in: plan)
+    var kernel = contraction.kernel(in: plan, entry.options.planner)
     kernel.parameters.insert(contentsOf: work.parameters.dropFirst(), at: 3)
     kernel.equations += work.equations
     kernel.flops += work.flops

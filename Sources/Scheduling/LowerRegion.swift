@@ -8,6 +8,7 @@
 //   - the next carry overwrites the old one in place, if no step reads the old one afterwards
 //     (the step that makes it may, element by element).
 
+import Kernels
 import TensorIR
 
 /// Where a value that leaves a region must end up.
@@ -26,20 +27,10 @@ final class EntryLowering {
   let options: ScheduleOptions
   /// Names of the buffers so far.
   private var bufferNames: Set<String> = []
-  /// Answers of `options.scratchBytes`, each of which costs the emission of a kernel.
-  private var knownScratchBytes: [Kernel.Body: Int] = [:]
   /// The buffer that stands for the record of faults, once a check needs it.
   private var faultBuffer: Int?
 
   init(options: ScheduleOptions) { self.options = options }
-
-  /// Bytes of scratch memory that a kernel needs for each worker.
-  func scratchBytes(of body: Kernel.Body) -> Int {
-    if let known = knownScratchBytes[body] { return known }
-    let bytes = options.scratchBytes(body)
-    knownScratchBytes[body] = bytes
-    return bytes
-  }
 
   /// The record of faults.
   var faults: Pointer {
@@ -334,7 +325,7 @@ struct RegionLowering {
       return lowerEpilogue(cluster, of: node, &contraction, arguments, at: position)
     }
     arguments.append(address(node.result))
-    let kernel = contraction.kernel(in: plan)
+    let kernel = contraction.kernel(in: plan, entry.options.planner)
     callWithScratch(
       kernel, arguments, plan.types[node.result.index].dtype, node.provenance, at: position)
   }
@@ -357,7 +348,7 @@ struct RegionLowering {
 
   private mutating func lowerPacking(_ packing: PlannedPacking) {
     let source = address(packing.operand.root).advanced(by: packing.operand.offset)
-    let kernel = packing.kernel(in: plan)
+    let kernel = packing.kernel(in: plan, entry.options.planner)
     steps.append(
       .call(
         KernelCall(
@@ -367,7 +358,7 @@ struct RegionLowering {
 
   private mutating func lowerAttention(_ node: Node, _ operands: [View], at position: Int) {
     let dtype = plan.types[node.results[0].index].dtype
-    let kernel = attentionKernel(node, in: plan)
+    let kernel = attentionKernel(node, in: plan, entry.options.planner)
     let arguments =
       operands.map { address($0.root).advanced(by: $0.offset) } + node.results.map(address)
     callWithScratch(kernel, arguments, dtype, node.provenance, at: position)
@@ -380,7 +371,7 @@ struct RegionLowering {
   ) {
     var arguments = pointers
     let isParallel = mayShareOut(kernel)
-    let bytes = entry.scratchBytes(of: kernel.body)
+    let bytes = kernel.body.scratchBytes
     let type = TensorType([bytes / dtype.byteCount], dtype)
     var kernel = kernel
     if bytes == 0 {

@@ -2,10 +2,11 @@
 //
 // From an attention node to its kernel: sizes are read off the types, all arrays are dense.
 
+package import Kernels
 package import TensorIR
 
 /// The kernel of an attention node: parameters are the operands, the results, scratch.
-func attentionKernel(_ node: Node, in plan: RegionPlan) -> Kernel {
+func attentionKernel(_ node: Node, in plan: RegionPlan, _ planner: KernelPlanner) -> Kernel {
   let types = plan.types
   guard case .structured(let op) = node.op,
     let shape = AttentionShape(op, operands: node.operands.map { types[$0.index] })
@@ -14,7 +15,7 @@ func attentionKernel(_ node: Node, in plan: RegionPlan) -> Kernel {
   let arrays = node.operands.map { ($0, false) } + node.results.map { ($0, true) }
   let parameters = arrays.map { Parameter(dtype: types[$0.index].dtype, isWritten: $1) }
   return Kernel(
-    body: .attention(shape),
+    body: .attention(planner.plan(shape)),
     parameters: parameters + [Parameter(dtype: q.dtype, isWritten: true)],
     equations: [plan.equation(of: node)], flops: shape.flops,
     bytesMoved: arrays.reduce(0) { $0 + types[$1.0.index].byteCount })

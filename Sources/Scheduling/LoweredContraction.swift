@@ -4,6 +4,7 @@
 // inner loops with strides, and the operands are exchanged if need be, so that C's unit-stride axis
 // is a column (or a batch lane). No operand is ever transposed in memory for this.
 
+import Kernels
 import TensorIR
 
 struct LoweredContraction {
@@ -53,7 +54,7 @@ struct LoweredContraction {
   }
 
   /// The kernel: parameters a, b, c and scratch.
-  func kernel(in plan: RegionPlan) -> Kernel {
+  func kernel(in plan: RegionPlan, _ planner: KernelPlanner) -> Kernel {
     let type = plan.types[node.result.index]
     var parameters = [a.root, b.root].map {
       Parameter(dtype: plan.types[$0.index].dtype, isWritten: false)
@@ -64,7 +65,8 @@ struct LoweredContraction {
       TensorType(a.shape, type.dtype).byteCount + TensorType(b.shape, type.dtype).byteCount
       + type.byteCount
     return Kernel(
-      body: .contraction(shape), parameters: parameters, equations: [plan.equation(of: node)],
+      body: .contraction(planner.plan(shape)), parameters: parameters,
+      equations: [plan.equation(of: node)],
       flops: shape.flops, bytesMoved: bytes)
   }
 }
