@@ -45,12 +45,13 @@ let package = Package(
     stage("Interpreter", ["TensorIR"]),
     stage("Differentiation", ["TensorIR"]),
     stage("Optimization", ["TensorIR"]),
-    stage("Scheduling", ["TensorIR"]),
+    stage("Kernels", ["TensorIR"]),
+    stage("Scheduling", ["Kernels", "TensorIR"]),
     .target(
       name: "CTemplates", path: "Templates",
       exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"],
       sources: ["templates.c"]),
-    stage("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
+    stage("CEmission", ["CTemplates", "Kernels", "Scheduling", "TensorIR"]),
     .target(name: "CLLVM"),
     stage("AtomicFiles"),
     stage("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
@@ -58,8 +59,8 @@ let package = Package(
       "MixFuse",
       [
         "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
-        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
-        "Toolchain",
+        "Interpreter", "Kernels", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage",
+        "TensorIR", "Toolchain",
       ]),
     .executableTarget(
       name: "mixfuse",
@@ -81,8 +82,8 @@ let package = Package(
     .executableTarget(
       name: "mixfuse-soak",
       dependencies: [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "TestSupport", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "TestSupport", "Toolchain",
       ],
       path: "Tests/Soak", exclude: ["C"], swiftSettings: swiftSettings),
     tests("Diagnostics"),
@@ -93,13 +94,14 @@ let package = Package(
     tests("Interpreter", ["TensorIR"]),
     tests("Differentiation", ["Interpreter", "TensorIR"]),
     tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),
+    tests("Kernels", ["TensorIR"]),
     tests(
       "Scheduling",
       [
-        "CEmission", "Differentiation", "Interpreter", "Optimization", "TensorIR", "TestSupport",
-        "Toolchain",
+        "CEmission", "Differentiation", "Interpreter", "Kernels", "Optimization", "TensorIR",
+        "TestSupport", "Toolchain",
       ]),
-    tests("CEmission", ["Scheduling", "TensorIR"]),
+    tests("CEmission", ["Kernels", "TensorIR"]),
     tests("AtomicFiles"),
     tests("Toolchain", ["Diagnostics"]),
     tests("MixFuseRuntime", ["CMixFuseThreads"]),
@@ -107,7 +109,8 @@ let package = Package(
       "MixFuse",
       [
         "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport", "Toolchain",
+        "Kernels", "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport",
+        "Toolchain",
       ]),
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],

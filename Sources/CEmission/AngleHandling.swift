@@ -21,6 +21,7 @@
 // on which others the same thread has. A kernel that reads what it writes cannot be run again. There a third function looks at the angles
 // first; whatever else it computes is unread, and the compiler removes it.
 
+import Kernels
 import Scheduling
 import TensorIR
 

@@ -3,6 +3,7 @@
 // What the arrays and the loop counters of an entry point are called in C, and what is said above a
 // call of a kernel.
 
+import Kernels
 import Scheduling
 import TensorIR
 

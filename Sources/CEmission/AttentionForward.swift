@@ -5,7 +5,7 @@
 // keeps a running maximum and sum per query; the tangent recomputes probabilities from the saved
 // log-sum-exp `l`.
 
-import Scheduling
+import Kernels
 import TensorIR
 
 extension AttentionWriter {

@@ -6,7 +6,7 @@
 // of keys, and are summed in tiles; what a block contributes to keys and values is summed in a tile
 // and added to the results.
 
-import Scheduling
+import Kernels
 import TensorIR
 
 extension AttentionWriter {
@@ -29,7 +29,7 @@ extension AttentionWriter {
       writer.integer("batch", "unit / \(shape.keyHeads)")
       writeClearedKeyAdjoints()
       loop("member", below: "\(group)") {
-        writer.integer("head", writer.index([("key_head", group), ("member", 1)]))
+        writer.integer("head", Index.sum([("key_head", group), ("member", 1)]))
         loop("block", below: "\(tiling.blocks)") { writeReverseBlock() }
       }
     }
@@ -40,7 +40,7 @@ extension AttentionWriter {
     let stride = keyStride
     loop("key", below: "\(shape.keys)") {
       let terms = [("batch", shape.keys * stride), ("key", stride), ("key_head", shape.width)]
-      writer.integer("place", writer.index(terms))
+      writer.integer("place", Index.sum(terms))
       loop("i", below: "\(shape.width)") {
         writer.line("k\(ending)[place + i] = 0;")
         writer.line("v\(ending)[place + i] = 0;")

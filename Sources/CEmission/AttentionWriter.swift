@@ -4,46 +4,32 @@
 // copying rows into tiles, the products that make scores, and the mask. Text goes through the
 // writer of contraction kernels; arithmetic on tiles is in the helpers `mf_attention_*`.
 
-import Scheduling
+import Kernels
 import TensorIR
 
 /// Writes the entry function of one attention kernel.
 final class AttentionWriter {
-  let shape: AttentionShape
-  let tiling: AttentionTiling
-  let products: AttentionProducts
+  let plan: AttentionPlan
   let name: String
-  var writer: ContractionWriter
-  /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
-  private(set) var shared: ScratchLayout
-  private let queryTile: ScratchLayout
+  var writer = CWriter()
   /// Symbols of runtime helpers called so far.
   private(set) var helpers: [String] = []
-  private let transposer: String
 
-  init(
-    _ shape: AttentionShape, _ tiling: AttentionTiling, _ products: AttentionProducts,
-    named name: String, for target: ContractionTarget
-  ) {
-    (self.shape, self.tiling, self.products, self.name) = (shape, tiling, products, name)
-    let scratch = AttentionScratch(shape, tiling)
-    (shared, queryTile) = (scratch.shared, scratch.queryTile)
-    if products.scratchBytes > 0 {
-      shared.add("work", (products.scratchBytes + shape.element.bytes - 1) / shape.element.bytes)
-    }
-    writer = ContractionWriter(element: shape.element)
-    var block = target.lanes(shape.element)
-    let smallest = 16 / shape.element.bytes
-    while block > smallest && block > min(tiling.queries, shape.width) { block /= 2 }
-    transposer = "mf_pack_transposed_\(shape.element.rawValue)x\(block)"
+  init(_ plan: AttentionPlan, named name: String) { (self.plan, self.name) = (plan, name) }
+
+  var shape: AttentionShape { plan.shape }
+  var tiling: AttentionTiling { plan.tiling }
+  var products: AttentionProducts { plan.products }
+  private var element: ContractionElement { shape.element }
+  /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
+  private var shared: ScratchLayout { plan.scratch.shared }
+  private var queryTile: ScratchLayout { plan.scratch.queryTile }
+  private var transposer: String {
+    "mf_pack_transposed_\(element.rawValue)x\(plan.transposedLanes)"
   }
 
   /// The C text so far.
   var text: String { writer.text }
-  /// Elements of scratch memory for one worker.
-  var scratchCount: Int {
-    shared.elementCount + tiling.blockTiles * queryTile.elementCount
-  }
   /// Parts of each operand; see `AttentionProducts`.
   var parts: Int { shape.order.partCount }
   /// Elements of a tile's rows: one part of queries or of keys.
@@ -59,16 +45,16 @@ final class AttentionWriter {
   func writeEntry(operands: [String], results: [String], _ body: () -> Void) {
     writer.comment(summary)
     let parameters =
-      operands.map { writer.input($0) } + results.map { writer.output($0) }
-      + [writer.output("scratch"), writer.count("begin"), writer.count("end")]
+      operands.map { element.input($0) } + results.map { element.output($0) }
+      + [element.output("scratch"), Index.parameter("begin"), Index.parameter("end")]
     nest(
-      { $0.function(name, parameters, $1) },
+      { $0.kernelFunction(name, parameters, $1) },
       {
         for area in shared.areas {
-          writer.writePointer(area.name, at("scratch", [], plus: area.offset))
+          writer.writePointer(area.name, to: element, at("scratch", [], plus: area.offset))
         }
-        writer.writePointer("records", at("scratch", [], plus: shared.elementCount))
-        nest({ $0.loop("unit", from: "begin", below: "end", $1) }, body)
+        writer.writePointer("records", to: element, at("scratch", [], plus: shared.elementCount))
+        nest({ $0.stepLoop("unit", from: "begin", below: "end", $1) }, body)
       })
   }
 
@@ -80,7 +66,7 @@ final class AttentionWriter {
 
   /// Runs `body` inside a block that `open` writes.
   func nest(
-    _ open: (inout ContractionWriter, (inout ContractionWriter) -> Void) -> Void, _ body: () -> Void
+    _ open: (inout CWriter, (inout CWriter) -> Void) -> Void, _ body: () -> Void
   ) {
     var outer = writer
     withoutActuallyEscaping(body) { body in
@@ -95,7 +81,7 @@ final class AttentionWriter {
 
   /// Writes a loop over `0 ..< count`.
   func loop(_ variable: String, below end: String, _ body: () -> Void) {
-    nest({ $0.loop(variable, below: end, $1) }, body)
+    nest({ $0.stepLoop(variable, below: end, $1) }, body)
   }
 
   // MARK: calls
@@ -109,16 +95,16 @@ final class AttentionWriter {
 
   /// Calls the tile product `part`.
   func product(
-    _ part: String, _ kernel: ContractionKernel?, _ a: String, _ b: String, _ c: String
+    _ part: String, _ plan: ContractionPlan?, _ a: String, _ b: String, _ c: String
   ) {
-    guard let kernel else { preconditionFailure("\(shape.order) makes no product \(part)") }
-    let work = kernel.scratchBytesPerWorker > 0 ? ["work"] : []
-    writer.call("\(name)_\(part)", [a, b, c] + work + ["0", "\(kernel.splitCount)"])
+    guard let plan else { preconditionFailure("\(shape.order) makes no product \(part)") }
+    let work = plan.scratchBytes > 0 ? ["work"] : []
+    writer.call("\(name)_\(part)", [a, b, c] + work + ["0", "\(plan.splitCount)"])
   }
 
   /// `pointer + index`.
   func at(_ pointer: String, _ terms: [(String, Int)], plus constant: Int = 0) -> String {
-    writer.address(pointer, terms, plus: constant)
+    Index.address(pointer, terms, plus: constant)
   }
 
   // MARK: places
@@ -126,8 +112,8 @@ final class AttentionWriter {
   /// Declares the range of query tiles of block `block`.
   func writeBlockPlace() {
     let (count, tiles) = (tiling.blockTiles, tiling.queryTiles)
-    writer.integer("first_tile", writer.index([("block", count)]))
-    let end = writer.index([("first_tile", 1)], plus: count)
+    writer.integer("first_tile", Index.sum([("block", count)]))
+    let end = Index.sum([("first_tile", 1)], plus: count)
     writer.integer("last_tile", tiles % count == 0 ? end : "\(end) < \(tiles) ? \(end) : \(tiles)")
   }
 
@@ -135,12 +121,12 @@ final class AttentionWriter {
   /// areas of the tile's record that its body uses.
   func forEachQueryTile(from start: String, _ areas: [String], _ body: () -> Void) {
     nest(
-      { $0.loop("query_tile", from: start, below: "last_tile", $1) },
+      { $0.stepLoop("query_tile", from: start, below: "last_tile", $1) },
       {
         let record = at("records", [("query_tile - first_tile", queryTile.elementCount)])
-        writer.writePointer("record", record)
+        writer.writePointer("record", to: element, record)
         for area in queryTile.areas where areas.contains(area.name) {
-          writer.writePointer(area.name, at("record", [], plus: area.offset))
+          writer.writePointer(area.name, to: element, at("record", [], plus: area.offset))
         }
         body()
       })
@@ -149,11 +135,11 @@ final class AttentionWriter {
   /// Declares the first query of tile `query_tile`, how many there are, and where their rows begin.
   func writeQueryPlace() {
     let (tile, count) = (tiling.queries, shape.queries)
-    writer.integer("first_query", writer.index([("query_tile", tile)]))
+    writer.integer("first_query", Index.sum([("query_tile", tile)]))
     writer.integer("query_count", clipped("first_query", tile, count))
     writer.integer(
       "query_place",
-      writer.index([
+      Index.sum([
         ("batch", count * queryStride), ("first_query", queryStride), ("head", shape.width),
       ]))
   }
@@ -161,17 +147,17 @@ final class AttentionWriter {
   /// Declares where the row statistics of the queries begin.
   func writeRowPlace() {
     let terms = [("batch", shape.heads * shape.queries), ("head", shape.queries)]
-    writer.integer("row_place", writer.index(terms + [("first_query", 1)]))
+    writer.integer("row_place", Index.sum(terms + [("first_query", 1)]))
   }
 
   /// Declares the tile's first key, how many there are, and where its rows begin.
   func writeKeyPlace() {
     let (tile, count) = (tiling.keys, shape.keys)
-    writer.integer("first_key", writer.index([("key_tile", tile)]))
+    writer.integer("first_key", Index.sum([("key_tile", tile)]))
     writer.integer("key_count", clipped("first_key", tile, count))
     writer.integer(
       "key_place",
-      writer.index([
+      Index.sum([
         ("batch", count * keyStride), ("first_key", keyStride), ("key_head", shape.width),
       ]))
   }
@@ -186,7 +172,7 @@ final class AttentionWriter {
   func forEachKeyTile(_ body: () -> Void) {
     let (t, u, count) = (tiling.queries, tiling.keys, tiling.keyTiles)
     if shape.isCausal {
-      writer.integer("reach", "(\(writer.index([("last_tile", t)], plus: u - 1))) / \(u)")
+      writer.integer("reach", "(\(Index.sum([("last_tile", t)], plus: u - 1))) / \(u)")
       let isShort = tiling.queryTiles * t <= shape.keys
       writer.integer("key_tiles", isShort ? "reach" : "reach < \(count) ? reach : \(count)")
       loop("key_tile", below: "key_tiles", body)

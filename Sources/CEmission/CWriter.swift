@@ -69,9 +69,11 @@ struct CWriter {
     line("// " + text + (text.hasSuffix("\\") || text.hasSuffix("??/") ? " ." : ""))
   }
 
-  /// Writes `header { body }`.
-  mutating func block(_ header: String, close: String = "}", _ body: (inout CWriter) -> Void) {
-    line(header + " {")
+  /// Writes `header { body }`, or a plain block if the header is empty.
+  mutating func block(
+    _ header: String = "", close: String = "}", _ body: (inout CWriter) -> Void
+  ) {
+    line(header.isEmpty ? "{" : header + " {")
     depth += 1
     body(&self)
     depth -= 1
@@ -157,6 +159,14 @@ struct CWriter {
   /// Writes a conditional.
   mutating func when(_ condition: String, _ body: (inout CWriter) -> Void) {
     block("if (\(condition))", body)
+  }
+
+  /// Writes what a loop of one iteration does: `variable` is 0 in it.
+  mutating func once(_ variable: String, _ body: (inout CWriter) -> Void) {
+    var inner = CWriter()
+    inner.depth = depth
+    body(&inner)
+    text += inner.text.replacing(variable: variable)
   }
 
   /// The text of a function's body, written before its parameters are known.

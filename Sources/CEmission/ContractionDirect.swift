@@ -1,65 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The direct kernel: operands are read where they lie. It is the right kind when the right
-// operand has unit stride along columns and is small or used for few rows, so that copying it
-// into panels would cost more than it saves. With arrays that have no unit stride it still works,
-// one column at a time.
+// Writes the direct form (`DirectPlan`): operands are read where they lie.
 
-import Scheduling
+import Kernels
 
-/// A contraction that reads its operands in place.
+/// The writer of a contraction that reads its operands in place.
 struct DirectContraction {
-  let contraction: CanonicalContraction
-  let tiling: RegisterTiling
-  /// Inner steps done for all columns before going on, where a long sum over a right operand
-  /// larger than the cache should stream through it row by row; nil: the whole sum at once.
-  let innerBlock: Int?
+  let plan: DirectPlan
   let name: String
 
-  init(
-    _ contraction: CanonicalContraction, _ tiling: RegisterTiling, innerBlock: Int?, name: String
-  ) {
-    (self.contraction, self.tiling, self.name) = (contraction, tiling, name)
-    self.innerBlock = innerBlock
+  init(_ plan: DirectPlan, name: String) { (self.plan, self.name) = (plan, name) }
+
+  private var contraction: CanonicalContraction { plan.contraction }
+  private var element: ContractionElement { contraction.element }
+  private var tiling: RegisterTiling { plan.tiling }
+  private var innerBlock: Int? { plan.innerBlock }
+  private var splitsColumns: Bool { plan.splitsColumns }
+  /// Blocks of a long sum that is streamed.
+  private var apart: ProductBlockStatements? {
+    plan.apart.map { ProductBlockStatements($0, of: contraction, at: 0) }
   }
 
-  /// Whether units are column groups rather than row tiles: whichever there are more of.
-  private var splitsColumns: Bool { tiling.columns.count > tiling.rows.count }
-
-  /// Whether the kernel goes down the rows once.
-  private var isOneStrip: Bool {
-    !splitsColumns && innerBlock == nil && tiling.columns.mainCount == 1
-      && tiling.columns.rest == nil
-  }
-
-  /// Writes the kernel.
-  func write(to writer: inout ContractionWriter) -> ContractionPlan {
-    writer.vectorTypes(tiling.columns.widths)
+  /// Writes the kernel; returns the helpers that it calls.
+  func write(to writer: inout CWriter) -> [String] {
+    writer.vectorTypes(of: element, tiling.columns.widths)
     let main = strip("main", tiling.columns.main)
-    if isOneStrip {
+    if plan.isOneStrip {
       for tile in main.tiles { tile.write(to: &writer) }
     } else {
       main.write(to: &writer)
     }
     if let rest = tiling.columns.rest { strip("rest", rest).write(to: &writer) }
-    let blocks = splitsColumns ? tiling.columns.count : tiling.rows.count
     let entry = ContractionEntry(
-      name: name, contraction: contraction, blocks: blocks, usesScratch: apart != nil)
+      name: name, contraction: contraction, blocks: plan.blocks,
+      usesScratch: plan.scratchElements > 0)
     entry.write(to: &writer) { writer in
-      isOneStrip ? main.writeLoops(result: "result", to: &writer) : writeBody(to: &writer)
+      plan.isOneStrip ? main.writeLoops(result: "result", to: &writer) : writeBody(to: &writer)
     }
-    return ContractionPlan(
-      splitCount: blocks * contraction.outerCount,
-      scratchElements: apart?.scratchElements ?? 0, helpers: apart.map { [$0.helper] } ?? [])
-  }
-
-  /// Blocks of a long sum that is streamed.
-  private var apart: ProductBlocks? {
-    innerBlock.flatMap { depth in
-      let count = (contraction.inner.extent + depth - 1) / depth
-      return ProductBlocks(
-        contraction, depth: depth, count: count, products: 24 * depth, after: 0)
-    }
+    return apart.map { [$0.helper] } ?? []
   }
 
   private func strip(_ part: String, _ group: ColumnGroup) -> TileStrip {
@@ -71,22 +49,22 @@ struct DirectContraction {
 
   private func tile(_ height: Int, _ group: ColumnGroup) -> RegisterTile {
     RegisterTile(
-      name: "\(name)_tile_\(height)x\(group.width)", height: height, group: group,
+      element: element, name: "\(name)_tile_\(height)x\(group.width)", height: height, group: group,
       inner: contraction.inner, outerInner: contraction.outerInner,
       leftRowStride: contraction.rows.strideA,
       rightColumnStride: contraction.columns.strideB,
-      resultRowStride: apart?.rowStride ?? contraction.rows.strideC,
+      resultRowStride: plan.apart?.rowStride ?? contraction.rows.strideC,
       resultColumnStride: contraction.columns.strideC,
       depth: innerBlock == nil ? .fixed(contraction.inner.extent) : .parameter,
       accumulation: innerBlock != nil ? .parameter : contraction.accumulates ? .add : .replace,
       copies: innerBlock == nil ? tiling.innerCopies : 1)
   }
 
-  private func writeBody(to writer: inout ContractionWriter) {
+  private func writeBody(to writer: inout CWriter) {
     guard let innerBlock else { return writeGroups(to: &writer) }
     let extent = contraction.inner.extent
     apart?.writePointers(to: &writer)
-    writer.loop("start", below: String(extent), step: innerBlock) { writer in
+    writer.stepLoop("start", below: String(extent), step: innerBlock) { writer in
       let rest = "\(extent) - start"
       writer.integer("depth", "\(rest) < \(innerBlock) ? \(rest) : \(innerBlock)")
       writeGroups(to: &writer)
@@ -102,7 +80,7 @@ struct DirectContraction {
     }
   }
 
-  private func writeGroups(to writer: inout ContractionWriter) {
+  private func writeGroups(to writer: inout CWriter) {
     let columns = tiling.columns
     let first = splitsColumns ? "first" : "0"
     let limit = String(columns.mainCount)
@@ -112,7 +90,7 @@ struct DirectContraction {
     if columns.mainCount == 1 && !splitsColumns {
       writeStripCall("main", groupTerms: [], plus: 0, to: &writer)
     } else {
-      writer.loop("group", from: first, below: last) { writer in
+      writer.stepLoop("group", from: first, below: last) { writer in
         writeStripCall(
           "main", groupTerms: [("group", columns.main.width)], plus: 0, to: &writer)
       }
@@ -130,15 +108,15 @@ struct DirectContraction {
 
   private func writeStripCall(
     _ part: String, groupTerms: [(String, Int)], plus constant: Int,
-    to writer: inout ContractionWriter
+    to writer: inout CWriter
   ) {
     func address(_ pointer: String, _ stride: Int, _ more: [(String, Int)]) -> String {
-      writer.address(
+      Index.address(
         pointer, groupTerms.map { ($0.0, $0.1 * stride) } + more, plus: constant * stride)
     }
     let step = innerBlock == nil ? "0" : "start"
     var arguments = [
-      writer.address("left", [(step, contraction.inner.strideA)]),
+      Index.address("left", [(step, contraction.inner.strideA)]),
       address("right", contraction.columns.strideB, [(step, contraction.inner.strideB)]),
       address(apart == nil ? "result" : "block", contraction.columns.strideC, []),
     ]

@@ -4,7 +4,7 @@
 // units into separate products (the loops around the tiled ones) and a range of blocks in each,
 // and the strip function that walks one column group down the row tiles.
 
-import Scheduling
+import Kernels
 
 /// Writes the entry function of a kernel.
 struct ContractionEntry {
@@ -19,26 +19,27 @@ struct ContractionEntry {
 
   /// Writes the function; `body` sees the pointers `left`, `right` and `result` and the integers
   /// `first` and `last`, the range of blocks of this product.
-  func write(to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void) {
+  func write(to writer: inout CWriter, _ body: (inout CWriter) -> Void) {
     // One product alone: the parameters are what `body` sees.
     let isAlone = contraction.outer.isEmpty
     let operands =
       isAlone ? contraction.isSwapped ? ["right", "left"] : ["left", "right"] : ["a", "b"]
     let (result, units) = isAlone ? ("result", ["first", "last"]) : ("c", ["begin", "end"])
+    let element = contraction.element
     let parameters =
-      operands.map(writer.input) + [writer.output(result)] + arrays
-      + (usesScratch ? [writer.output("scratch")] : []) + units.map(writer.count)
-    writer.function(name, parameters, isKernel: true) { writer in
+      operands.map(element.input) + [element.output(result)] + arrays
+      + (usesScratch ? [element.output("scratch")] : []) + units.map(Index.parameter)
+    writer.kernelFunction(name, parameters) { writer in
       isAlone ? body(&writer) : writeProducts(to: &writer, body)
     }
   }
 
   private func writeProducts(
-    to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void
+    to writer: inout CWriter, _ body: (inout CWriter) -> Void
   ) {
     let first = blocks == 1 ? "begin" : "begin / \(blocks)"
     let below = blocks == 1 ? "end" : "(end + \(blocks - 1)) / \(blocks)"
-    writer.loop("product", from: first, below: below) { writer in
+    writer.stepLoop("product", from: first, below: below) { writer in
       var stride = contraction.outerCount
       var names: [(String, ContractionDimension)] = []
       for (number, loop) in contraction.outer.enumerated() {
@@ -62,12 +63,15 @@ struct ContractionEntry {
   }
 
   private func writePointers(
-    _ loops: [(String, ContractionDimension)], to writer: inout ContractionWriter
+    _ loops: [(String, ContractionDimension)], to writer: inout CWriter
   ) {
     let (left, right) = contraction.isSwapped ? ("b", "a") : ("a", "b")
-    writer.readPointer("left", writer.address(left, loops.map { ($0.0, $0.1.strideA) }))
-    writer.readPointer("right", writer.address(right, loops.map { ($0.0, $0.1.strideB) }))
-    writer.writePointer("result", writer.address("c", loops.map { ($0.0, $0.1.strideC) }))
+    let element = contraction.element
+    writer.readPointer("left", to: element, Index.address(left, loops.map { ($0.0, $0.1.strideA) }))
+    writer.readPointer(
+      "right", to: element, Index.address(right, loops.map { ($0.0, $0.1.strideB) }))
+    writer.writePointer(
+      "result", to: element, Index.address("c", loops.map { ($0.0, $0.1.strideC) }))
   }
 }
 
@@ -86,14 +90,14 @@ struct TileStrip {
   ///
   /// The strip's parameters are those of a tile, then the range of tiles `first ..< last`. Its
   /// pointers are those of row 0; with panels, `left` is that of tile `first`.
-  func write(to writer: inout ContractionWriter) {
+  func write(to writer: inout CWriter) {
     for tile in tiles { tile.write(to: &writer) }
-    let parameters = tiles[0].parameters(writer) + [writer.count("first"), writer.count("last")]
-    writer.function(name, parameters) { writeLoops(result: "c", to: &$0) }
+    let parameters = tiles[0].parameters + [Index.parameter("first"), Index.parameter("last")]
+    writer.kernelFunction(name, parameters) { writeLoops(result: "c", to: &$0) }
   }
 
   /// Writes the calls of the tiles `first ..< last`.
-  func writeLoops(result: String, to writer: inout ContractionWriter) {
+  func writeLoops(result: String, to writer: inout CWriter) {
     rows.writeLoops(over: "tile", from: "first", below: "last", to: &writer) {
       height, start, writer in
       guard let tile = tiles.first(where: { $0.height == height }) else {
@@ -104,14 +108,14 @@ struct TileStrip {
   }
 
   private func writeCall(
-    _ tile: RegisterTile, at start: TileStart, result: String, to writer: inout ContractionWriter
+    _ tile: RegisterTile, at start: TileStart, result: String, to writer: inout CWriter
   ) {
     func address(_ pointer: String, _ stride: Int) -> String {
       let offset = start.scaled(by: stride)
-      return writer.address(pointer, [offset.term], plus: offset.constant)
+      return Index.address(pointer, [offset.term], plus: offset.constant)
     }
     let left =
-      leftPanelSize.map { writer.address("left", [("tile - first", $0)]) }
+      leftPanelSize.map { Index.address("left", [("tile - first", $0)]) }
       ?? address("left", leftRowStride)
     var arguments = [left, "right", address(result, tile.resultRowStride)]
     if tile.depth == .parameter { arguments.append("depth") }
@@ -137,17 +141,17 @@ extension RowSplit {
   /// Writes one loop per height over the tiles `first ..< last`; the loop variable is `variable`.
   func writeLoops(
     over variable: String, from first: String, below last: String,
-    to writer: inout ContractionWriter,
-    _ body: (Int, TileStart, inout ContractionWriter) -> Void
+    to writer: inout CWriter,
+    _ body: (Int, TileStart, inout CWriter) -> Void
   ) {
     let isEven = tallCount == count
     let tallLast = isEven ? last : "(\(last) < \(tallCount) ? \(last) : \(tallCount))"
-    writer.loop(variable, from: first, below: tallLast) { writer in
+    writer.stepLoop(variable, from: first, below: tallLast) { writer in
       body(height, TileStart(index: variable, step: height, constant: 0), &writer)
     }
     if isEven { return }
     let lowFirst = "(\(first) > \(tallCount) ? \(first) : \(tallCount))"
-    writer.loop(variable, from: lowFirst, below: last) { writer in
+    writer.stepLoop(variable, from: lowFirst, below: last) { writer in
       body(height - 1, TileStart(index: variable, step: height - 1, constant: tallCount), &writer)
     }
   }
@@ -157,8 +161,8 @@ extension RowSplit {
   /// Writes `body` once per height for the tiles of that height among `first ..< last`; it gets the
   /// height, where the first of them begins and the expression for their number.
   func writeRanges(
-    from first: String, below last: String, as name: String, to writer: inout ContractionWriter,
-    _ body: (Int, TileStart, String, inout ContractionWriter) -> Void
+    from first: String, below last: String, as name: String, to writer: inout CWriter,
+    _ body: (Int, TileStart, String, inout CWriter) -> Void
   ) {
     if tallCount == count {
       let start = TileStart(index: first, step: height, constant: 0)
@@ -184,15 +188,15 @@ extension RowSplit {
 extension CanonicalContraction {
   /// The three pointers of the tile at `row` and `column`, as arguments of its function.
   func tileArguments(
-    _ row: TileStart, _ column: TileStart, _ writer: ContractionWriter, result: String
+    _ row: TileStart, _ column: TileStart, result: String
   ) -> [String] {
     let left = row.scaled(by: rows.strideA)
     let right = column.scaled(by: columns.strideB)
     let (down, across) = (row.scaled(by: rows.strideC), column.scaled(by: columns.strideC))
     return [
-      writer.address("left", [left.term], plus: left.constant),
-      writer.address("right", [right.term], plus: right.constant),
-      writer.address(result, [down.term, across.term], plus: down.constant + across.constant),
+      Index.address("left", [left.term], plus: left.constant),
+      Index.address("right", [right.term], plus: right.constant),
+      Index.address(result, [down.term, across.term], plus: down.constant + across.constant),
     ]
   }
 }

@@ -3,23 +3,15 @@
 // The epilogue of a packed contraction: a function over some rows and columns of C, called for each
 // block of tiles as soon as its sums are complete, while the block is in the second-level cache.
 
-import Scheduling
+import Kernels
 
 extension PackedContraction {
-  /// Whether a kernel of `contraction` can apply an epilogue: C has rows of one length, one after
-  /// the other, and each block of it is complete at one time.
-  static func takesEpilogue(_ contraction: CanonicalContraction) -> Bool {
-    contraction.outer.isEmpty && contraction.outerInner.isEmpty
-      && contraction.columns.strideC == 1
-      && contraction.rows.strideC == contraction.columns.extent
-  }
-
   /// Writes the epilogue's function; returns the helpers that it calls.
-  func writeEpilogue(to writer: inout ContractionWriter) -> [String] {
+  func writeEpilogue(to writer: inout CWriter) -> [String] {
     guard let epilogue = contraction.epilogue else { return [] }
     let names = KernelArguments(arrays: ["c"] + operands(of: epilogue), indices: [])
     let text = epilogue.text(named: "\(name)_epilogue", called: names)
-    writer.lines(text.text)
+    writer.verbatim(text.text)
     return text.requiredHelpers.sorted()
   }
 
@@ -38,9 +30,9 @@ extension PackedContraction {
 
   /// Writes the call for the tiles `tile_first ..< tile_last` of the column groups at hand: whole
   /// stretches of rows, since with one group at a time every few lines would be on another page.
-  func writeEpilogueCall(to writer: inout ContractionWriter) {
+  func writeEpilogueCall(to writer: inout CWriter) {
     guard let epilogue = contraction.epilogue else { return }
-    let body = { (writer: inout ContractionWriter) in
+    let body = { (writer: inout CWriter) in
       for end in ["first", "last"] {
         writer.integer("row_\(end)", tiling.rows.firstRow(ofTile: "tile_\(end)"))
         writer.integer("column_\(end)", tiling.columns.firstColumn(ofGroup: "group_\(end)"))

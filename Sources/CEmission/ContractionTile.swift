@@ -5,7 +5,7 @@
 // registers; each step of the inner loop loads the vectors of the right operand once and
 // multiplies them by one broadcast element of the left operand per row.
 
-import Scheduling
+import Kernels
 
 /// One tile function: its size, its strides and how it treats C.
 struct RegisterTile {
@@ -23,6 +23,7 @@ struct RegisterTile {
     case parameter
   }
 
+  let element: ContractionElement
   var name: String
   var height: Int
   var group: ColumnGroup
@@ -37,27 +38,24 @@ struct RegisterTile {
   var depth: Depth
   var accumulation: Accumulation
   var copies: Int
-  /// Whether C is too large to be in the cache when the tile ends.
-  var prefetchesResult = false
-
-  /// Steps between fetching C and using it: some 500 cycles, the latency of memory.
-  private static let stepsAfterPrefetch = 40
+  /// When C is fetched, if it is too large to be in the cache when the tile ends.
+  var fetch = ResultFetch.none
 
   /// The tile function's parameters, in order.
-  func parameters(_ writer: ContractionWriter) -> [String] {
-    var result = [writer.input("left"), writer.input("right"), writer.output("c")]
-    if depth == .parameter { result.append(writer.count("depth")) }
-    if accumulation == .parameter { result.append(writer.count("adds")) }
+  var parameters: [String] {
+    var result = [element.input("left"), element.input("right"), element.output("c")]
+    if depth == .parameter { result.append(Index.parameter("depth")) }
+    if accumulation == .parameter { result.append(Index.parameter("adds")) }
     return result
   }
 
   /// Writes the whole tile function.
-  func write(to writer: inout ContractionWriter) {
+  func write(to writer: inout CWriter) {
     let spans = group.pieces.map { String($0.width) }.joined(separator: " + ")
     writer.comment("\(height) rows of \(group.width) columns (\(spans)) in registers.")
-    writer.function(name, parameters(writer)) { writer in
+    writer.kernelFunction(name, parameters) { writer in
       writeAccumulators(to: &writer)
-      if prefetchesResult && !collides(writer) { writePrefetches(to: &writer) }
+      if fetch == .early { writePrefetches(to: &writer) }
       writeOuterInner(0, to: &writer)
       if blocks == nil {
         writeCopies(to: &writer)
@@ -76,7 +74,7 @@ struct RegisterTile {
 
   // MARK: accumulators
 
-  private func writeAccumulators(to writer: inout ContractionWriter) {
+  private func writeAccumulators(to writer: inout CWriter) {
     var pieces = Array(group.pieces.enumerated())[...]
     while let first = pieces.first {
       let alike = pieces.prefix { $0.element.width == first.element.width }
@@ -89,22 +87,22 @@ struct RegisterTile {
           ["total\($0)[\(height)] = {0}", "error\($0)[\(height)] = {0}"]
         }
       }
-      writer.declaration(writer.vector(first.element.width), declarators)
+      writer.declaration(element.vector(first.element.width), declarators)
       pieces = pieces.dropFirst(alike.count)
     }
   }
 
-  private func writeZeros(to writer: inout ContractionWriter) {
+  private func writeZeros(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height * copies) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        writer.line("sum\(number)[i] = (\(writer.vector(piece.width)))0;")
+        writer.line("sum\(number)[i] = (\(element.vector(piece.width)))0;")
       }
     }
   }
 
   /// One block of a long sum: `body` adds its products to sums that begin at zero.
   private func writeBlock(
-    to writer: inout ContractionWriter, _ body: (inout ContractionWriter) -> Void
+    to writer: inout CWriter, _ body: (inout CWriter) -> Void
   ) {
     writeZeros(to: &writer)
     body(&writer)
@@ -113,12 +111,12 @@ struct RegisterTile {
       for (number, piece) in group.pieces.enumerated() {
         writer.addBlock(
           "sum\(number)[i]", to: "total\(number)[i]", error: "error\(number)[i]",
-          writer.vector(piece.width))
+          element.vector(piece.width))
       }
     }
   }
 
-  private func writeCorrections(to writer: inout ContractionWriter) {
+  private func writeCorrections(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for number in group.pieces.indices {
         let total = "total\(number)[i] + error\(number)[i]"
@@ -127,18 +125,18 @@ struct RegisterTile {
     }
   }
 
-  private func writeCopies(to writer: inout ContractionWriter) {
+  private func writeCopies(to writer: inout CWriter) {
     guard copies > 1 else { return }
     writer.unrolledLoop("i", count: height * (copies - 1)) { writer in
       for number in group.pieces.indices {
         let own = height == 1 ? "0" : "i % \(height)"
-        let copy = writer.index([("i", 1)], plus: height)
+        let copy = Index.sum([("i", 1)], plus: height)
         writer.line("sum\(number)[\(own)] += sum\(number)[\(copy)];")
       }
     }
   }
 
-  private func writeResult(to writer: inout ContractionWriter) {
+  private func writeResult(to writer: inout CWriter) {
     switch accumulation {
     case .replace: writeStores(to: &writer)
     case .add:
@@ -151,30 +149,30 @@ struct RegisterTile {
   }
 
   /// Adds the old C to the sums, all of it before any store: pieces may overlap.
-  private func writeAdditions(to writer: inout ContractionWriter) {
+  private func writeAdditions(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        writer.line("sum\(number)[i] += \(writer.load(piece.width, resultAddress(piece, writer)));")
+        writer.line("sum\(number)[i] += \(element.load(piece.width, resultAddress(piece)));")
       }
     }
   }
 
-  private func writeStores(to writer: inout ContractionWriter) {
+  private func writeStores(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        let target = writer.target(piece.width, resultAddress(piece, writer))
+        let target = element.target(piece.width, resultAddress(piece))
         writer.line("\(target) = sum\(number)[i];")
       }
     }
   }
 
-  private func resultAddress(_ piece: ColumnPiece, _ writer: ContractionWriter) -> String {
-    writer.address("c", [("i", resultRowStride)], plus: piece.offset * resultColumnStride)
+  private func resultAddress(_ piece: ColumnPiece) -> String {
+    Index.address("c", [("i", resultRowStride)], plus: piece.offset * resultColumnStride)
   }
 
   // MARK: the inner loops
 
-  private func writeOuterInner(_ level: Int, to writer: inout ContractionWriter) {
+  private func writeOuterInner(_ level: Int, to writer: inout CWriter) {
     guard level < outerInner.count else { return writeInner(to: &writer) }
     if let blocks, blocks.level == level {
       return writer.blockLoops("k\(level)", below: outerInner[level].extent, size: blocks.size) {
@@ -187,21 +185,20 @@ struct RegisterTile {
     }
   }
 
-  private func writeInner(to writer: inout ContractionWriter) {
-    switch depth {
-    case .parameter where prefetchesResult && collides(writer):
-      let last = Self.stepsAfterPrefetch
+  private func writeInner(to writer: inout CWriter) {
+    switch (depth, fetch) {
+    case (.parameter, .late(let last)):
       writer.integer("early", "depth > \(last) ? depth - \(last) : 0")
       writer.rolledLoop("k", below: "early") { writeStep(from: "k", copy: 0, to: &$0) }
       writePrefetches(to: &writer)
       writer.rolledLoop("k", from: "early", below: "depth") {
         writeStep(from: "k", copy: 0, to: &$0)
       }
-    case .parameter:
+    case (.parameter, .none), (.parameter, .early):
       writer.rolledLoop("k", below: "depth") { writeStep(from: "k", copy: 0, to: &$0) }
-    case .fixed(1):
+    case (.fixed(1), _):
       writeStep(from: "0", copy: 0, to: &writer)
-    case .fixed(let count):
+    case (.fixed(let count), _):
       guard let blocks, blocks.level == outerInner.count else {
         return writeSteps(from: 0, count, to: &writer)
       }
@@ -221,7 +218,7 @@ struct RegisterTile {
   }
 
   /// `count` steps from a number on that is known.
-  private func writeSteps(from start: Int, _ count: Int, to writer: inout ContractionWriter) {
+  private func writeSteps(from start: Int, _ count: Int, to writer: inout CWriter) {
     let whole = start + count / copies * copies
     if start < whole {
       writer.rolledLoop("k", from: String(start), below: String(whole), step: copies) {
@@ -233,23 +230,15 @@ struct RegisterTile {
     }
   }
 
-  private func writeCopiedSteps(to writer: inout ContractionWriter) {
+  private func writeCopiedSteps(to writer: inout CWriter) {
     for copy in 0..<copies { writeStep(from: "k", plus: copy, copy: copy, to: &writer) }
   }
 
-  /// Whether the rows of C fall on the same few sets of the first-level cache. Fetched when the tile
-  /// begins, they would be gone when it ends, as a whole panel passes through those sets. With
-  /// vectors of 16 bytes a late fetch was measured slower by an eighth.
-  private func collides(_ writer: ContractionWriter) -> Bool {
-    let widest = group.pieces.map(\.width).max() ?? 1
-    return widest * writer.element.bytes > 16 && resultRowStride * writer.element.bytes % 4096 == 0
-  }
-
   /// The lines of C are far apart and long unused; they arrive while the tile is computed.
-  private func writePrefetches(to writer: inout ContractionWriter) {
+  private func writePrefetches(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for piece in group.pieces {
-        writer.call("__builtin_prefetch", [resultAddress(piece, writer), "1"])
+        writer.call("__builtin_prefetch", [resultAddress(piece), "1"])
       }
     }
   }
@@ -258,17 +247,17 @@ struct RegisterTile {
   ///
   /// The step's number is `variable + constant`; the constant is folded into the addresses.
   private func writeStep(
-    from variable: String, plus constant: Int = 0, copy: Int, to writer: inout ContractionWriter
+    from variable: String, plus constant: Int = 0, copy: Int, to writer: inout CWriter
   ) {
     if copies > 1 {
-      writer.block("") { writeProducts(variable, constant, copy: copy, to: &$0) }
+      writer.block { writeProducts(variable, constant, copy: copy, to: &$0) }
     } else {
       writeProducts(variable, constant, copy: copy, to: &writer)
     }
   }
 
   private func writeProducts(
-    _ variable: String, _ constant: Int, copy: Int, to writer: inout ContractionWriter
+    _ variable: String, _ constant: Int, copy: Int, to writer: inout CWriter
   ) {
     let around = outerInner.indices.map { ("k\($0)", outerInner[$0]) }
     let rightTerms = around.map { ($0.0, $0.1.strideB) } + [(variable, inner.strideB)]
@@ -276,15 +265,15 @@ struct RegisterTile {
       around.map { ($0.0, $0.1.strideA) } + [("i", leftRowStride), (variable, inner.strideA)]
     for (number, piece) in group.pieces.enumerated() {
       let offset = piece.offset * rightColumnStride + constant * inner.strideB
-      let address = writer.address("right", rightTerms, plus: offset)
+      let address = Index.address("right", rightTerms, plus: offset)
       writer.constant(
-        writer.vector(piece.width), "right\(number)", writer.load(piece.width, address))
+        element.vector(piece.width), "right\(number)", element.load(piece.width, address))
     }
     writer.unrolledLoop("i", count: height) { writer in
-      let index = writer.index(leftTerms, plus: constant * inner.strideA)
-      writer.constant(writer.scalar, "factor", "left[\(index)]")
+      let index = Index.sum(leftTerms, plus: constant * inner.strideA)
+      writer.constant(element.cName, "factor", "left[\(index)]")
       for number in group.pieces.indices {
-        let sum = writer.index([("i", 1)], plus: copy * height)
+        let sum = Index.sum([("i", 1)], plus: copy * height)
         writer.line("sum\(number)[\(sum)] += factor * right\(number);")
       }
     }

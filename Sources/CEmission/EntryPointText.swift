@@ -4,6 +4,7 @@
 // loops over kernel calls. The body of a parallel loop is a function of its own, which the caller's
 // workers run; a kernel whose units are shared out is called through `mf_share_out`.
 
+import Kernels
 import Scheduling
 import TensorIR
 

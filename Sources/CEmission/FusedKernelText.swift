@@ -4,17 +4,9 @@
 // than once. Nothing is decided here but what stands in a line (`KernelWords.swift`); the nest, its
 // order and its scalars come from the scheduler.
 
+import Kernels
 import Scheduling
 import TensorIR
-
-/// The C of one kernel, whichever its kind.
-struct KernelText {
-  /// Complete function definitions, the kernel's own last.
-  var text: String
-  var requiredHelpers: Set<String>
-  /// Units that the kernel's trailing parameters `begin` and `end` range over; `nil` if it has none.
-  var splitCount: Int?
-}
 
 extension FusedKernel {
   /// Writes the function `name`.
@@ -102,8 +94,7 @@ private struct FusedKernelPrinter {
       handlings, name, signature, linkage: linkage, units: units, to: &writer)
     return KernelText(
       text: writer.text,
-      requiredHelpers: spelling.requiredHelpers.union(orderedMaxima.requiredHelpers),
-      splitCount: kernel.splitVariable == nil ? nil : kernel.splitExtent)
+      requiredHelpers: spelling.requiredHelpers.union(orderedMaxima.requiredHelpers))
   }
 
   /// The parameters between which the units lie that are shared out over threads.

@@ -5,6 +5,7 @@
 // program built with the header of another build cannot forget to check. The structures also stand
 // at the top of the source.
 
+import Kernels
 import Scheduling
 import TensorIR
 

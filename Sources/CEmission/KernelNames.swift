@@ -4,6 +4,7 @@
 // comes from, and the derivatives that led from there to it. `sgd_update`, `relu_vjp`,
 // `predict_matmul_vjp_jvp`.
 
+import Kernels
 import Scheduling
 import TensorIR
 

@@ -4,6 +4,7 @@
 // first call, scalars like the values of the spec that they hold an element of; a scalar that is read
 // once is no word at all, its expression is written where it is read.
 
+import Kernels
 import Scheduling
 import TensorIR
 

@@ -5,6 +5,7 @@
 // the same bytes.
 
 import Foundation
+package import Kernels
 package import Scheduling
 import TensorIR
 
@@ -67,31 +68,18 @@ extension LibraryText {
 ///   - name: the spec's name; see `CNames` for what the library is called.
 ///   - dims: the sizes of the spec's dimensions, which the header states.
 ///   - banner: lines for the comment at the top: where the library comes from.
-///   - target: register and cache sizes of the machine.
 ///   - isProfiled: whether every kernel call is timed, in a table that is global: for measuring only.
 package func emitLibrary(
   named name: String, dims: [(name: String, value: Int)] = [], entryPoints: [Program],
-  banner: [String], for target: ContractionTarget, isProfiled: Bool = false
+  banner: [String], isProfiled: Bool = false
 ) -> LibraryText {
   let interface = LibraryInterface(spec: name, dims: dims, entryPoints: entryPoints)
-  var emitter = LibraryEmitter(interface: interface, target: target, isProfiled: isProfiled)
+  var emitter = LibraryEmitter(interface: interface, isProfiled: isProfiled)
   return emitter.emit(banner: banner)
-}
-
-/// Bytes of scratch memory that a kernel needs for each worker that runs it.
-package func scratchBytes(of body: Kernel.Body, for target: ContractionTarget) -> Int {
-  switch body {
-  case .fused: 0
-  case .contraction(let shape):
-    emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
-  case .attention(let shape): emitAttention(shape, named: "k", for: target).scratchBytesPerWorker
-  case .packing: 0
-  }
 }
 
 private struct LibraryEmitter {
   let interface: LibraryInterface
-  let target: ContractionTarget
   let isProfiled: Bool
   private var names: [Kernel: (name: String, splitCount: Int?)] = [:]
   private var list: [(name: String, kernel: Kernel, strategy: String)] = []
@@ -103,9 +91,8 @@ private struct LibraryEmitter {
   private var words: DistinctWords
   private var sharedFunctions = SharedFunctions()
 
-  init(interface: LibraryInterface, target: ContractionTarget, isProfiled: Bool) {
+  init(interface: LibraryInterface, isProfiled: Bool) {
     self.interface = interface
-    self.target = target
     self.isProfiled = isProfiled
     words = DistinctWords(
       taken: Set(interface.entryPoints.flatMap { ArrayWords($0).arrays }))
@@ -156,7 +143,7 @@ private struct LibraryEmitter {
     guard names[call.kernel] == nil else { return }
     let form = call.kernel.form
     if let known = names[form] {
-      names[call.kernel] = (known.name, call.kernel.splitExtent)
+      names[call.kernel] = (known.name, call.kernel.body.splitCount)
       return
     }
     let kernelName = words.add(call.kernelName)
@@ -168,16 +155,15 @@ private struct LibraryEmitter {
       text = fused.text(
         named: kernelName, parameters: call.kernel.parameters, called: arguments,
         scalarNames: call.kernel.scalarNames)
-    case .attention(let shape):
-      let attention = emitAttention(shape, named: kernelName, for: target)
-      strategy = "attention, \(shape.order.rawValue)"
-      text = KernelText(
-        text: attention.text, requiredHelpers: Set(attention.requiredHelpers),
-        splitCount: attention.splitCount)
-    case .contraction(let shape):
-      (text, strategy) = emitted(emitContraction(shape, named: kernelName, for: target))
-    case .packing(let panels):
-      (text, strategy) = emitted(emitPacking(panels, named: kernelName, for: target))
+    case .attention(let plan):
+      text = emitAttention(plan, named: kernelName)
+      strategy = "attention, \(plan.shape.order.rawValue)"
+    case .contraction(let plan):
+      text = emitContraction(plan, named: kernelName)
+      strategy = plan.strategy
+    case .packing(let plan):
+      text = emitPacking(plan, named: kernelName)
+      strategy = "packing"
     }
     var comment = CWriter()
     comment.comments(on: call, aboveKernel: true)
@@ -190,16 +176,10 @@ private struct LibraryEmitter {
       comment.text + functions[functions.count - 1].text + end
     kernelTexts += functions
     helpers.formUnion(text.requiredHelpers)
-    names[call.kernel] = (kernelName, text.splitCount)
-    names[form] = (kernelName, text.splitCount)
+    let splitCount = call.kernel.body.splitCount
+    names[call.kernel] = (kernelName, splitCount)
+    names[form] = (kernelName, splitCount)
     list.append((kernelName, call.kernel, strategy))
-  }
-
-  private func emitted(_ kernel: ContractionKernel) -> (KernelText, strategy: String) {
-    let text = KernelText(
-      text: kernel.text, requiredHelpers: Set(kernel.requiredHelpers),
-      splitCount: kernel.splitCount)
-    return (text, kernel.strategy)
   }
 
   /// For each kernel whose units are shared out, the function that runs one part of them.
@@ -252,12 +232,6 @@ extension Kernel {
     var form = self
     form.body = .fused(fused)
     return form
-  }
-
-  /// Units that a call of a fused kernel does; `nil` if it cannot be split.
-  fileprivate var splitExtent: Int? {
-    guard case .fused(let fused) = body, fused.splitVariable != nil else { return nil }
-    return fused.splitExtent
   }
 }
 

@@ -1,42 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maxima over long rows, kept as integers that order as the floats do: compilers put those into
-// vector lanes, which is several times as fast as one float after the other. `mf_ordered_f32.h` says
-// why they cannot do it with floats.
+// Writes the maxima that are kept as integers (`FusedKernel.orderedMaxima`).
 
-import Scheduling
+import Kernels
 import TensorIR
 
 /// The accumulators of a kernel that are kept as ordered integers.
 struct OrderedMaxima {
-  /// Iterations below which nothing is gained.
-  private static let leastIterations = 16
   private let types: [Int: DType]
 
   init(in kernel: FusedKernel) {
-    // Short rows are done in lanes of their own.
-    guard kernel.lanes == nil else {
-      types = [:]
-      return
-    }
-    let found = Self.maxima(in: kernel.statements, iterations: 1)
     types = Dictionary(
-      found.compactMap { scalar in
-        let type = kernel.scalars[scalar]
-        return type.isFloat ? (scalar, type) : nil
-      }, uniquingKeysWith: { first, _ in first })
-  }
-
-  private static func maxima(in statements: [Statement], iterations: Int) -> [Int] {
-    statements.flatMap { statement -> [Int] in
-      switch statement {
-      case .loop(_, let extent, let body): return maxima(in: body, iterations: extent)
-      case .blocks(_, _, _, let body): return maxima(in: body, iterations: iterations)
-      case .accumulate(let scalar, .maximum, _):
-        return iterations >= leastIterations ? [scalar] : []
-      case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: return []
-      }
-    }
+      uniqueKeysWithValues: kernel.orderedMaxima.map { ($0, kernel.scalars[$0]) })
   }
 
   func contains(_ scalar: Int) -> Bool { types[scalar] != nil }

@@ -2,6 +2,7 @@
 //
 // The C spelling of elementwise ops and element types. The last of the places that a new op fills.
 
+import Kernels
 import Scheduling
 import TensorIR
 

@@ -3,10 +3,10 @@
 // The pipeline as one readable list. Each method is one stage and calls the one before it, so
 // `mixfuse dump --stage` can stop anywhere; `Build.swift` goes to the end and writes files.
 
-package import CEmission
 package import Diagnostics
 package import Differentiation
 import Elaboration
+package import Kernels
 package import Optimization
 package import Scheduling
 package import SpecLanguage
@@ -97,23 +97,20 @@ package struct Compilation {
   /// own.
   package func scheduled(
     _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem? = nil,
-    for target: ContractionTarget
+    on machine: Machine
   ) -> Program {
     schedule(
       graph, named: entry.rawValue, bounds: problem.map { entry.inputBounds(of: $0) } ?? [:],
-      options: ScheduleOptions(
-        mayRunParallel: true,
-        scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
-        packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
+      options: ScheduleOptions(for: machine))
   }
 
   /// All entry points of the library, scheduled.
   package func programs(
-    of problem: MetaProblem, for target: ContractionTarget,
+    of problem: MetaProblem, on machine: Machine,
     entries: [EntryPoint] = EntryPoint.allCases
   ) throws -> [Program] {
     try entries.map { entry in
-      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, for: target)
+      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, on: machine)
     }
   }
 
@@ -157,10 +154,12 @@ public enum Compiler {
 }
 
 extension TargetDescription {
-  /// What the kernels need to know of the machine.
-  package var contractionTarget: ContractionTarget {
-    guard let secondCacheBytes else { return ContractionTarget(vectorBytes: vectorBytes) }
-    return ContractionTarget(vectorBytes: vectorBytes, secondCacheBytes: secondCacheBytes)
+  /// The machine that kernels are planned for. What the processor does not tell is as on the machines
+  /// that plans were measured on.
+  package var machine: Machine {
+    var machine = Machine(vectorBytes: vectorBytes)
+    if let secondCacheBytes { machine.secondCacheBytes = secondCacheBytes }
+    return machine
   }
 }
 

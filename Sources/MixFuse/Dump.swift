@@ -73,7 +73,7 @@ extension Compilation {
     case .metaGradient: return try graphText(chosen ?? .metaGradient, afterPass: pass)
     case .kernels:
       return try programs(
-        of: problem(), for: target().contractionTarget, entries: [chosen ?? .metaGradient]
+        of: problem(), on: target().machine, entries: [chosen ?? .metaGradient]
       ).map(\.text).joined(separator: "\n")
     case .c: return try cSource(chosen).text
     case .llvm: return try compiledText(chosen, .optimizedIR)
@@ -117,12 +117,11 @@ extension Compilation {
 
   private func cSource(_ entry: EntryPoint?) throws -> CSource {
     let problem = try problem()
-    let target = try target().contractionTarget
     let entries = entry.map { [$0] } ?? EntryPoint.allCases
     let library = emitLibrary(
       named: problem.name, dims: problem.dims,
-      entryPoints: try programs(of: problem, for: target, entries: entries),
-      banner: banner(problem), for: target)
+      entryPoints: try programs(of: problem, on: target().machine, entries: entries),
+      banner: banner(problem))
     return CSource(name: "\(problem.name).c", text: library.source)
   }
 

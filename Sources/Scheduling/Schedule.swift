@@ -2,26 +2,23 @@
 //
 // The stage's entrance: a graph in, a scheduled and memory-planned entry point out.
 
+package import Kernels
 package import TensorIR
 
 /// Decisions of the caller that change the schedule.
 package struct ScheduleOptions: Sendable {
-  /// Bytes of scratch memory that a kernel needs for each worker on the target.
-  package var scratchBytes: @Sendable (Kernel.Body) -> Int
-  /// The panels that a contraction would copy its operands into on the target.
-  package var packedOperands: @Sendable (ContractionShape) -> PackedOperands
+  /// Says how kernels are computed on the machine.
+  package let planner: KernelPlanner
   /// Whether tasks and large kernels may run on several workers.
   package var mayRunParallel: Bool
 
-  package init(
-    mayRunParallel: Bool = true,
-    scratchBytes: @escaping @Sendable (Kernel.Body) -> Int,
-    packedOperands: @escaping @Sendable (ContractionShape) -> PackedOperands = { _ in .init() }
-  ) {
+  package init(for machine: Machine, mayRunParallel: Bool = true) {
+    planner = KernelPlanner(for: machine)
     self.mayRunParallel = mayRunParallel
-    self.scratchBytes = scratchBytes
-    self.packedOperands = packedOperands
   }
+
+  /// The machine that the program is for.
+  var machine: Machine { planner.machine }
 }
 
 /// Schedules a graph that holds no `gradient` ops: forms kernels, orders them, and gives every array

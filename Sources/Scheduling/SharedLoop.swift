@@ -4,6 +4,7 @@
 // choice looks at sizes alone, never at how many workers there are: the results are the same bits
 // for any number of them.
 
+import Kernels
 import TensorIR
 
 /// From what size on a kernel is worth waking the workers for.

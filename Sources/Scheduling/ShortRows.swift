@@ -3,6 +3,7 @@
 // Which loops of a cluster's kernel are so short that they are done in whole vectors, and how many
 // rows of such a loop make a block; `ClusterKernel.swift` says what for.
 
+import Kernels
 import TensorIR
 
 extension Cluster {

@@ -5,7 +5,7 @@
 // sums of the reference, whatever its order of additions.
 
 import CEmission
-import Scheduling
+import Kernels
 
 /// A contraction and the sizes of its arrays.
 struct ContractionCase: CustomStringConvertible {

@@ -18,9 +18,10 @@ struct LayeringTests {
     ("Interpreter", ["TensorIR"]),
     ("Differentiation", ["TensorIR"]),
     ("Optimization", ["TensorIR"]),
-    ("Scheduling", ["TensorIR"]),
+    ("Kernels", ["TensorIR"]),
+    ("Scheduling", ["Kernels", "TensorIR"]),
     ("CTemplates", []),
-    ("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
+    ("CEmission", ["CTemplates", "Kernels", "Scheduling", "TensorIR"]),
     ("CLLVM", []),
     ("AtomicFiles", []),
     ("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
@@ -28,8 +29,8 @@ struct LayeringTests {
       "MixFuse",
       [
         "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
-        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
-        "Toolchain",
+        "Interpreter", "Kernels", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage",
+        "TensorIR", "Toolchain",
       ]
     ),
     ("CMixFuseThreads", []),
@@ -39,8 +40,8 @@ struct LayeringTests {
     (
       "mixfuse-soak",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "Toolchain",
       ]
     ),
   ]

@@ -10,6 +10,7 @@
 import CEmission
 import Foundation
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import Toolchain
@@ -23,9 +24,7 @@ struct CompiledGraphs {
   init(_ graphs: [Graph], level: OptimizationLevel = .aggressive) throws {
     let target = TargetDescription.host()
     programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)") }
-    let library = emitLibrary(
-      named: "test", entryPoints: programs, banner: [],
-      for: ContractionTarget(vectorBytes: target.vectorBytes))
+    let library = emitLibrary(named: "test", entryPoints: programs, banner: [])
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
       CSource(name: "test_\($0).c", text: $1)
@@ -110,12 +109,8 @@ struct CompiledGraphs {
 
 /// Schedules a graph for this machine.
 func scheduled(_ graph: Graph, named name: String) -> Program {
-  let target = ContractionTarget(vectorBytes: TargetDescription.host().vectorBytes)
-  return schedule(
-    graph, named: name,
-    options: ScheduleOptions(
-      scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
-      packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
+  let machine = Machine(vectorBytes: TargetDescription.host().vectorBytes)
+  return schedule(graph, named: name, options: ScheduleOptions(for: machine))
 }
 
 /// A call that went wrong.

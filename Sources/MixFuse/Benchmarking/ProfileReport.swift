@@ -4,6 +4,7 @@
 
 import CEmission
 import Foundation
+import Kernels
 import Scheduling
 import TensorIR
 

@@ -19,6 +19,7 @@
 // A row of one vector is a chain of operations that wait for each other; in a block, many such
 // chains are under way at once, and what is computed once a row runs in vector lanes too.
 
+import Kernels
 import TensorIR
 
 extension KernelBuilder {

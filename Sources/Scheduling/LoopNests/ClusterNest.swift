@@ -3,6 +3,7 @@
 // The loops of a cluster and how its arrays are walked through by them: strides along the axes of the
 // domain, also of values that have only some of its axes.
 
+import Kernels
 import TensorIR
 
 extension Cluster {

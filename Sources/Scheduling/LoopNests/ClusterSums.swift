@@ -12,6 +12,7 @@
 //
 // and the sum of a long row in the same way, with a scalar for each of the three.
 
+import Kernels
 import TensorIR
 
 /// What stands around a loop: the statements of each block, or of the loop as a whole.
@@ -54,7 +55,7 @@ extension ClusterKernelWriter {
 
   /// The sums in memory that are long enough for blocks, as far as the stack has room.
   func blockedSums(_ builder: inout KernelBuilder) -> [BlockedMemorySum] {
-    var room = SumBlocks.mostBytes
+    var room = Machine.stackBytesOfSums
     return cluster.entries.compactMap { blockedSum(of: $0, room: &room, &builder) }
   }
 

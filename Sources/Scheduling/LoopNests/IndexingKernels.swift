@@ -3,6 +3,7 @@
 // Kernels that move data: copies between layouts, rows looked up by index, rows summed by index, and
 // the check of indices that nothing is known of.
 
+import Kernels
 import TensorIR
 
 extension KernelBuilder {

@@ -4,6 +4,7 @@
 // array updated in place is one parameter), scalars, and loads that are shared within a scope.
 // `ClusterKernel.swift` and `IndexingKernels.swift` build whole kernels with it.
 
+import Kernels
 import TensorIR
 
 /// Collects the parameters and statements of a kernel.
@@ -146,8 +147,7 @@ struct KernelBuilder {
       body: .fused(
         FusedKernel(
           indexParameterCount: indices.count, scalars: scalars, locals: locals,
-          statements: statements, lanes: lanes, splitVariable: split?.variable,
-          splitExtent: split?.extent ?? 1, cut: cut)),
+          statements: statements, lanes: lanes, split: split, cut: cut)),
       parameters: parameters, equations: equations, scalarNames: scalarNames, flops: flops,
       bytesMoved: bytesMoved)
   }

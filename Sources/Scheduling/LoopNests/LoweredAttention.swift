@@ -2,10 +2,11 @@
 //
 // From an attention node to its kernel: sizes are read off the types, all arrays are dense.
 
+package import Kernels
 package import TensorIR
 
 /// The kernel of an attention node: parameters are the operands, the results, scratch.
-func attentionKernel(_ node: Node, in region: RegionSchedule) -> Kernel {
+func attentionKernel(_ node: Node, in region: RegionSchedule, _ planner: KernelPlanner) -> Kernel {
   guard case .structured(let op) = node.op,
     let shape = AttentionShape(op, operands: node.operands.map { region.type(of: $0) })
   else { preconditionFailure("compiler bug: \(node.op.name) is not attention") }
@@ -13,7 +14,7 @@ func attentionKernel(_ node: Node, in region: RegionSchedule) -> Kernel {
   let arrays = node.operands.map { ($0, false) } + node.results.map { ($0, true) }
   let parameters = arrays.map { Parameter(dtype: region.type(of: $0).dtype, isWritten: $1) }
   return Kernel(
-    body: .attention(shape),
+    body: .attention(planner.plan(shape)),
     parameters: parameters + [Parameter(dtype: q.dtype, isWritten: true)],
     equations: [region.equation(of: node)], flops: shape.flops,
     bytesMoved: arrays.reduce(0) { $0 + region.type(of: $1.0).byteCount })

@@ -4,6 +4,7 @@
 // inner loops with strides, and the operands are exchanged if need be, so that C's unit-stride axis
 // is a column (or a batch lane). No operand is ever transposed in memory for this.
 
+import Kernels
 import TensorIR
 
 struct LoweredContraction {
@@ -55,7 +56,7 @@ struct LoweredContraction {
   }
 
   /// The kernel: parameters a, b, c and scratch.
-  func kernel(in region: RegionSchedule) -> Kernel {
+  func kernel(in region: RegionSchedule, _ planner: KernelPlanner) -> Kernel {
     let parameters = [false, false, true, true].map {
       Parameter(dtype: type.dtype, isWritten: $0)
     }
@@ -63,7 +64,8 @@ struct LoweredContraction {
       TensorType(a.shape, type.dtype).byteCount + TensorType(b.shape, type.dtype).byteCount
       + type.byteCount
     return Kernel(
-      body: .contraction(shape), parameters: parameters, equations: [region.equation(of: node)],
+      body: .contraction(planner.plan(shape)), parameters: parameters,
+      equations: [region.equation(of: node)],
       flops: shape.flops, bytesMoved: bytes)
   }
 }

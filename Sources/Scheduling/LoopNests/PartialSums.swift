@@ -10,6 +10,7 @@
 // bits for any number of workers. What else the nest computes stays in it. Reductions of small
 // kernels, and of kernels that run inside of one worker, are left as they are.
 
+import Kernels
 import TensorIR
 
 /// The reductions of a cluster that are made in parts.

@@ -3,6 +3,7 @@
 // Which kernels are shared out over workers: those that are large enough, of regions that do not run
 // inside one worker already. Asked by passes that plan for it and by the one that emits the calls.
 
+import Kernels
 import TensorIR
 
 /// Whether kernels of a program are shared out.

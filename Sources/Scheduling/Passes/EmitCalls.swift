@@ -7,6 +7,7 @@
 // A kernel that needs memory of its own (partial sums, packed panels, tiles of scores) gets it here:
 // arrays that exist during the call alone, one for each worker if the call is shared out.
 
+import Kernels
 import TensorIR
 
 /// What the calls of all regions of an entry point add to.
@@ -17,22 +18,12 @@ final class EmissionContext {
   var workerBlocks: [MemoryBlock] = []
   let options: ScheduleOptions
   let sharing: SharingRule
-  /// Answers of `options.scratchBytes`, each of which costs the emission of a kernel.
-  private var knownScratchBytes: [Kernel.Body: Int] = [:]
 
   init(_ options: ScheduleOptions, arrays: ArrayTable, checks: [PositionCheck]) {
     self.options = options
     self.arrays = arrays
     self.checks = checks
     sharing = SharingRule(options)
-  }
-
-  /// Bytes of scratch memory that a kernel needs for each worker.
-  func scratchBytes(of body: Kernel.Body) -> Int {
-    if let known = knownScratchBytes[body] { return known }
-    let bytes = options.scratchBytes(body)
-    knownScratchBytes[body] = bytes
-    return bytes
   }
 }
 
@@ -64,6 +55,9 @@ struct CallEmission {
 
   func address(_ value: ValueID) -> Pointer { region.address(of: value) }
 
+  /// Says how kernels are computed on the machine.
+  var planner: KernelPlanner { context.options.planner }
+
   private mutating func emit(_ step: ScheduleStep, at position: Int) {
     switch step {
     case .cluster(let cluster):
@@ -89,7 +83,8 @@ struct CallEmission {
     case .attention(let node, let operands):
       let arguments =
         operands.map { address($0.root).advanced(by: $0.offset) } + node.results.map(address)
-      callWithScratch(attentionKernel(node, in: region), arguments, node.provenance, at: position)
+      callWithScratch(
+        attentionKernel(node, in: region, planner), arguments, node.provenance, at: position)
     case .copy(let copy):
       emitCopy(copy)
     case .loop(let loop):
@@ -129,7 +124,7 @@ struct CallEmission {
       return emitEpilogue(cluster, of: contraction, &lowered, arguments, at: position)
     }
     callWithScratch(
-      lowered.kernel(in: region), arguments + [address(contraction.node.result)],
+      lowered.kernel(in: region, planner), arguments + [address(contraction.node.result)],
       contraction.node.provenance, at: position)
   }
 
@@ -152,7 +147,8 @@ struct CallEmission {
   private mutating func emitPacking(_ packing: ScheduledPacking) {
     let source = address(packing.operand.root).advanced(by: packing.operand.offset)
     append(
-      packing.kernel(in: region), [source, address(packing.destination)], packing.provenance)
+      packing.kernel(in: region, planner), [source, address(packing.destination)],
+      packing.provenance)
   }
 
   // MARK: Calls
@@ -171,7 +167,7 @@ struct CallEmission {
   mutating func callWithScratch(
     _ kernel: Kernel, _ pointers: [Pointer], _ provenance: Provenance, at position: Int
   ) {
-    let bytes = context.scratchBytes(of: kernel.body)
+    let bytes = kernel.body.scratchBytes
     guard bytes > 0, let dtype = kernel.parameters.last?.dtype else {
       var kernel = kernel
       kernel.parameters.removeLast()

@@ -3,6 +3,7 @@
 // Calls of contractions with an epilogue: where the sum grows until the epilogue takes it, and whether
 // the epilogue is no more than adding to what is there already.
 
+import Kernels
 import TensorIR
 
 extension CallEmission {
@@ -17,7 +18,7 @@ extension CallEmission {
       address(addend.root).advanced(by: addend.offset) == address(sum)
     {
       lowered.shape.accumulates = true
-      var kernel = lowered.kernel(in: region)
+      var kernel = lowered.kernel(in: region, planner)
       kernel.equations += region.equations(of: cluster, storing: [sum])
       return callWithScratch(
         kernel, arguments + [address(sum)], cluster.provenance, at: position)
@@ -25,14 +26,14 @@ extension CallEmission {
     let place = placeOfSum(contraction, cluster, at: position)
     var builder = KernelBuilder { [self] in $0 == result ? place : address($0) }
     _ = builder.parameter(for: result, contraction.type.dtype, written: true)
-    guard let columns = context.options.packedOperands(lowered.shape).resultColumns else {
+    guard let columns = planner.plan(lowered.shape).packedOperands.resultColumns else {
       preconditionFailure("compiler bug: an epilogue of a contraction that takes none")
     }
     let work = builder.epilogue(cluster, in: region, uses: uses, columns: columns)
     guard case .fused(let fused) = work.body else { return }
     lowered.shape.epilogue = ContractionEpilogue(
       kernel: fused, parameters: work.parameters, scalarNames: Annotation(work.scalarNames))
-    var kernel = lowered.kernel(in: region)
+    var kernel = lowered.kernel(in: region, planner)
     kernel.parameters.insert(contentsOf: work.parameters.dropFirst(), at: 3)
     kernel.equations += work.equations
     kernel.flops += work.flops

@@ -14,19 +14,8 @@
 // Only where the back end computes C block by block, with rows and columns that are those of the
 // cluster. Reductions stay clusters: a block rarely has whole rows.
 
+import Kernels
 import TensorIR
-
-/// What is done with each element of C once it is complete.
-///
-/// The kernel is two loops, over the rows (variable 0) and the columns (variable 1) of C; its first
-/// parameter is C, in which it finds the sum.
-package struct ContractionEpilogue: Hashable, Sendable {
-  package var kernel: FusedKernel
-  /// C, then the arrays that the epilogue reads or writes besides.
-  package var parameters: [Parameter]
-  /// What the scalars are called.
-  package var scalarNames: Annotation<[String]>
-}
 
 /// Makes clusters the epilogues of contractions.
 struct EpilogueFusion {
@@ -76,7 +65,7 @@ struct EpilogueFusion {
     else { return false }
     let shape = LoweredContraction(contraction).shape
     guard shape.flops >= SharingThreshold.productOperations,
-      let columns = options.packedOperands(shape).resultColumns,
+      let columns = options.planner.plan(shape).packedOperands.resultColumns,
       cluster.nest(columns: columns, in: region) != nil
     else { return false }
     let result = contraction.node.result

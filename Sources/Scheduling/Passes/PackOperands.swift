@@ -12,6 +12,7 @@
 // liveness and memory planning see them. Which layouts there are is for the target to say; whether
 // an operand was packed before changes no sum. Not done here: contractions inside of attention.
 
+import Kernels
 import TensorIR
 
 /// An operand as a contraction reads it: equal keys share a copy.
@@ -41,7 +42,6 @@ struct OperandPacking {
 
   private let options: ScheduleOptions
   private let sharing: SharingRule
-  private let answers = PackedOperandAnswers()
 
   init(_ options: ScheduleOptions) {
     self.options = options
@@ -86,7 +86,7 @@ struct OperandPacking {
   private func keys(
     of contraction: LoweredContraction
   ) -> (a: (PackingKey, Bool)?, b: (PackingKey, Bool)?) {
-    let operands = answers.packedOperands(of: contraction.shape, options)
+    let operands = options.planner.plan(contraction.shape).packedOperands
     func key(_ operand: PackedOperands.Operand?, _ view: View) -> (PackingKey, Bool)? {
       operand.map {
         (PackingKey(root: view.root, offset: view.offset, panels: $0.panels), $0.isRepeated)
@@ -183,18 +183,6 @@ private struct PackingDemands {
   }
 }
 
-/// The target's answers, each of which costs the choice of a kernel.
-private final class PackedOperandAnswers {
-  private var known: [ContractionShape: PackedOperands] = [:]
-
-  func packedOperands(of shape: ContractionShape, _ options: ScheduleOptions) -> PackedOperands {
-    if let answer = known[shape] { return answer }
-    let answer = options.packedOperands(shape)
-    known[shape] = answer
-    return answer
-  }
-}
-
 extension PanelShape {
   /// Bytes that packing reads and writes.
   var bytesMoved: Int { (operandCount + elementCount) * element.bytes }
@@ -202,11 +190,11 @@ extension PanelShape {
 
 extension ScheduledPacking {
   /// The kernel: parameters source and panels.
-  func kernel(in region: RegionSchedule) -> Kernel {
+  func kernel(in region: RegionSchedule, _ planner: KernelPlanner) -> Kernel {
     let panels = operand.panels
     let dtype: DType = panels.element == .f64 ? .f64 : .f32
     return Kernel(
-      body: .packing(panels),
+      body: .packing(planner.plan(panels)),
       parameters: [
         Parameter(dtype: dtype, isWritten: false), Parameter(dtype: dtype, isWritten: true),
       ],

@@ -2,6 +2,7 @@
 //
 // What a scheduled program costs, summed over its kernel calls and loops.
 
+import Kernels
 import TensorIR
 
 extension Program {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The description of one attention kernel: the border between the scheduler, which decides that
-// an attention op or one of its derivatives is a kernel, and the emitter, which writes the C.
-// Everything in it is known when the C is written; it knows nothing of graphs.
+// What one attention kernel has to compute: the scheduler decides that an attention op or one of its
+// derivatives is a kernel, `AttentionPlan` how it is computed. Everything in a shape is known when
+// the C is written; it knows nothing of graphs.
 
 package import TensorIR
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The description of one contraction kernel: the border between the scheduler, which decides
-// that a contraction is a kernel of its own and where its operands lie, and the emitter, which
-// writes the C. It knows nothing of graphs, derivatives or names; everything in it is a number
-// that is known when the C is written.
+// What one contraction kernel has to compute: the scheduler decides that a contraction is a kernel
+// of its own and where its operands lie, `ContractionPlan` how it is computed. A shape knows nothing
+// of graphs, derivatives or names; everything in it is a number that is known when the C is written.
 
 /// Float type of a contraction's two operands and of its result.
 package enum ContractionElement: String, Sendable, Hashable, CaseIterable {
@@ -53,7 +52,7 @@ package struct ContractionShape: Sendable, Hashable {
   package var accumulates: Bool
   /// Float type of all three arrays.
   package var element: ContractionElement
-  /// Whether an operand comes as the panels that the back end asked for, packed before. The strides
+  /// Whether an operand comes as the panels of the plan (`PackedOperands`), packed before. The strides
   /// remain those of the array that was packed.
   package var hasPanelsA = false, hasPanelsB = false
   /// What is done with C before it leaves the cache.
@@ -75,5 +74,25 @@ package struct ContractionShape: Sendable, Hashable {
   /// Floating-point operations of the whole contraction, a multiplication and an addition a term.
   package var flops: Int {
     2 * (batch + rows + columns + inner).reduce(1) { $0 * $1.extent }
+  }
+}
+
+/// What is done with each element of C once it is complete.
+///
+/// The kernel is two loops, over the rows (variable 0) and the columns (variable 1) of C; its first
+/// parameter is C, in which it finds the sum.
+package struct ContractionEpilogue: Hashable, Sendable {
+  package var kernel: FusedKernel
+  /// C, then the arrays that the epilogue reads or writes besides.
+  package var parameters: [Parameter]
+  /// What the scalars are called.
+  package var scalarNames: Annotation<[String]>
+
+  package init(
+    kernel: FusedKernel, parameters: [Parameter], scalarNames: Annotation<[String]>
+  ) {
+    self.kernel = kernel
+    self.parameters = parameters
+    self.scalarNames = scalarNames
   }
 }

@@ -3,7 +3,7 @@
 // The layout into which an operand of a contraction is copied before tiles read it: panels, each of
 // which holds some neighbouring lines (rows of the left operand, columns of the right one) of one
 // block of the sum. Like `ContractionShape` it is all numbers, known when the kernel is written. A
-// back end says which panels a contraction reads (`PackedOperands`), and writes the copy.
+// contraction's plan says which panels it reads (`PackedOperands`), `PackingPlan` how they are made.
 //
 //   block 0: panel 0, panel 1, ... | block 1: panel 0, panel 1, ... | ...
 
@@ -54,7 +54,7 @@ package struct PanelShape: Sendable, Hashable {
   package var operandCount: Int { lines * terms }
 }
 
-/// What a back end says of the operands of a contraction that it computes from panels.
+/// What a plan says of the operands of a contraction that is computed from panels.
 package struct PackedOperands: Sendable {
   /// An operand that can be packed by a kernel of its own.
   package struct Operand: Sendable {
@@ -70,7 +70,7 @@ package struct PackedOperands: Sendable {
 
   /// `nil` for an operand that is read where it lies.
   package var a: Operand?, b: Operand?
-  /// The length of the rows of C, if they lie one after the other and the back end can apply an
+  /// The length of the rows of C, if they lie one after the other and the kernel can apply an
   /// epilogue to them; otherwise `nil`.
   package var resultColumns: Int?
 

@@ -8,22 +8,21 @@
 // All tiles have one size, so that their products are compiled for it. Tiles at the end of a
 // sequence are filled up: with zero rows, and with masked scores.
 
-import Scheduling
 import TensorIR
 
 /// The tiles of one attention kernel.
-struct AttentionTiling: Hashable {
+package struct AttentionTiling: Hashable, Sendable {
   /// Queries and keys of one tile of scores.
-  var queries: Int, keys: Int
+  package var queries: Int, keys: Int
   /// Tiles along the queries and along the keys.
-  var queryTiles: Int, keyTiles: Int
+  package var queryTiles: Int, keyTiles: Int
   /// Neighbouring tiles of queries that share each tile of keys as it is copied.
-  var blockTiles: Int
+  package var blockTiles: Int
 
   /// Spreads queries and keys evenly over as few tiles as a limit allows.
-  init(_ shape: AttentionShape, _ target: ContractionTarget) {
-    let lanes = target.lanes(shape.element)
-    let limit = Self.limit(shape)
+  init(_ shape: AttentionShape, on machine: Machine) {
+    let lanes = machine.lanes(shape.element)
+    let limit = Machine.widestAttentionTile(queries: shape.queries, isCausal: shape.isCausal)
     queryTiles = (shape.queries + limit - 1) / limit
     let share = (shape.queries + queryTiles - 1) / queryTiles
     var granule = lanes
@@ -40,21 +39,13 @@ struct AttentionTiling: Hashable {
     keyTiles = (shape.keys + keys - 1) / keys
     blockTiles = 1
     let scratch = AttentionScratch(shape, self)
-    let room = target.secondCacheBytes * 7 / 8 / shape.element.bytes
+    let room = machine.attentionBytes / shape.element.bytes
     let fitting = (room - scratch.shared.elementCount) / scratch.queryTile.elementCount
-    blockTiles = max(1, min(Self.blockLimit, queryTiles, fitting))
+    blockTiles = max(1, min(Machine.mostTilesOfBlock, queryTiles, fitting))
   }
-
-  /// Tiles of 64 x 64 amortise their overheads and waste little on the diagonal of a long sequence;
-  /// the masked halves of a short one's cost more than smaller tiles do.
-  private static func limit(_ shape: AttentionShape) -> Int {
-    shape.isCausal && shape.queries <= 256 ? 32 : 64
-  }
-  /// With four tiles in a block, copying keys is a small part of the time.
-  private static var blockLimit: Int { 4 }
 
   /// Blocks along the queries.
-  var blocks: Int { (queryTiles + blockTiles - 1) / blockTiles }
+  package var blocks: Int { (queryTiles + blockTiles - 1) / blockTiles }
 
   /// Units that the kernel's work is split into.
   func unitCount(_ shape: AttentionShape) -> Int {
@@ -78,17 +69,17 @@ struct AttentionTiling: Hashable {
 }
 
 /// A list of named areas of memory, each at a multiple of 64 bytes.
-struct ScratchLayout: Hashable {
+package struct ScratchLayout: Hashable, Sendable {
   /// One area.
-  struct Area: Hashable {
-    var name: String
+  package struct Area: Hashable, Sendable {
+    package var name: String
     /// First element.
-    var offset: Int
+    package var offset: Int
   }
 
-  private(set) var areas: [Area] = []
+  package private(set) var areas: [Area] = []
   /// Elements of all areas together.
-  private(set) var elementCount = 0
+  package private(set) var elementCount = 0
 
   init(_ areas: [(String, Int)]) {
     for (name, count) in areas { add(name, count) }
@@ -97,7 +88,7 @@ struct ScratchLayout: Hashable {
   /// Adds an area of `count` elements.
   mutating func add(_ name: String, _ count: Int) {
     areas.append(Area(name: name, offset: elementCount))
-    elementCount += count.roundedUp(to: 16)
+    elementCount += count.roundedUp(to: Machine.areaElements)
   }
 }
 
@@ -106,10 +97,11 @@ struct ScratchLayout: Hashable {
 ///
 /// `queries`, `keys` and `values` hold rows of the operands of those names and `adjoints` those of
 /// the adjoint of the result; `.._turned` are transposed.
-struct AttentionScratch: Hashable {
-  var shared: ScratchLayout
-  var queryTile: ScratchLayout
+package struct AttentionScratch: Hashable, Sendable {
+  package var shared: ScratchLayout
+  package var queryTile: ScratchLayout
 
+  /// The areas of an order of attention, without what its products need.
   init(_ shape: AttentionShape, _ tiling: AttentionTiling) {
     let parts = shape.order.partCount
     let statistics = tiling.queries

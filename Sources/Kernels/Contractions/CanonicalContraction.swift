@@ -1,49 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Brings a contraction to the form that the kernel writers know: at most one row loop, one
+// Brings a contraction to the form that kernels have: at most one row loop, one
 // column loop and one tiled inner loop, with everything else as loops around them. Columns are
 // made to be the loop along which C is contiguous, by exchanging the operands where needed.
 //
 // Before: batch [(25, 400, 0, 400)], rows [(10, 40, 0, 40)], columns [(40, 0, 1, 1)]
 // After:  rows (250, 40, 0, 40), columns (40, 0, 1, 1): shared weights make tasks into rows.
 
-import Scheduling
-
 /// A contraction with one loop of each kind.
 ///
 /// A missing loop is one of extent 1 with strides 0. Strides speak of the *left* operand as A and
 /// of the *right* operand as B, which `isSwapped` relates to the caller's.
-struct CanonicalContraction: Hashable {
-  var element: ContractionElement
-  var accumulates: Bool
+package struct CanonicalContraction: Hashable, Sendable {
+  package var element: ContractionElement
+  package var accumulates: Bool
   /// Loops around the kernel, outermost first; any strides.
-  var outer: [ContractionDimension] = []
-  var rows: ContractionDimension
-  var columns: ContractionDimension
+  package var outer: [ContractionDimension] = []
+  package var rows: ContractionDimension
+  package var columns: ContractionDimension
   /// Summed loops around the tiled inner loop, outermost first.
-  var outerInner: [ContractionDimension] = []
-  var inner: ContractionDimension
+  package var outerInner: [ContractionDimension] = []
+  package var inner: ContractionDimension
   /// Whether the left operand is the caller's B.
-  var isSwapped = false
+  package var isSwapped = false
   /// Whether an operand comes as panels, packed before.
-  var hasLeftPanels = false, hasRightPanels = false
+  package var hasLeftPanels = false, hasRightPanels = false
   /// What is done with complete parts of C.
-  var epilogue: ContractionEpilogue?
+  package var epilogue: ContractionEpilogue?
   /// The loop that runs over vector lanes, unit-stride in all three arrays, if there is one.
-  var lane: ContractionDimension?
+  package var lane: ContractionDimension?
 
-  var readsPanels: Bool { hasLeftPanels || hasRightPanels }
+  package var readsPanels: Bool { hasLeftPanels || hasRightPanels }
   /// Number of separate products.
-  var outerCount: Int { outer.reduce(1) { $0 * $1.extent } }
+  package var outerCount: Int { outer.reduce(1) { $0 * $1.extent } }
   /// Number of terms of each sum.
-  var depth: Int { outerInner.reduce(inner.extent) { $0 * $1.extent } }
+  package var depth: Int { outerInner.reduce(inner.extent) { $0 * $1.extent } }
 }
 
 extension ContractionDimension {
-  static let single = ContractionDimension(extent: 1, strideA: 0, strideB: 0, strideC: 0)
+  package static let single = ContractionDimension(extent: 1, strideA: 0, strideB: 0, strideC: 0)
 
   /// The same loop with the operands exchanged.
-  var swapped: ContractionDimension {
+  package var swapped: ContractionDimension {
     ContractionDimension(extent: extent, strideA: strideB, strideB: strideA, strideC: strideC)
   }
 
@@ -61,7 +59,7 @@ extension ContractionDimension {
 
 extension CanonicalContraction {
   /// Chooses the tiled loops of `shape` and puts the rest around them.
-  init(_ shape: ContractionShape) {
+  package init(_ shape: ContractionShape) {
     let everyLoop = shape.batch + shape.rows + shape.columns + shape.inner
     precondition(everyLoop.allSatisfy { $0.extent >= 1 }, "a contraction loop has extent 0")
     // A batch loop that an operand does not see is a row or column loop: more reuse per load.
