@@ -94,14 +94,14 @@ package struct Compilation {
   }
 
   /// Graph to kernels and addresses. A graph that is of no problem has no inputs with bounds of their
-  /// own.
+  /// own. `observe` sees the schedule after each pass.
   package func scheduled(
     _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem? = nil,
-    on machine: Machine
+    on machine: Machine, observe: (SchedulePass, Schedule) -> Void = { _, _ in }
   ) -> Program {
     schedule(
       graph, named: entry.rawValue, bounds: problem.map { entry.inputBounds(of: $0) } ?? [:],
-      options: ScheduleOptions(for: machine))
+      options: ScheduleOptions(for: machine), observe: observe)
   }
 
   /// All entry points of the library, scheduled.

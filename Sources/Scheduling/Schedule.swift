@@ -27,10 +27,16 @@ package struct ScheduleOptions: Sendable {
 /// - Parameters:
 ///   - name: of the program; the graph's unless given.
 ///   - bounds: by name of an i32 input, what is to be checked of it at entry in any case.
+///   - observe: called after each pass with its result: for the verifier and for dumps.
 /// - Cost: n log n in the number of nodes, independent of trip counts.
 package func schedule(
   _ graph: Graph, named name: String? = nil, bounds: [String: InputBound] = [:],
-  options: ScheduleOptions
-) -> Program {
-  runSchedulePasses(graph, named: name, bounds: bounds, options: options) { _, _ in }
+  options: ScheduleOptions, observe: (SchedulePass, Schedule) throws -> Void = { _, _ in }
+) rethrows -> Program {
+  var schedule = Schedule(graph, named: name, bounds: bounds)
+  for pass in SchedulePass.pipeline {
+    pass.run(&schedule, options)
+    try observe(pass, schedule)
+  }
+  return schedule.program
 }

@@ -4,7 +4,7 @@
 // that rewrites a schedule; each has a file of its own in `Passes/`, whose header shows what it does to
 // a small example. Passes go into the bodies of loops by themselves.
 
-package import TensorIR
+import TensorIR
 
 /// A rewriting of schedules that keeps what they compute.
 package struct SchedulePass: Sendable {
@@ -110,20 +110,4 @@ extension Schedule {
   ) -> Pointer {
     Pointer(buffer: arrays.add(type, named: name, placement: placement, role: .port))
   }
-}
-
-/// Runs the passes one after another.
-///
-/// - Parameter observe: called after each pass with its result: for the verifier and for dumps.
-/// - Cost: n log n in the number of nodes, independent of trip counts.
-package func runSchedulePasses(
-  _ graph: Graph, named name: String? = nil, bounds: [String: InputBound] = [:],
-  options: ScheduleOptions, observe: (SchedulePass, Schedule) throws -> Void
-) rethrows -> Program {
-  var schedule = Schedule(graph, named: name, bounds: bounds)
-  for pass in SchedulePass.pipeline {
-    pass.run(&schedule, options)
-    try observe(pass, schedule)
-  }
-  return schedule.program
 }

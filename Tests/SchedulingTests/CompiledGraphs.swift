@@ -13,6 +13,7 @@ import Interpreter
 import Kernels
 import Scheduling
 import TensorIR
+import Testing
 import Toolchain
 
 /// A library with one entry point for each graph.
@@ -107,10 +108,12 @@ struct CompiledGraphs {
   }
 }
 
-/// Schedules a graph for this machine.
+/// Schedules a graph for this machine; the schedule is verified after every pass.
 func scheduled(_ graph: Graph, named name: String) -> Program {
   let machine = Machine(vectorBytes: TargetDescription.host().vectorBytes)
-  return schedule(graph, named: name, options: ScheduleOptions(for: machine))
+  return schedule(graph, named: name, options: ScheduleOptions(for: machine)) { pass, schedule in
+    for fault in schedule.faults() { Issue.record("after \(pass.name): \(fault)") }
+  }
 }
 
 /// A call that went wrong.
