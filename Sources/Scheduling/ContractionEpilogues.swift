@@ -56,7 +56,7 @@ struct EpiloguePlanning {
     else { return false }
     let node = plan.graph.nodes[index]
     let shape = LoweredContraction(node, lhs: lhs, rhs: rhs, types: plan.types).shape
-    guard shape.flops >= SharingThreshold.productOperations,
+    guard shape.flops >= options.machine.sharedProductOperations,
       let columns = options.planner.plan(shape).packedOperands.resultColumns,
       cluster.nest(columns: columns, in: plan) != nil
     else { return false }
@@ -167,7 +167,7 @@ extension RegionLowering {
       return
     }
     let place = placeOfSum(result, cluster, at: position)
-    var builder = KernelBuilder { [self] in $0 == result ? place : address($0) }
+    var builder = KernelBuilder(for: plan.machine) { [self] in $0 == result ? place : address($0) }
     _ = builder.parameter(for: result, plan.types[result.index].dtype, written: true)
     guard let columns = entry.options.planner.plan(contraction.shape).packedOperands.resultColumns
     else {

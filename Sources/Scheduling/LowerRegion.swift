@@ -252,14 +252,14 @@ struct RegionLowering {
       lowerContraction(node, lhs, rhs, at: position)
     case .gather(let node, let table, let indices):
       let node = plan.graph.nodes[node]
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: plan.machine, address: address)
       let result = View(dense: node.result, shape: plan.types[node.result.index].shape)
       call(
         builder.gather(table: table, indices: indices, result: result, types: plan.types), builder,
         node.provenance, [plan.equation(of: node)])
     case .scatterAdd(let node, let indices, let updates):
       let node = plan.graph.nodes[node]
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: plan.machine, address: address)
       let result = View(dense: node.result, shape: plan.types[node.result.index].shape)
       call(
         builder.scatterAdd(
@@ -272,7 +272,7 @@ struct RegionLowering {
     case .attention(let node, let operands):
       lowerAttention(plan.graph.nodes[node], operands, at: position)
     case .copy(let source, let shape, let dtype, let destination, let provenance):
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: plan.machine, address: address)
       call(
         builder.copy(
           plan.placed(source), shape: shape, dtype: dtype, to: destination, types: plan.types),
@@ -335,7 +335,8 @@ struct RegionLowering {
     let type = plan.types[node.result.index]
     let faults = ValueID(index: plan.types.count)
     let pointer = entry.faults
-    var builder = KernelBuilder { [self] in $0 == faults ? pointer : address($0) }
+    var builder = KernelBuilder(for: plan.machine) { [self] in $0 == faults ? pointer : address($0)
+    }
     let kernel = builder.checkPositions(
       plan.placed(indices), to: View(dense: node.result, shape: type.shape), limit: bound.limit,
       check: entry.checks.count, faults: faults)
@@ -401,12 +402,12 @@ struct RegionLowering {
   private func mayShareOut(_ kernel: Kernel) -> Bool {
     guard entry.options.mayRunParallel, !isInWorker else { return false }
     switch kernel.body {
-    case .contraction, .attention: return kernel.flops >= SharingThreshold.productOperations
-    case .packing: return kernel.bytesMoved >= SharingThreshold.packedBytes
+    case .contraction, .attention: return kernel.flops >= plan.machine.sharedProductOperations
+    case .packing: return kernel.bytesMoved >= plan.machine.sharedPackingBytes
     case .fused(let fused):
-      guard fused.splitVariable != nil, fused.splitExtent >= SharingThreshold.iterations
+      guard fused.splitVariable != nil, fused.splitExtent >= plan.machine.sharedIterations
       else { return false }
-      return SharingThreshold.isReached(flops: kernel.flops, bytes: kernel.bytesMoved)
+      return plan.machine.isWorthSharing(flops: kernel.flops, bytes: kernel.bytesMoved)
     }
   }
 
@@ -475,7 +476,9 @@ struct RegionLowering {
   private mutating func emitCopy(_ source: Binding, of value: ValueID, to pointer: Pointer) {
     let type = plan.types[value.index]
     let destination = ValueID(index: plan.types.count)
-    var builder = KernelBuilder { [self] in $0 == destination ? pointer : address($0) }
+    var builder = KernelBuilder(for: plan.machine) { [self] in
+      $0 == destination ? pointer : address($0)
+    }
     let kernel = builder.copy(
       source, shape: type.shape, dtype: type.dtype,
       to: View(dense: destination, shape: type.shape), types: plan.types)
@@ -487,7 +490,7 @@ struct RegionLowering {
       let buffer = -1 - destination.value.index
       let type = TensorType([entry.buffers[buffer].elementCount], entry.buffers[buffer].dtype)
       let (source, target) = (ValueID(index: -1), ValueID(index: -2))
-      var builder = KernelBuilder {
+      var builder = KernelBuilder(for: plan.machine) {
         $0 == source ? Pointer(buffer: buffer) : destination.pointer
       }
       let kernel = builder.copy(

@@ -38,21 +38,14 @@ struct ContractionPanels {
 
 /// Decides which operands are packed by a step of their own, region by region.
 struct OperandPacking {
-  /// Time to pack an operand once by a kernel of its own, as a multiple of the time inside of the
-  /// contraction: there the copy stays in the cache, here it goes to memory and comes back. Where
-  /// lines are copied as they are, little but that is left: then two uses were measured to pay for
-  /// the copy just about, at the price of its memory.
-  private static func costOfCopy(_ panels: PanelShape) -> Double {
-    panels.linePitch == nil ? 1.5 : 3
-  }
-  /// The time on this many workers is compared.
-  private static let workers = 2.0
-
   private let options: ScheduleOptions
   private var isInWorker = false
   private var isInLoop = false
 
   init(_ options: ScheduleOptions) { self.options = options }
+
+  /// The time on this many workers is compared.
+  private var workers: Double { Double(options.machine.cores) }
 
   /// Rewrites an outermost region and the loop bodies inside of it.
   func run(on plan: inout RegionPlan) { apply(to: &plan, known: [:], decided: []) }
@@ -69,16 +62,16 @@ struct OperandPacking {
         let contraction = LoweredContraction(
           plan.graph.nodes[node], lhs: lhs, rhs: rhs, types: plan.types)
         let keys = keys(of: contraction)
-        let isLarge = contraction.shape.flops >= SharingThreshold.productOperations
+        let isLarge = contraction.shape.flops >= options.machine.sharedProductOperations
         for (key, isRepeated) in [keys.a, keys.b].compactMap({ $0 }) {
           let isDivided = isSharedOut(isLarge) && !isRepeated
           demands.add(
-            key, at: position, time: isDivided ? 1 / Self.workers : 1,
+            key, at: position, time: isDivided ? 1 / workers : 1,
             plan.graph.nodes[node].provenance)
         }
       case .loop(_, let planned):
         let trips =
-          Double(planned.loop.tripCount) / (isParallel(planned.loop) ? Self.workers : 1)
+          Double(planned.loop.tripCount) / (isParallel(planned.loop) ? workers : 1)
         let inner = inside(planned).demands(of: planned.body)
         for key in inner.keys {
           guard let outer = planned.outside(key), let demand = inner[key] else { continue }
@@ -122,8 +115,9 @@ struct OperandPacking {
 
   /// Whether a kernel of its own pays.
   private func isWorthwhile(_ panels: PanelShape, _ demand: PackingDemands.Demand) -> Bool {
-    let isShared = isSharedOut(panels.bytesMoved >= SharingThreshold.packedBytes)
-    return demand.time > Self.costOfCopy(panels) / (isShared ? Self.workers : 1)
+    let isShared = isSharedOut(panels.bytesMoved >= options.machine.sharedPackingBytes)
+    return demand.time > Machine.costOfCopy(keepsLines: panels.linePitch != nil)
+      / (isShared ? workers : 1)
   }
 
   // MARK: Rewriting

@@ -3,6 +3,7 @@
 // Arrays with zeros around them, and concatenations: steps that fill the result window by window.
 // `PlaceInWindows.swift` then does without those that copy what could be made in its window.
 
+import Kernels
 import TensorIR
 
 extension RegionPlanner {
@@ -11,7 +12,7 @@ extension RegionPlanner {
     let type = plan.types[node.result.index]
     let whole = View(dense: node.result, shape: type.shape)
     let shape = plan.types[node.operands[0].index].shape
-    for window in whole.zeroWindows(around: low, shape) {
+    for window in whole.zeroWindows(around: low, shape, on: plan.machine) {
       appendStep(
         .copy(
           source: .constant(0), shape: window.shape, dtype: type.dtype, destination: window,
@@ -42,13 +43,11 @@ extension RegionPlanner {
 }
 
 extension View {
-  /// Arrays up to this many elements are filled with zeros in one call rather than around the
-  /// operand in several.
-  private static let smallElements = 1 << 14
-
   /// Windows to be set to zero before an operand of the given shape is put at `low`: what is beside
   /// it along each axis, or everything if that would be many windows.
-  fileprivate func zeroWindows(around low: [Int], _ inner: [Int]) -> [View] {
+  fileprivate func zeroWindows(
+    around low: [Int], _ inner: [Int], on machine: Machine
+  ) -> [View] {
     var windows: [View] = []
     var (starts, extents) = ([Int](repeating: 0, count: shape.count), shape)
     func add(from start: Int, to end: Int, along axis: Int) {
@@ -63,7 +62,8 @@ extension View {
       add(from: low[axis] + inner[axis], to: shape[axis], along: axis)
       (starts[axis], extents[axis]) = (low[axis], inner[axis])
     }
-    let isSmall = shape.reduce(1, *) <= Self.smallElements
+    // Small arrays are filled in one call rather than around the operand in several.
+    let isSmall = shape.reduce(1, *) <= machine.smallElements
     return windows.count <= (isSmall ? 1 : 2) ? windows : [self]
   }
 }

@@ -15,6 +15,7 @@
 // A value that two clusters need is stored, or computed in both: `Recomputation.swift`. Clusters
 // that follow a contraction may become its epilogue afterwards: `ContractionEpilogues.swift`.
 
+import Kernels
 import TensorIR
 
 /// Bounds that keep kernels within what registers and the vectoriser handle well.
@@ -22,8 +23,6 @@ private enum ClusterLimit {
   static let entries = 96
   /// Arrays that a kernel loads.
   static let loadedArrays = 28
-  /// Arrays up to this many elements may share a nest without sharing data: one call less.
-  static let unrelatedElements = 1 << 14
   /// How many steps back a cluster is looked for.
   static let lookBack = 24
 }
@@ -41,18 +40,20 @@ struct RegionPlanner {
   private let components: ElementwiseComponents
 
   static func plan(
-    _ graph: Graph, inputs: [Binding], variables: LoopVariableSource
+    _ graph: Graph, inputs: [Binding], variables: LoopVariableSource, on machine: Machine
   ) -> RegionPlan {
-    var planner = RegionPlanner(graph, inputs: inputs, variables: variables)
+    var planner = RegionPlanner(graph, inputs: inputs, variables: variables, on: machine)
     for index in graph.nodes.indices { planner.visit(index) }
     planner.plan.removeUnreadElements()
     planner.plan.placeInWindows()
     return planner.plan
   }
 
-  private init(_ graph: Graph, inputs: [Binding], variables: LoopVariableSource) {
+  private init(
+    _ graph: Graph, inputs: [Binding], variables: LoopVariableSource, on machine: Machine
+  ) {
     plan = RegionPlan(
-      graph: graph, types: graph.types, names: graph.valueNames,
+      machine: machine, graph: graph, types: graph.types, names: graph.valueNames,
       bindings: .init(repeating: nil, count: graph.types.count))
     for (input, binding) in zip(graph.inputs, inputs) { plan.bindings[input.index] = binding }
     self.variables = variables
@@ -229,7 +230,8 @@ struct RegionPlanner {
         }
         return .view(View(dense: input, shape: loop.body.type(of: input).shape))
       }
-    let body = RegionPlanner.plan(loop.body, inputs: inputs, variables: variables)
+    let body = RegionPlanner.plan(
+      loop.body, inputs: inputs, variables: variables, on: plan.machine)
     let planned = PlannedLoop(loop: loop, operands: operands, body: body, variable: variable)
     plan.steps.append(.loop(node: index, planned))
     for result in node.results { register(result) }
@@ -373,7 +375,8 @@ struct RegionPlanner {
     let read = roots(read: [plan.graph.nodes[index]])
     let loaded = known.union(read).count { plan.producer[$0] != position }
     guard loaded <= ClusterLimit.loadedArrays else { return false }
-    if cluster.domain.reduce(1, *) <= ClusterLimit.unrelatedElements { return true }
+    // Small arrays may share a nest without sharing data: one call less.
+    if cluster.domain.reduce(1, *) <= plan.machine.smallElements { return true }
     return !read.isDisjoint(with: known.union(members.map(\.result)))
       || cluster.entries.contains { components.areConnected(originalNode($0.node), index) }
   }

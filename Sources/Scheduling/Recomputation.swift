@@ -12,6 +12,7 @@
 // element, and its memory. It is recomputed if all that it is computed from is at hand in memory
 // anyway: inputs of the region, results of other steps that are still to be read later.
 
+import Kernels
 import TensorIR
 
 /// What the planner must know of a graph before it visits the nodes.
@@ -84,16 +85,12 @@ extension RegionPlan {
 }
 
 extension RegionPlanner {
-  /// Operations an element that storing and loading a value may cost: as many as are done meanwhile.
-  /// Memory moves some 6 bytes in a nanosecond for each core, which does 20 to 60 operations.
-  private static func limit(forBytes bytes: Int) -> Int { bytes >= 1 << 20 ? 64 : 3 }
-
   /// Makes the node, about to join the cluster at `position`, read values computed there.
   mutating func recomputeOperands(of index: Int, at position: Int) {
     for (number, operand) in plan.graph.nodes[index].operands.enumerated() {
       let bytes = plan.types[operand.index].byteCount
       var visited: Set<ValueID> = []
-      var budget = Self.limit(forBytes: bytes)
+      var budget = plan.machine.operationsForStoring(bytes: bytes)
       guard isElement(operand, madeBefore: position),
         isRecomputable(operand, at: position, for: index, within: &budget, &visited)
       else { continue }

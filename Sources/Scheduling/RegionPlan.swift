@@ -3,6 +3,7 @@
 // The plan of one region (a graph or a loop body): which ops run together, and in what order. Made
 // by `PlanRegion.swift`; storage and addresses come after, in `LowerRegion.swift`.
 
+import Kernels
 import TensorIR
 
 /// How a value of the region is read.
@@ -101,6 +102,8 @@ struct PlannedLoop {
 
 /// The ordered steps of a region and how each of its values is read.
 struct RegionPlan {
+  /// The machine that the program is for.
+  let machine: Machine
   var graph: Graph
   /// Types of all values: the graph's and the synthetic ones made for copies.
   var types: [TensorType]

@@ -3,6 +3,7 @@
 // Liveness of a planned region: which step first writes each value and which last reads it, and
 // which values need memory at all (most results inside a cluster live in registers).
 
+import Kernels
 import TensorIR
 
 struct RegionUses {
@@ -34,12 +35,6 @@ struct RegionUses {
       if case .memoryReduction = placement { needsStorage.insert(value) }
     }
   }
-
-  /// Bytes of a row of one value that may wait on the stack, and the number of such values in a
-  /// kernel. A few of them stay in a second-level cache, all fit into the stack of any thread; whole
-  /// arrays would go to memory.
-  private static let stackBytes = 32 << 10
-  private static let stackArrays = 8
 
   private mutating func visit(_ step: PlannedStep, at position: Int, in plan: RegionPlan) {
     switch step {
@@ -73,8 +68,8 @@ struct RegionUses {
         {
           let bytes = cluster.rowElementCount * plan.types[view.root.index].dtype.byteCount
           let fitsOnStack =
-            bytes <= Self.stackBytes
-            && (waiting.contains(view.root) || waiting.count < Self.stackArrays)
+            bytes <= Machine.stackBytesOfRow
+            && (waiting.contains(view.root) || waiting.count < Machine.stackRows)
           if fitsOnStack { waiting.insert(view.root) }
           read(view.root, at: position, storing: !fitsOnStack)
         }

@@ -55,7 +55,8 @@ package func schedule(
   let inputs = graph.inputs.map { input in
     Binding.view(View(dense: input, shape: graph.type(of: input).shape))
   }
-  var plan = RegionPlanner.plan(graph, inputs: inputs, variables: LoopVariableSource())
+  var plan = RegionPlanner.plan(
+    graph, inputs: inputs, variables: LoopVariableSource(), on: options.machine)
   EpiloguePlanning(options).run(on: &plan)
   OperandPacking(options).run(on: &plan)
   let (steps, block) = RegionLowering.lower(

@@ -7,8 +7,7 @@ import Kernels
 import TensorIR
 
 extension Cluster {
-  /// The innermost loop, if it is short and no whole number of half vectors, which compilers do well.
-  /// Twos and threes are left alone: most of a vector would be idle.
+  /// The innermost loop, if it is so short that it is done in whole vectors.
   func laneLoop(in nest: LoopNest, _ plan: RegionPlan) -> LaneLoop? {
     guard nest.groups.count > 1, let extent = nest.groups.last?.extent else { return nil }
     var widest = 4
@@ -17,9 +16,9 @@ extension Cluster {
       if node.op.family == .reduction, !dtype.isFloat { return nil }
       widest = max(widest, dtype.byteCount)
     }
-    let width = 64 / widest
-    guard extent > 4, extent <= 64, extent % (width / 2) != 0 else { return nil }
-    return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
+    return plan.machine.laneWidth(extent: extent, elementBytes: widest).map {
+      LaneLoop(variable: nest.groups.count - 1, extent: extent, width: $0)
+    }
   }
 
   /// Splits the innermost loop over rows, if there is one that can be; a full reduction has none.
@@ -31,7 +30,9 @@ extension Cluster {
       group == nest.groups.count - 2
     else { return nil }
     let extent = nest.groups[group].extent
-    guard let size = (2...16).last(where: { extent % $0 == 0 }) else { return nil }
+    guard let size = (2...Machine.mostRowsOfBlock).last(where: { extent % $0 == 0 }) else {
+      return nil
+    }
     nest.block(group: group, by: size)
     return group + 1
   }
