@@ -75,6 +75,15 @@ let package = Package(
     .systemLibrary(name: "CZlib"),
     stage("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
 
+    // Writes the C that the scripts of Benchmarks/kernels measure.
+    .executableTarget(
+      name: "mixfuse-kernel-bench",
+      dependencies: [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ],
+      path: "Benchmarks/kernels/Emitter", swiftSettings: swiftSettings),
+
     // Tests. Those of the executable run it as a child process.
     .target(
       name: "TestSupport", dependencies: ["Interpreter", "TensorIR"], path: "Tests/Support",

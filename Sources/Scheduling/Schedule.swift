@@ -33,7 +33,7 @@ package func schedule(
   _ graph: Graph, named name: String? = nil, bounds: [String: InputBound] = [:],
   options: ScheduleOptions, observe: (SchedulePass, Schedule) throws -> Void = { _, _ in }
 ) rethrows -> Program {
-  var schedule = Schedule(graph, named: name, bounds: bounds)
+  var schedule = Schedule(graph, named: name, bounds: bounds, on: options.machine)
   for pass in SchedulePass.pipeline {
     pass.run(&schedule, options)
     try observe(pass, schedule)

@@ -45,7 +45,7 @@ extension SchedulePass {
       graph,
       inputs: graph.inputs.map { .view(View(dense: $0, shape: graph.type(of: $0).shape)) },
       replaces: graph.outputs.map { _ in nil }, variables: LoopVariableSource(),
-      mayRunParallel: options.mayRunParallel)
+      on: options.machine, mayRunParallel: options.mayRunParallel)
   }
 
   static let formClusters = SchedulePass(

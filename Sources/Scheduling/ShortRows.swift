@@ -17,9 +17,9 @@ extension Cluster {
       if node.op.family == .reduction, !dtype.isFloat { return nil }
       widest = max(widest, dtype.byteCount)
     }
-    let width = 64 / widest
-    guard extent > 4, extent <= 64, extent % (width / 2) != 0 else { return nil }
-    return LaneLoop(variable: nest.groups.count - 1, extent: extent, width: width)
+    return region.machine.laneWidth(extent: extent, elementBytes: widest).map {
+      LaneLoop(variable: nest.groups.count - 1, extent: extent, width: $0)
+    }
   }
 
   /// Splits the innermost loop over rows, if there is one that can be; a full reduction has none.
@@ -31,7 +31,9 @@ extension Cluster {
       group == nest.groups.count - 2
     else { return nil }
     let extent = nest.groups[group].extent
-    guard let size = (2...16).last(where: { extent % $0 == 0 }) else { return nil }
+    guard let size = (2...Machine.mostRowsOfBlock).last(where: { extent % $0 == 0 }) else {
+      return nil
+    }
     nest.block(group: group, by: size)
     return group + 1
   }

@@ -38,6 +38,13 @@ struct LayeringTests {
     ("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
     ("mixfuse", ["AtomicFiles", "MixFuse", "MixFuseRuntime"]),
     (
+      "mixfuse-kernel-bench",
+      [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ]
+    ),
+    (
       "mixfuse-soak",
       [
         "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
@@ -49,7 +56,7 @@ struct LayeringTests {
   /// Where the sources of a target are, unless in a folder of its name.
   static let paths = [
     "CTemplates": "Templates", "mixfuse": "Sources/mixfuse-command",
-    "mixfuse-soak": "Tests/Soak",
+    "mixfuse-kernel-bench": "Benchmarks/kernels/Emitter", "mixfuse-soak": "Tests/Soak",
   ]
 
   @Test("every import of a target is one its layer may make", arguments: layers.map(\.target))

@@ -2,6 +2,7 @@
 //
 // The schedule of an entry point, from the graph to the finished program: what passes rewrite.
 
+import Kernels
 import TensorIR
 
 /// An entry point while it is scheduled.
@@ -29,13 +30,16 @@ package struct Schedule {
   /// A schedule without steps.
   ///
   /// - Parameter bounds: by name of an i32 input, what is to be checked of it at entry in any case.
-  init(_ graph: Graph, named name: String?, bounds: [String: InputBound]) {
+  init(
+    _ graph: Graph, named name: String?, bounds: [String: InputBound], on machine: Machine
+  ) {
     let guarded = guardPositions(graph, bounds: graph.inputNames.map { bounds[$0] })
     self.name = name ?? graph.name
     self.graph = guarded.graph
     inputRanges = guarded.bounds.map { $0?.range }
     region = RegionSchedule(
-      name: graph.name, inputs: [], values: [], isInLoop: false, isInWorker: false)
+      name: graph.name, machine: machine, inputs: [], values: [], isInLoop: false, isInWorker: false
+    )
     for (index, input) in guarded.graph.inputs.enumerated() {
       guard let bound = guarded.bounds[index] else { continue }
       checks.append(

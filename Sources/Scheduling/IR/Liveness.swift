@@ -3,6 +3,7 @@
 // Liveness of a region's schedule: which step first writes each value and which last reads it, and
 // which values need memory at all (most results inside a cluster live in registers).
 
+import Kernels
 import TensorIR
 
 struct Liveness {
@@ -47,12 +48,6 @@ struct Liveness {
     return first...max(lastRead[value] ?? first, lastWrite)
   }
 
-  /// Bytes of a row of one value that may wait on the stack, and the number of such values in a
-  /// kernel. A few of them stay in a second-level cache, all fit into the stack of any thread; whole
-  /// arrays would go to memory.
-  private static let stackBytes = 32 << 10
-  private static let stackArrays = 8
-
   private mutating func visit(_ step: ScheduleStep, at position: Int, in region: RegionSchedule) {
     for value in step.reads { read(value, at: position, storing: true) }
     for value in step.writes { write(value, at: position) }
@@ -78,8 +73,8 @@ struct Liveness {
       {
         let bytes = cluster.rowElementCount * region.type(of: view.root).dtype.byteCount
         let fitsOnStack =
-          bytes <= Self.stackBytes
-          && (waiting.contains(view.root) || waiting.count < Self.stackArrays)
+          bytes <= Machine.stackBytesOfRow
+          && (waiting.contains(view.root) || waiting.count < Machine.stackRows)
         if fitsOnStack { waiting.insert(view.root) }
         read(view.root, at: position, storing: !fitsOnStack)
       }

@@ -7,6 +7,7 @@
 // A step carries all that it does; a value carries how it is read and where it lives. There are no
 // positions in tables: what needs the step that makes a value asks for an index of the steps at hand.
 
+import Kernels
 import TensorIR
 
 /// How a value of the region is read.
@@ -60,6 +61,8 @@ struct RegionOutput {
 /// The steps of a region in order, and its values.
 struct RegionSchedule {
   let name: String
+  /// The machine that the program is for.
+  let machine: Machine
   let inputs: [ValueID]
   var values: [ScheduledValue]
   var steps: [ScheduleStep] = []

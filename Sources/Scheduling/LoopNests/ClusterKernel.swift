@@ -123,19 +123,19 @@ struct ClusterKernelWriter {
     let independent = nest.groups.indices.filter { number in
       !reduced.contains(nest.groups[number].axes[0]) && number != rowInBlock
     }
-    let loop = nest.sharedLoop(among: independent, isLarge: isLarge)
+    let loop = nest.sharedLoop(among: independent, isLarge: isLarge, on: region.machine)
     // Whole vectors cannot be cut, nor is there any other loop in a nest without one around them.
     return loop?.variable == lanes?.variable ? nil : loop
   }
 
   /// Parts of the outermost loop that can be cut: not one that a row's traversal does.
   var partialSums: PartialSums? {
-    var cost = KernelBuilder { _ in Pointer(buffer: 0) }
+    var cost = KernelBuilder(for: region.machine) { _ in Pointer(buffer: 0) }
     countCost(&cost)
     let shared = sharedLoop(isLarge: cost.isLarge)
     // A loop inside of the reduced one has known extent only if it is not the one to share out.
     let isInside = shared.map { $0.variable > 0 } ?? true
-    let enough = isInside ? SharingThreshold.columns : SharingThreshold.iterations
+    let enough = isInside ? region.machine.sharedColumns : region.machine.sharedIterations
     guard cost.isLarge, shared?.extent ?? 1 < enough else { return nil }
     return nest.groups.indices.lazy.compactMap { group -> PartialSums? in
       let axis = nest.groups[group].axes[0]
@@ -151,7 +151,7 @@ struct ClusterKernelWriter {
       }
       return PartialSums(
         group: group, extent: nest.groups[group].extent, variable: nest.groups.count,
-        results: results)
+        results: results, on: region.machine)
     }.first
   }
 

@@ -9,6 +9,8 @@ import TensorIR
 
 /// Collects the parameters and statements of a kernel.
 struct KernelBuilder {
+  /// The machine that the kernel is for.
+  let machine: Machine
   /// The address of a value with storage.
   let address: (ValueID) -> Pointer
   /// The address behind each pointer parameter.
@@ -26,7 +28,8 @@ struct KernelBuilder {
   /// Definitions already made in the current scope, to be used again.
   private var cache: [Typed: Int] = [:]
 
-  init(address: @escaping (ValueID) -> Pointer) {
+  init(for machine: Machine, address: @escaping (ValueID) -> Pointer) {
+    self.machine = machine
     self.address = address
   }
 

@@ -29,19 +29,13 @@ struct PartialSums {
   /// What is reduced over that loop.
   let results: [Result]
 
-  /// Parts at most: enough for many workers, few enough to be added in no time.
-  private static let mostParts = 32
-  /// Iterations of a part at least, so that clearing and adding the parts is little work beside.
-  private static let leastIterations = 8
-  /// Bytes of all parts at most: a second-level cache holds them.
-  private static let mostBytes = 1 << 20
-
   /// `nil` if the loop, with `extent` iterations, is too short for parts, or the results too large.
-  init?(group: Int, extent: Int, variable: Int, results: [Result]) {
+  init?(group: Int, extent: Int, variable: Int, results: [Result], on machine: Machine) {
     let bytes = results.reduce(0) { $0 + $1.type.byteCount }
     count = min(
-      Self.mostParts, extent / Self.leastIterations, Self.mostBytes / max(bytes, 1))
-    guard count >= SharingThreshold.iterations, bytes > 0 else { return nil }
+      machine.mostParts, extent / Machine.leastIterationsOfPart,
+      machine.mostPartsBytes / max(bytes, 1))
+    guard count >= machine.sharedIterations, bytes > 0 else { return nil }
     self.group = group
     self.variable = variable
     self.results = results
@@ -71,7 +65,7 @@ extension CallEmission {
   mutating func emitCluster(_ cluster: Cluster, at position: Int) {
     let provenance = cluster.provenance
     guard !region.isInWorker, let parts = partialSums(of: cluster, in: region, uses: uses) else {
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: region.machine, address: address)
       return call(builder.kernel(for: cluster, in: region, uses: uses), builder, provenance)
     }
     let partials = parts.results.map { result in
@@ -80,10 +74,10 @@ extension CallEmission {
         named: region.values[result.value.index].name + "_parts", provenance, at: position)
     }
     let addresses = parts.addresses(partials, otherwise: address)
-    var builder = KernelBuilder(address: addresses)
+    var builder = KernelBuilder(for: region.machine, address: addresses)
     call(
       builder.kernel(for: cluster, in: region, uses: uses, parts: parts), builder, provenance)
-    var joining = KernelBuilder(address: addresses)
+    var joining = KernelBuilder(for: region.machine, address: addresses)
     let equations = parts.results.map {
       let name = region.name(of: $0.value)
       return "\(name) = \($0.reduction == .sum ? "sum" : "max") of \(parts.count) \(name)_parts"

@@ -18,21 +18,21 @@ struct SharingRule {
     case .contraction, .attention: return isSharedOut(products: kernel.flops, in: region)
     case .packing: return isSharedOut(packedBytes: kernel.bytesMoved, in: region)
     case .fused(let fused):
-      guard fused.splitVariable != nil, fused.splitExtent >= SharingThreshold.iterations
+      guard fused.splitVariable != nil, fused.splitExtent >= region.machine.sharedIterations
       else { return false }
       return mayShareOut(region)
-        && SharingThreshold.isReached(flops: kernel.flops, bytes: kernel.bytesMoved)
+        && region.machine.isWorthSharing(flops: kernel.flops, bytes: kernel.bytesMoved)
     }
   }
 
   /// Whether a contraction or attention of so many floating-point operations is.
   func isSharedOut(products flops: Int, in region: RegionSchedule) -> Bool {
-    mayShareOut(region) && flops >= SharingThreshold.productOperations
+    mayShareOut(region) && flops >= region.machine.sharedProductOperations
   }
 
   /// Whether a copy into panels that moves so many bytes is.
   func isSharedOut(packedBytes bytes: Int, in region: RegionSchedule) -> Bool {
-    mayShareOut(region) && bytes >= SharingThreshold.packedBytes
+    mayShareOut(region) && bytes >= region.machine.sharedPackingBytes
   }
 
   private func mayShareOut(_ region: RegionSchedule) -> Bool {

@@ -10,6 +10,7 @@
 // Movement ops cost nothing: they become the strides of a view. Only pad, concatenate and awkward
 // reshapes copy, and whatever a step cannot read from memory as it is.
 
+import Kernels
 import TensorIR
 
 /// Makes the first schedule of a graph.
@@ -25,11 +26,11 @@ struct OperandBinding {
   /// - Cost: linear in the number of nodes.
   static func bind(
     _ graph: Graph, inputs: [Binding], replaces: [ValueID?], variables: LoopVariableSource,
-    mayRunParallel: Bool, isInLoop: Bool = false, isInWorker: Bool = false
+    on machine: Machine, mayRunParallel: Bool, isInLoop: Bool = false, isInWorker: Bool = false
   ) -> RegionSchedule {
     var binding = OperandBinding(
       region: RegionSchedule(
-        name: graph.name, inputs: graph.inputs,
+        name: graph.name, machine: machine, inputs: graph.inputs,
         values: zip(graph.types, graph.valueNames).map { ScheduledValue(type: $0, name: $1) },
         isInLoop: isInLoop, isInWorker: isInWorker),
       variables: variables, mayRunParallel: mayRunParallel)
@@ -223,7 +224,7 @@ struct OperandBinding {
       replaces: loop.body.outputs.indices.map {
         $0 < loop.carryCount ? loop.body.inputs[$0 + 1] : nil
       },
-      variables: variables, mayRunParallel: mayRunParallel, isInLoop: true,
+      variables: variables, on: region.machine, mayRunParallel: mayRunParallel, isInLoop: true,
       isInWorker: region.isInWorker || isParallel)
     append(
       .loop(

@@ -3,6 +3,7 @@
 // Arrays with zeros around them, and concatenations: steps that fill the result window by window.
 // `PlaceInWindows.swift` then does without those that copy what could be made in its window.
 
+import Kernels
 import TensorIR
 
 extension OperandBinding {
@@ -10,7 +11,9 @@ extension OperandBinding {
   func padding(_ source: Binding, low: [Int], _ node: Node) -> [ScheduleStep] {
     let whole = region.whole(node.result)
     let shape = region.type(of: node.operands[0]).shape
-    let windows = whole.zeroWindows(around: low, shape).map { (Binding.constant(0), $0) }
+    let windows = whole.zeroWindows(around: low, shape, on: region.machine).map {
+      (Binding.constant(0), $0)
+    }
     return (windows + [(source, whole.sliced(starts: low, shape: shape))]).map {
       copy($0, to: $1, node)
     }
@@ -38,13 +41,11 @@ extension OperandBinding {
 }
 
 extension View {
-  /// Arrays up to this many elements are filled with zeros in one call rather than around the
-  /// operand in several.
-  private static let smallElements = 1 << 14
-
   /// Windows to be set to zero before an operand of the given shape is put at `low`: what is beside
   /// it along each axis, or everything if that would be many windows.
-  fileprivate func zeroWindows(around low: [Int], _ inner: [Int]) -> [View] {
+  fileprivate func zeroWindows(
+    around low: [Int], _ inner: [Int], on machine: Machine
+  ) -> [View] {
     var windows: [View] = []
     var (starts, extents) = ([Int](repeating: 0, count: shape.count), shape)
     func add(from start: Int, to end: Int, along axis: Int) {
@@ -59,7 +60,8 @@ extension View {
       add(from: low[axis] + inner[axis], to: shape[axis], along: axis)
       (starts[axis], extents[axis]) = (low[axis], inner[axis])
     }
-    let isSmall = shape.reduce(1, *) <= Self.smallElements
+    // Small arrays are filled in one call rather than around the operand in several.
+    let isSmall = shape.reduce(1, *) <= machine.smallElements
     return windows.count <= (isSmall ? 1 : 2) ? windows : [self]
   }
 }

@@ -65,13 +65,13 @@ struct CallEmission {
     case .contraction(let contraction):
       emitContraction(contraction, at: position)
     case .gather(let node, let table, let indices):
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: region.machine, address: address)
       let kernel = builder.gather(
         table: table, indices: indices, result: region.whole(node.result),
         dtype: region.type(of: node.result).dtype)
       call(kernel, builder, node.provenance, [region.equation(of: node)])
     case .scatterAdd(let node, let indices, let updates):
-      var builder = KernelBuilder(address: address)
+      var builder = KernelBuilder(for: region.machine, address: address)
       let kernel = builder.scatterAdd(
         indices: indices, updates: updates, result: region.whole(node.result),
         dtype: region.type(of: node.result).dtype)
@@ -95,7 +95,7 @@ struct CallEmission {
   // MARK: Kernels
 
   private mutating func emitCopy(_ copy: ScheduledCopy) {
-    var builder = KernelBuilder(address: address)
+    var builder = KernelBuilder(for: region.machine, address: address)
     let kernel = builder.copy(
       region.placed(copy.source), shape: copy.shape, dtype: copy.dtype, to: copy.destination)
     let source: String =
@@ -133,7 +133,9 @@ struct CallEmission {
     let pointer = context.arrays.faults()
     // A value that no region has stands for the record.
     let faults = ValueID(index: region.values.count)
-    var builder = KernelBuilder { [self] in $0 == faults ? pointer : address($0) }
+    var builder = KernelBuilder(for: region.machine) { [self] in
+      $0 == faults ? pointer : address($0)
+    }
     let kernel = builder.checkPositions(
       region.placed(indices), to: region.whole(node.result), limit: bound.limit,
       check: context.checks.count, faults: faults)

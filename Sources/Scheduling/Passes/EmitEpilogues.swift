@@ -24,7 +24,8 @@ extension CallEmission {
         kernel, arguments + [address(sum)], cluster.provenance, at: position)
     }
     let place = placeOfSum(contraction, cluster, at: position)
-    var builder = KernelBuilder { [self] in $0 == result ? place : address($0) }
+    var builder = KernelBuilder(for: region.machine) { [self] in $0 == result ? place : address($0)
+    }
     _ = builder.parameter(for: result, contraction.type.dtype, written: true)
     guard let columns = planner.plan(lowered.shape).packedOperands.resultColumns else {
       preconditionFailure("compiler bug: an epilogue of a contraction that takes none")

@@ -10,6 +10,7 @@
 // of its operands' producers; everything else stays a step of its own. The order is that of execution,
 // so an op that joins an earlier cluster is hoisted there.
 
+import Kernels
 import TensorIR
 
 /// Bounds that keep kernels within what registers and the vectoriser handle well.
@@ -17,8 +18,6 @@ private enum ClusterLimit {
   static let entries = 96
   /// Arrays that a kernel loads.
   static let loadedArrays = 28
-  /// Arrays up to this many elements may share a nest without sharing data: one call less.
-  static let unrelatedElements = 1 << 14
   /// How many steps back a cluster is looked for.
   static let lookBack = 24
 }
@@ -85,7 +84,8 @@ struct ClusterFormation {
     let read = Set(entry.views.map(\.root))
     let loaded = known.union(read).count { !cluster.has($0) }
     guard loaded <= ClusterLimit.loadedArrays else { return false }
-    if cluster.domain.reduce(1, *) <= ClusterLimit.unrelatedElements { return true }
+    // Small arrays may share a nest without sharing data: one call less.
+    if cluster.domain.reduce(1, *) <= region.machine.smallElements { return true }
     return !read.isDisjoint(with: known.union(cluster.entries.map(\.result)))
       || cluster.entries.contains { components.areConnected($0.result, entry.result) }
   }

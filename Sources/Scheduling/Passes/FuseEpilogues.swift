@@ -64,7 +64,7 @@ struct EpilogueFusion {
     guard case .contraction(let contraction)? = steps[host], contraction.epilogue == nil
     else { return false }
     let shape = LoweredContraction(contraction).shape
-    guard shape.flops >= SharingThreshold.productOperations,
+    guard shape.flops >= region.machine.sharedProductOperations,
       let columns = options.planner.plan(shape).packedOperands.resultColumns,
       cluster.nest(columns: columns, in: region) != nil
     else { return false }

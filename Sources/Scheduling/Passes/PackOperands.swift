@@ -30,16 +30,6 @@ struct ContractionPanels {
 
 /// Decides which operands are packed by a step of their own, region by region.
 struct OperandPacking {
-  /// Time to pack an operand once by a kernel of its own, as a multiple of the time inside of the
-  /// contraction: there the copy stays in the cache, here it goes to memory and comes back. Where
-  /// lines are copied as they are, little but that is left: then two uses were measured to pay for
-  /// the copy just about, at the price of its memory.
-  private static func costOfCopy(_ panels: PanelShape) -> Double {
-    panels.linePitch == nil ? 1.5 : 3
-  }
-  /// The time on this many workers is compared.
-  private static let workers = 2.0
-
   private let options: ScheduleOptions
   private let sharing: SharingRule
 
@@ -47,6 +37,9 @@ struct OperandPacking {
     self.options = options
     sharing = SharingRule(options)
   }
+
+  /// The time on this many workers is compared.
+  private var workers: Double { Double(options.machine.cores) }
 
   /// Rewrites an outermost region and the loop bodies inside of it.
   func run(on region: inout RegionSchedule) { apply(to: &region, known: [:], decided: []) }
@@ -66,11 +59,11 @@ struct OperandPacking {
         for (key, isRepeated) in [keys.a, keys.b].compactMap({ $0 }) {
           let isDivided = isSharedOut && !isRepeated
           demands.add(
-            key, at: position, time: isDivided ? 1 / Self.workers : 1,
+            key, at: position, time: isDivided ? 1 / workers : 1,
             contraction.node.provenance)
         }
       case .loop(let loop):
-        let trips = Double(loop.loop.tripCount) / (loop.isParallel ? Self.workers : 1)
+        let trips = Double(loop.loop.tripCount) / (loop.isParallel ? workers : 1)
         let inner = self.demands(of: loop.body)
         for key in inner.keys {
           guard let outer = loop.outside(key), let demand = inner[key] else { continue }
@@ -100,7 +93,8 @@ struct OperandPacking {
     _ panels: PanelShape, _ demand: PackingDemands.Demand, in region: RegionSchedule
   ) -> Bool {
     let isShared = sharing.isSharedOut(packedBytes: panels.bytesMoved, in: region)
-    return demand.time > Self.costOfCopy(panels) / (isShared ? Self.workers : 1)
+    return demand.time > Machine.costOfCopy(keepsLines: panels.linePitch != nil)
+      / (isShared ? workers : 1)
   }
 
   // MARK: Rewriting

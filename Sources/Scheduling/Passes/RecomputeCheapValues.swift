@@ -13,6 +13,7 @@
 // anyway: inputs of the region, results of other steps that are still to be read later. What nobody
 // reads then is no longer computed where it was.
 
+import Kernels
 import TensorIR
 
 /// Recomputes values in the clusters of one region.
@@ -63,10 +64,6 @@ struct Recomputation {
     for input in region.inputs { lastRead[input] = .max }
   }
 
-  /// Operations an element that storing and loading a value may cost: as many as are done meanwhile.
-  /// Memory moves some 6 bytes in a nanosecond for each core, which does 20 to 60 operations.
-  private static func limit(forBytes bytes: Int) -> Int { bytes >= 1 << 20 ? 64 : 3 }
-
   /// Builds the cluster at a position again, with copies of what its members had better compute.
   private mutating func visit(at position: Int) {
     guard case .cluster(let old) = region.steps[position] else { return }
@@ -114,7 +111,8 @@ struct Recomputation {
 
   private func isWorthRecomputing(_ value: ValueID, in builder: Builder) -> Bool {
     var visited: Set<ValueID> = []
-    var budget = Self.limit(forBytes: region.type(of: value).byteCount)
+    var budget = region.machine.operationsForStoring(
+      bytes: region.type(of: value).byteCount)
     return isRecomputable(value, in: builder, within: &budget, &visited)
   }
 

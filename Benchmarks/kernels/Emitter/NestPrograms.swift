@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes the C of the programs that nests.py measures: loop nests of every kind, the optimiser's
-// update and its derivatives, linear cross-entropy. Each is built as a graph, differentiated where
-// its title says so, and goes through the compiler's own passes, scheduler and emitter.
-//
-// Arguments: element type (f32 or f64), vector bytes and the folder to write to: nests.c has the
-// programs and a table `cases` that nests_driver.c walks, peak.c what they are measured against.
+// The programs that nests.py measures: loop nests of every kind, the optimiser's update and its
+// derivatives, linear cross-entropy. Each is built as a graph, and differentiated where its title
+// says so.
 
-import CEmission
 import Differentiation
-import Foundation
-import Optimization
-import Scheduling
 import TensorIR
 
 /// A program to be measured.
-struct Case {
+struct NestCase {
   var title: String
   var graph: Graph
 }
 
 /// The parts of a transformer's step, in the sizes of a small one.
-struct Programs {
+struct NestPrograms {
   let dtype: DType
   let tokens = 2048, width = 256, hidden = 1024, words = 8192
 
@@ -40,9 +33,9 @@ struct Programs {
 
   // MARK: Elementwise
 
-  func chain(_ rows: Int) -> Case {
+  func chain(_ rows: Int) -> NestCase {
     let array = type(rows, hidden)
-    return Case(
+    return NestCase(
       title: "z = x y + y (1 - x)",
       graph: graph([array, array]) { b, x in
         let one = b.constant(1, like: x[0])
@@ -50,15 +43,15 @@ struct Programs {
       })
   }
 
-  func function(_ name: String, _ function: UnaryFunction) -> Case {
-    Case(
+  func function(_ name: String, _ function: UnaryFunction) -> NestCase {
+    NestCase(
       title: name, graph: graph([type(tokens, width)]) { b, x in [b.unary(function, x[0])] })
   }
 
   /// The rotation of queries by their positions.
-  var rotation: Case {
+  var rotation: NestCase {
     let (shape, half) = ([2, tokens / 2, 4, 64], [2, tokens / 2, 4, 32])
-    return Case(
+    return NestCase(
       title: "rotary embedding",
       graph: graph([TensorType(shape, dtype), type(tokens / 2, 32), type(tokens / 2, 32)]) { b, x in
         let (cosine, sine) = (
@@ -78,8 +71,8 @@ struct Programs {
     b.broadcast(b.reduce(reduction, x, axes: [1]), to: b.shape(of: x), axes: [0])
   }
 
-  var softmax: Case {
-    Case(
+  var softmax: NestCase {
+    NestCase(
       title: "softmax",
       graph: graph([type(tokens, hidden)]) { b, x in
         let powers = b.unary(.exp, b.subtract(x[0], spread(.maximum, x[0], b)))
@@ -96,23 +89,23 @@ struct Programs {
     }
   }
 
-  var norm: Case { Case(title: "rms_norm", graph: normalization) }
+  var norm: NestCase { NestCase(title: "rms_norm", graph: normalization) }
 
-  func normAdjoint() throws -> Case {
-    Case(
+  func normAdjoint() throws -> NestCase {
+    NestCase(
       title: "rms_norm, VJP", graph: try Differentiator().vjp(of: normalization, wrt: [0, 1]))
   }
 
-  var columnSum: Case {
-    Case(
+  var columnSum: NestCase {
+    NestCase(
       title: "sum over tokens",
       graph: graph([type(tokens, hidden)]) { b, x in [b.sum(x[0], axes: [0])] })
   }
 
   /// A sum over tokens beside one over each row, as in the adjoint of a norm's gain.
-  var bothSums: Case {
+  var bothSums: NestCase {
     let array = type(tokens, hidden)
-    return Case(
+    return NestCase(
       title: "sums over tokens and rows",
       graph: graph([array, array]) { b, x in
         let product = b.multiply(x[0], x[1])
@@ -124,14 +117,14 @@ struct Programs {
 
   private var indices: TensorType { TensorType([tokens], .i32) }
 
-  var lookup: Case {
-    Case(
+  var lookup: NestCase {
+    NestCase(
       title: "rows looked up",
       graph: graph([type(words, width), indices]) { b, x in [b.gather(x[0], x[1])] })
   }
 
-  var scatter: Case {
-    Case(
+  var scatter: NestCase {
+    NestCase(
       title: "rows added by index",
       graph: graph([type(tokens, width), indices, type(words, width)]) { b, x in
         [b.add(b.scatterAdd(x[1], x[0], rows: words), x[2])]
@@ -164,20 +157,20 @@ struct Programs {
   }
 
   /// The moments alone: what is computed again on the way back through the steps.
-  var adamReplay: Case {
+  var adamReplay: NestCase {
     let leaf = type(hidden, hidden)
-    return Case(
+    return NestCase(
       title: "Adam, moments",
       graph: graph([leaf, leaf, leaf]) { b, x in moments(b, x[0], x[1], x[2]) })
   }
 
-  func adam() throws -> [Case] {
+  func adam() throws -> [NestCase] {
     let adjoint = try Differentiator().vjp(of: adamStep, wrt: [0, 1, 2, 3])
     let isFloat = adjoint.inputTypes.indices.filter { adjoint.inputTypes[$0].rank > 0 }
     return [
-      Case(title: "Adam, step", graph: adamStep), adamReplay,
-      Case(title: "Adam, VJP", graph: adjoint.keeping { $0.hasSuffix("_adj") }),
-      Case(
+      NestCase(title: "Adam, step", graph: adamStep), adamReplay,
+      NestCase(title: "Adam, VJP", graph: adjoint.keeping { $0.hasSuffix("_adj") }),
+      NestCase(
         title: "Adam, tangent of the VJP",
         graph: try Differentiator().jvp(of: adjoint, tangentInputs: isFloat)
           .keeping { $0.hasSuffix("_adj_tan") }),
@@ -186,7 +179,7 @@ struct Programs {
 
   // MARK: Linear cross-entropy
 
-  func crossEntropy() throws -> [Case] {
+  func crossEntropy() throws -> [NestCase] {
     let value = graph([type(tokens, width), type(words, width), indices]) { b, x in
       let op = StructuredOp(.linearCrossEntropy, .value)
       return [b.append(.structured(op), x)[0]]
@@ -194,14 +187,14 @@ struct Programs {
     let adjoint = try Differentiator().vjp(of: value, wrt: [0, 1])
     let name = "linear cross-entropy"
     return [
-      Case(title: name, graph: value), Case(title: "\(name), adjoint", graph: adjoint),
-      Case(
+      NestCase(title: name, graph: value), NestCase(title: "\(name), adjoint", graph: adjoint),
+      NestCase(
         title: "\(name), tangent of the adjoint",
         graph: try Differentiator().jvp(of: adjoint, tangentInputs: [0, 1])),
     ]
   }
 
-  func all() throws -> [Case] {
+  func all() throws -> [NestCase] {
     [
       chain(16), chain(tokens), function("exp", .exp), function("log", .log),
       function("tanh", .tanh), function("sin", .sin), function("cos", .cos),
@@ -221,65 +214,3 @@ extension Graph {
     return graph
   }
 }
-
-/// The passes that `mixfuse build` runs, in its order.
-let passes: [Pass] = [
-  .removeStopGradients, .lowerLinearCrossEntropy, .inlineSingleTripLoops, .simplifyAlgebra,
-  .eliminateCommonSubexpressions, .simplifyLoops, .eliminateDeadCode, .hoistLoopInvariants,
-  .simplifyAlgebra, .eliminateCommonSubexpressions, .simplifyLoops, .simplifyAlgebra,
-  .eliminateCommonSubexpressions, .eliminateDeadCode,
-]
-
-/// The C of one row of the table: the arrays of a program, and the program.
-func tableRow(_ number: Int, _ title: String, _ program: Program) -> (arrays: String, row: String) {
-  let arrays = program.inputs.map { ($0.type, $0.indexBound ?? 0) }
-    + program.outputs.map { ($0.type, 0) }
-  let fields = arrays.map { type, bound in
-    "{\(type.byteCount), \(type.dtype.isFloat ? type.dtype.byteCount : 0), \(bound)}"
-  }
-  let shape = program.inputs.first?.type.shape.map { "\($0)" }.joined(separator: " x ") ?? ""
-  return (
-    "static const nest_array arrays_\(number)[] = {\(fields.joined(separator: ", "))};\n",
-    "  {\"\(title)\", \"\(shape)\", run_\(number), arrays_\(number), \(program.inputs.count), "
-      + "\(program.outputs.count), \(program.arenaBytes), \(program.workerArenaBytes), "
-      + "\(program.flops)},\n"
-  )
-}
-
-let arguments = CommandLine.arguments
-guard arguments.count == 4, ["f32", "f64"].contains(arguments[1]),
-  let vectorBytes = Int(arguments[2])
-else {
-  FileHandle.standardError.write(Data("usage: emit f32|f64 VECTOR-BYTES FOLDER\n".utf8))
-  exit(1)
-}
-let target = ContractionTarget(vectorBytes: vectorBytes, secondCacheBytes: 1 << 20)
-let options = ScheduleOptions(scratchBytes: { scratchBytes(of: $0, for: target) })
-let cases = try Programs(dtype: arguments[1] == "f32" ? .f32 : .f64).all()
-let programs = cases.enumerated().map { number, item in
-  schedule(
-    runPasses(item.graph, passes) { _, _ in }, named: "case\(number)", options: options)
-}
-var text =
-  emitLibrary(named: "nests", entryPoints: programs, banner: [], for: target).source
-  + "\n#include \"nests_driver.h\"\n"
-var rows = ""
-for (number, (item, program)) in zip(cases, programs).enumerated() {
-  text += """
-    static int32_t run_\(number)(const void *const *inputs, void *const *outputs, void *arena,
-        const mixfuse_parallel *parallel) {
-      return nests_case\(number)((const nests_case\(number)_inputs *)(const void *)inputs,
-          (const nests_case\(number)_outputs *)(const void *)outputs, arena, parallel);
-    }
-
-    """
-  let (arrays, row) = tableRow(number, item.title, program)
-  text += arrays
-  rows += row
-}
-text += "const nest_case cases[] = {\n\(rows)};\nconst int case_count = \(cases.count);\n"
-let peak = RuntimeHelpers.closure(of: ["mf_machine_peak"]).map { RuntimeHelpers.text(of: $0) }
-let folder = URL(filePath: arguments[3])
-try text.write(to: folder.appending(path: "nests.c"), atomically: true, encoding: .utf8)
-try peak.joined(separator: "\n").write(
-  to: folder.appending(path: "peak.c"), atomically: true, encoding: .utf8)
