@@ -5,6 +5,7 @@
 // manifest: a caller that was built with the header of another build is refused instead of reading
 // and writing past the ends of its arrays.
 
+import MixFuseShared
 package import Scheduling
 
 /// The interface of one library.
@@ -25,15 +26,15 @@ package struct LibraryInterface: Sendable {
   /// 16 hexadecimal digits that differ between interfaces, arenas included: what C callers need.
   package var digest: String {
     let arenas = entryPoints.map { "arena \($0.arenaBytes) \($0.workerArenaBytes)\n" }.joined()
-    return fingerprint(of: arrays + arenas)
+    return digits(of: arrays + arenas)
   }
 
   /// The same without the sizes of arenas, which differ between processors: callers that ask the
   /// manifest for those need this.
-  package var arraysDigest: String { fingerprint(of: arrays) }
+  package var arraysDigest: String { digits(of: arrays) }
 
   private var arrays: String {
-    var text = "abi \(ManifestDescription.abiVersion) \(names.library)\n"
+    var text = "abi \(Manifest.abiVersion) \(names.library)\n"
     for dim in dims { text += "dim \(dim.name) \(dim.value)\n" }
     for entry in entryPoints {
       text += "entry \(entry.name)\n"
@@ -44,14 +45,8 @@ package struct LibraryInterface: Sendable {
   }
 }
 
-/// FNV-1a of a text, in hexadecimal.
-///
-/// - Source: Fowler, Noll, Vo; constants of the 64-bit variant.
-private func fingerprint(of text: String) -> String {
-  var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-  for byte in text.utf8 {
-    hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-  }
-  let digits = String(hash, radix: 16)
+/// The fingerprint of a text in 16 hexadecimal digits.
+private func digits(of text: String) -> String {
+  let digits = String(fingerprint(of: text), radix: 16)
   return String(repeating: "0", count: 16 - digits.count) + digits
 }

@@ -123,7 +123,7 @@ struct ScalarSpelling {
       Phrase(
         "\(x.text) > 0 ? \(type.literal(1)) : \(x.text) < 0 ? \(type.literal(-1)) : \(x.text)",
         .conditional)
-    case .floor: builtin("floor", type, x)
+    case .floor: call("mf_floor", type, x)
     }
   }
 
@@ -170,6 +170,8 @@ struct ScalarSpelling {
     return "\(symbol)(\(arguments))"
   }
 
+  /// A built-in function that is an instruction or two on every machine; others may become calls of
+  /// libm, which no library may make (`Templates/STYLE.md`).
   private func builtin(_ name: String, _ type: DType, _ x: Phrase) -> Phrase {
     Phrase("__builtin_\(name)\(type == .f32 ? "f" : "")(\(x.text))")
   }

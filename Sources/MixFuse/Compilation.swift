@@ -34,9 +34,6 @@ package struct Compilation {
     self.diagnostics = diagnostics
   }
 
-  /// The name and graphs of one entry point.
-  package typealias NamedGraph = (entry: EntryPoint, graph: Graph)
-
   // MARK: Stages
 
   /// Text to syntax tree, imports included.

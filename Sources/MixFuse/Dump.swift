@@ -104,11 +104,7 @@ extension Compilation {
   /// One token a line: place, kind, spelling.
   private func tokenText() throws -> String {
     let spec = try parsed()
-    let file = spec.source
-    return tokenize(file, diagnostics: DiagnosticCollector()).map { token in
-      let place = token.span.position
-      return "\(place.line):\(place.column)\t\(token.kind.description)\n"
-    }.joined()
+    return describeTokens(tokenize(spec.source, diagnostics: DiagnosticCollector()))
   }
 
   private func problemText() throws -> String {

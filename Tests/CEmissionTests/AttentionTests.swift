@@ -7,6 +7,7 @@
 import CEmission
 import Foundation
 import Kernels
+import MixFuseShared
 import TensorIR
 import Testing
 
@@ -74,7 +75,7 @@ struct AttentionTests {
       let shape = AttentionShape(
         order: order, batch: 1, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
         isCausal: true, scale: 0.5, element: .f64)
-      var source = SplitMix(seed: 5)
+      var source = SplitMix64(seed: 5)
       let operands = AttentionCase.operands(shape, using: &source)
       let tangents = AttentionCase.tangents(of: operands, shape, using: &source)
       let step = 1e-5
@@ -162,7 +163,7 @@ struct AttentionTests {
 enum AttentionCase {
   /// Operands of any order that belong together: results and row statistics are those of the
   /// queries, keys and values, their tangents likewise.
-  static func operands(_ shape: AttentionShape, using source: inout SplitMix) -> [[Double]] {
+  static func operands(_ shape: AttentionShape, using source: inout SplitMix64) -> [[Double]] {
     func random(_ counts: some Sequence<Int>) -> [[Double]] {
       counts.map { count in (0..<count).map { _ in Double(source.next(below: 2001)) / 1000 - 1 } }
     }
@@ -189,7 +190,7 @@ enum AttentionCase {
 
   /// Random tangents of operands; those of results and row statistics belong to the others.
   static func tangents(
-    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix
+    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix64
   ) -> [[Double]] {
     var tangents = operands.map { operand in
       operand.map { _ in Double(source.next(below: 2001)) / 1000 - 1 }
@@ -240,7 +241,7 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
   }
 
   func operands(_ shape: AttentionShape) -> [[Real]] {
-    var source = SplitMix(seed: UInt64(shape.queries * 7 + shape.width))
+    var source = SplitMix64(seed: UInt64(shape.queries * 7 + shape.width))
     return AttentionCase.operands(shape, using: &source).map { $0.map { Real($0) } }
   }
 

@@ -7,6 +7,7 @@
 import CEmission
 import Foundation
 import Kernels
+import MixFuseShared
 import Testing
 
 @Suite("contraction kernels")
@@ -23,7 +24,7 @@ struct ContractionTests {
 
   @Test("random loops, strides and memory orders are exact", arguments: machines)
   func randomShapes(_ element: ContractionElement, _ vectorBytes: Int) throws {
-    var source = SplitMix(seed: 20_260 + UInt64(vectorBytes + element.bytes))
+    var source = SplitMix64(seed: 20_260 + UInt64(vectorBytes + element.bytes))
     let cases = (0..<40).map { _ in ContractionCase.random(element, using: &source) }
     try check(cases, element, vectorBytes)
   }
@@ -146,7 +147,7 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     _ number: Int, ranges: [Range<Int>], whole: Bool
   ) throws -> (result: [Real], expected: [Real]) {
     let item = cases[number]
-    var source = SplitMix(seed: UInt64(number) + 7)
+    var source = SplitMix64(seed: UInt64(number) + 7)
     let value = { () -> Real in
       whole ? Real(source.next(below: 9)) - 4 : Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5
     }

@@ -7,6 +7,7 @@
 import CEmission
 import Foundation
 import Kernels
+import MixFuseShared
 import Testing
 
 @Suite("operands packed before a contraction")
@@ -29,7 +30,7 @@ struct PackedPanelTests {
       ("tn", 307, 211, 702), ("tn", 1024, 133, 70), ("nt", 40, 2200, 130), ("nn", 513, 301, 331),
     ]
     let random = (0..<60).reduce(into: [ContractionCase]()) { cases, seed in
-      var source = SplitMix(seed: UInt64(seed) + 99)
+      var source = SplitMix64(seed: UInt64(seed) + 99)
       cases.append(.random(element, using: &source))
     }
     return sizes.enumerated().map { number, size in
@@ -160,7 +161,7 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
 
   func check(_ number: Int) throws {
     let item = cases[number]
-    var source = SplitMix(seed: UInt64(number) + 7)
+    var source = SplitMix64(seed: UInt64(number) + 7)
     let value = { () -> Real in Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5 }
     let a = GuardedArray<Real>((0..<item.count(\.strideA)).map { _ in value() })
     let b = GuardedArray<Real>((0..<item.count(\.strideB)).map { _ in value() })

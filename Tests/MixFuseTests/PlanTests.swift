@@ -7,6 +7,7 @@ import CEmission
 import Differentiation
 import Foundation
 import Kernels
+import MixFuseShared
 import Scheduling
 import TensorIR
 import Testing

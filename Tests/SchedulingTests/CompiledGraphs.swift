@@ -21,10 +21,14 @@ struct CompiledGraphs {
   let programs: [Program]
   private let handle: UnsafeMutableRawPointer
 
-  /// - Parameter graphs: without `gradient` ops and linear cross-entropy.
-  init(_ graphs: [Graph], level: OptimizationLevel = .aggressive) throws {
-    let target = TargetDescription.host()
-    programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)") }
+  /// - Parameters:
+  ///   - graphs: without `gradient` ops and linear cross-entropy.
+  ///   - target: a processor whose code this machine runs.
+  init(
+    _ graphs: [Graph], level: OptimizationLevel = .aggressive,
+    for target: TargetDescription = .host()
+  ) throws {
+    programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)", for: target) }
     let library = emitLibrary(named: "test", entryPoints: programs, banner: [])
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
@@ -108,9 +112,11 @@ struct CompiledGraphs {
   }
 }
 
-/// Schedules a graph for this machine; the schedule is verified after every pass.
-func scheduled(_ graph: Graph, named name: String) -> Program {
-  let machine = Machine(vectorBytes: TargetDescription.host().vectorBytes)
+/// Schedules a graph for a processor; the schedule is verified after every pass.
+func scheduled(
+  _ graph: Graph, named name: String, for target: TargetDescription = .host()
+) -> Program {
+  let machine = Machine(vectorBytes: target.vectorBytes)
   return schedule(graph, named: name, options: ScheduleOptions(for: machine)) { pass, schedule in
     for fault in schedule.faults() { Issue.record("after \(pass.name): \(fault)") }
   }

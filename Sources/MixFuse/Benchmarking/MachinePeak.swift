@@ -35,7 +35,7 @@ struct MachineLoops {
     let helper = "mf_machine_peak"
     let text = RuntimeHelpers.closure(of: [helper]).map { RuntimeHelpers.text(of: $0) }
     let source = CSource(name: "\(helper).c", text: text.joined(separator: "\n"))
-    try Toolchain.AtomicFile.createFolder(folder)
+    try createFolder(folder)
     let path = "\(folder)/\(helper).so"
     try linkSharedLibrary(try compile([source], for: target), to: path)
     let name = dtype == .f64 ? "mf_peak_products_f64" : "mf_peak_products_f32"

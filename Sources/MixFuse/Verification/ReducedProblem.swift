@@ -89,11 +89,9 @@ extension MetaProblem {
   fileprivate var canBeDrawn: Bool {
     let leaves = theta + meta + (innerData + outerData).map(\.leaf)
     return leaves.allSatisfy { leaf in
-      let initializer = Manifest.Initializer(
-        kind: leaf.initializer.kind, parameters: leaf.initializer.parameters)
       let description = Manifest.ArrayDescription(
         name: leaf.name, cName: leaf.name, elementType: .float64, shape: [1],
-        initializer: initializer)
+        initializer: leaf.initializer)
       return (try? InputSampler(seed: 0).draw(description)) != nil
     }
   }
