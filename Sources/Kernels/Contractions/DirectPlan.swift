@@ -24,7 +24,8 @@ package struct DirectPlan: Sendable {
     apart = innerBlock.flatMap { depth in
       let count = (contraction.inner.extent + depth - 1) / depth
       return ProductBlocks(
-        contraction, depth: depth, count: count, products: 24 * depth, on: machine)
+        contraction, depth: depth, count: count, products: Machine.sweepsOfBlock * depth,
+        on: machine)
     }
   }
 

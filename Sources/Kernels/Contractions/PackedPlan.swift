@@ -85,11 +85,11 @@ package struct PackedPlan: Sendable {
   /// Column groups are the better units, since only the right operand is costly to pack. What is
   /// packed before costs little: then the units are those that spare the other operand.
   package var splitsColumns: Bool {
-    let isFine = tiling.columns.count >= min(8, tiling.rows.count)
+    let isFine = tiling.columns.count >= min(machine.manyUnits, tiling.rows.count)
     guard contraction.readsPanels else { return isFine }
-    let left = contraction.rows.extent * (packsLeft ? 3 : 1)
-    let right = contraction.columns.extent * (contraction.hasRightPanels ? 1 : 3)
-    return right >= left ? isFine : isFine && tiling.rows.count < 8
+    let left = contraction.rows.extent * (packsLeft ? Machine.costOfPacking : 1)
+    let right = contraction.columns.extent * (packsRight ? Machine.costOfPacking : 1)
+    return right >= left ? isFine : isFine && tiling.rows.count < machine.manyUnits
   }
   /// Units of each separate product.
   package var blocks: Int { splitsColumns ? tiling.columns.count : tiling.rows.count }

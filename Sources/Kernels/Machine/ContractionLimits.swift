@@ -80,6 +80,11 @@ extension Machine {
   /// Column groups that pay for packing the left operand.
   static let groupsForLeftCopy = 4
 
+  /// Units of which every worker gets its share, evenly enough.
+  var manyUnits: Int { 4 * cores }
+  /// Time to copy an element into a panel, as a multiple of the time to read it from one.
+  static let costOfPacking = 3
+
   // MARK: Fetching C
 
   /// Steps between fetching C and using it: some 500 cycles, the latency of memory.
@@ -97,4 +102,6 @@ extension Machine {
   /// Elements of C up to which blocks of products that are added in memory are kept apart from it: the
   /// two arrays that takes are scratch memory of every worker, four first-level caches of f32.
   var mostElementsApart: Int { firstCacheBytes / 2 }
+  /// Sweeps over a right operand that is streamed whose products make a block.
+  static let sweepsOfBlock = 24
 }
