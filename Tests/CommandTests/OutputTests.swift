@@ -34,7 +34,7 @@ struct OutputTests {
     #expect(full.errors.contains("standard output: cannot be written: no space left on device"))
     let closed = try place.workplace.run(arguments, by: "exec \"$@\" >&-")
     #expect(closed.exitCode == 1)
-    #expect(closed.errors.contains("standard output: cannot be written: Bad file descriptor"))
+    #expect(closed.errors.contains("standard output: cannot be written: bad file descriptor"))
     // Whatever was written is whole: the output did not go into a file.
     if command[0] == "train" {
       let state = try ArrayFile.read(place.file("results/checkpoint.npz"))

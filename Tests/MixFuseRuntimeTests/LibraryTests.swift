@@ -136,7 +136,7 @@ struct LibraryTests {
     let good = SampleLibrary.manifestText()
     let cases: [(String, String)] = [
       ("not json", "text that is not JSON"),
-      (#"{"mixfuse_abi": 1}"#, "no compiler"),
+      (#"{"mixfuse_abi": 1}"#, "no abi_digest"),
       (good.replacing("[2, 3]", with: "[-2, 3]"), "meta_gradient: eta.x has the impossible shape"),
       (
         good.replacing("\"scale\"", with: "\"eta.x\""),
