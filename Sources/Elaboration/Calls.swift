@@ -14,10 +14,10 @@ extension Elaborator {
     if let function = declarations.function(callee.text, forPrelude: isPrelude) {
       return try call(function, callee, arguments)
     }
-    if let builtin = Builtin(rawValue: callee.text) {
+    if let builtin = Builtin.named(callee.text) {
       return try call(builtin, callee, arguments)
     }
-    let known = declarations.functionNames + Builtin.allCases.map(\.rawValue)
+    let known = declarations.functionNames + Builtin.all.map(\.name)
     var help = didYouMean(callee.text, among: known)
     if declarations.optimizer(callee.text) != nil {
       help = "\(callee.text) is an optimiser; it stands after 'by'"
@@ -25,11 +25,15 @@ extension Elaborator {
     throw fail(.functionUnknown(callee.text), at: callee.span, help: help)
   }
 
-  /// Arguments in the order of the parameters; nil where none is given.
+  /// Arguments in the order of the parameters: one for each, or none where none is given.
+  ///
+  /// - Parameter lastTakesMore: whether the last parameter takes any number of arguments, in the order
+  ///   in which they are written.
   func match(
-    _ arguments: [Argument], to parameters: [String], of callee: Name
-  ) throws -> [Argument?] {
-    var matched = [Argument?](repeating: nil, count: parameters.count)
+    _ arguments: [Argument], to parameters: [String], of callee: Name, lastTakesMore: Bool = false
+  ) throws -> [[Argument]] {
+    var matched = [[Argument]](repeating: [], count: parameters.count)
+    let last = lastTakesMore ? parameters.count - 1 : nil
     var position = 0
     for argument in arguments {
       let index: Int
@@ -47,13 +51,13 @@ extension Elaborator {
             .argumentTooMany(of: callee.text, limit: parameters.count), at: argument.value.span)
         }
         index = position
-        position += 1
+        if index != last { position += 1 }
       }
-      guard matched[index] == nil else {
+      guard matched[index].isEmpty || index == last else {
         throw fail(
           .argumentRepeated(parameters[index]), at: argument.name?.span ?? argument.value.span)
       }
-      matched[index] = argument
+      matched[index].append(argument)
     }
     return matched
   }
@@ -65,9 +69,9 @@ extension Elaborator {
     _ arguments: [Argument], for parameters: [ParameterDeclaration], of callee: Name
   ) throws -> [Operand] {
     let matched = try match(arguments, to: parameters.map(\.name.text), of: callee)
-    let results = zip(parameters, matched).map { parameter, argument in
+    let results = zip(parameters, matched).map { parameter, arguments in
       Result {
-        if let argument { return try evaluated(argument.value, for: parameter) }
+        if let argument = arguments.first { return try evaluated(argument.value, for: parameter) }
         guard let value = parameter.defaultValue else {
           throw fail(
             .argumentMissing(parameter.name.text, of: callee.text), at: callee.span,
