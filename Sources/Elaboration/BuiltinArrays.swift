@@ -23,10 +23,6 @@ extension Builtin {
       e, _, count in .tensor(e.emitter.add(.iota(axis: 0, shape: [count])))
     },
     Builtin(
-      "one_hot", .wholes("labels"), .positive("classes", "the number of classes"),
-      summary: "1 at the label's place along a new last axis, else 0"
-    ) { e, _, labels, classes in .tensor(e.oneHot(e.checkedLabels(labels, classes), classes)) },
-    Builtin(
       "check_labels", .wholes("labels"), .positive("classes", "the number of classes"),
       summary: "the labels as they are, checked to be below the number of classes"
     ) { e, _, labels, classes in .tensor(e.checkedLabels(labels, classes)) },
@@ -43,12 +39,6 @@ extension Builtin {
     ) { .tensor(try $0.transposed(at: $1, $2, $3)) },
     Builtin("broadcast", .array("x"), .shape("shape"), summary: "`x` stretched to a shape") {
       .tensor(try $0.stretched(at: $1, $2, $3))
-    },
-    Builtin("expand", .array("x"), .axis("axis"), summary: "a new axis of size 1") {
-      e, place, x, axis in
-      var target = x.shape
-      target.insert(1, at: try e.axis(axis, rank: x.rank + 1, at: place))
-      return .tensor(e.emitter.reshape(x.tensor, to: target))
     },
     Builtin(
       "concatenate", .any("parts"), .axis("axis", or: 0), summary: "arrays joined along an axis"
@@ -73,25 +63,15 @@ extension Builtin {
       summary: "the rows of a table with the given numbers"
     ) { .tensor(try $0.taken(at: $1, $2, $3, $4)) },
     Builtin(
-      "size", .array("x"), .axes("axis"), summary: "the number of elements, or the size of an axis"
-    ) { e, _, x, axis in
-      .integer(try e.axes(axis, rank: x.rank).map { x.shape[$0] }.reduce(1, *))
-    },
+      "size", .any("x"), .axes("axis"),
+      summary: "the number of elements, of a tree of all its arrays, or the size of axes"
+    ) { .integer(try $0.size($2, $3)) },
   ]
 }
 
 // MARK: - Labels
 
 extension Elaborator {
-  /// 1 where the last axis' position equals the label, else 0.
-  fileprivate func oneHot(_ labels: Tensor, _ classes: Int) -> Tensor {
-    let shape = labels.shape + [classes]
-    let positions = emitter.add(.iota(axis: shape.count - 1, shape: shape))
-    let repeated = emitter.add(
-      .broadcast(shape: shape, axes: Array(labels.shape.indices)), labels)
-    return emitter.convert(emitter.add(.compare(.equal), positions, repeated), to: floatType)
-  }
-
   /// Labels checked to be below the number of classes.
   fileprivate func checkedLabels(_ labels: ArrayArgument, _ classes: Int) -> Tensor {
     checked(labels.tensor, below: classes, of: labels.operand.expression, "a label")
@@ -258,5 +238,16 @@ extension Elaborator {
       indices.tensor, below: table.shape[axis], of: indices.operand.expression, axis: axis,
       in: (table.operand.expression, table.tensor))
     return gather(table.tensor, positions, axis: axis)
+  }
+}
+
+extension Elaborator {
+  fileprivate func size(_ operand: Operand, _ axis: AxesArgument) throws -> Int {
+    if case .tree = operand.value {
+      guard axis.operand == nil else { throw arrayNeeded(operand) }
+      return try materialized(operand).tensors.map(\.type.elementCount).reduce(0, +)
+    }
+    let shape = try tensor(operand).shape
+    return try axes(axis, rank: shape.count).map { shape[$0] }.reduce(1, *)
   }
 }

@@ -10,10 +10,6 @@ import TensorIR
 extension Builtin {
   static let elementwise: [Builtin] =
     UnaryFunction.allCases.compactMap(Builtin.init(of:)) + [
-      Builtin("relu", .any("x"), summary: "`x` where it is positive, else 0") { e, _, x in
-        try e.mapLeaves(x, e.relu)
-      },
-      Builtin("square", .any("x"), summary: "`x * x`") { e, _, x in try e.mapLeaves(x, e.square) },
       Builtin("power", .any("x"), .any("exponent"), summary: "`x ** exponent`") {
         try $0.binary(.power, at: $1, $2, $3)
       },
@@ -74,27 +70,11 @@ extension UnaryFunction {
 extension Elaborator {
   /// A function of the IR of an argument that is not a tree.
   fileprivate func unary(_ function: UnaryFunction, _ operand: Operand) throws -> Value {
-    if let x = operand.value.number { return number(function(x), like: operand.value) }
-    return .tensor(emitter.unary(function, try floatTensor(operand)))
-  }
-
-  /// Not `x > 0 ? x : 0`: the comparison is false for NaN, which has to stay NaN.
-  fileprivate func relu(_ operand: Operand) throws -> Value {
-    if let x = operand.value.number { return number(max(x, 0), like: operand.value) }
-    let x = try floatTensor(operand)
-    let zero = emitter.constant(0, x.type)
-    return .tensor(emitter.add(.select, emitter.add(.compare(.lessOrEqual), x, zero), zero, x))
-  }
-
-  fileprivate func square(_ operand: Operand) throws -> Value {
-    if let x = operand.value.number { return number(x * x, like: operand.value) }
-    let x = try tensor(operand)
-    return .tensor(emitter.binary(.multiply, x, x))
-  }
-
-  /// A result known at build time: a whole number if it is one and comes from one.
-  private func number(_ result: Double, like value: Value) -> Value {
-    if case .integer = value, let whole = Int(exactly: result) { return .integer(whole) }
+    guard let x = operand.value.number else {
+      return .tensor(emitter.unary(function, try floatTensor(operand)))
+    }
+    let result = function(x)
+    if case .integer = operand.value, let whole = Int(exactly: result) { return .integer(whole) }
     return .real(result)
   }
 
