@@ -16,12 +16,19 @@ package enum Prelude {
     source("transformer.mix", PackageResources.transformer_mix),
   ]
 
-  /// The declarations of all files of the prelude.
+  /// The declarations of all files of the prelude, which are parsed once.
   ///
   /// The prelude has no errors (a test sees to that), so what is reported here is our bug.
   package static func declarations(diagnostics: DiagnosticCollector) -> [Declaration] {
-    sources.flatMap { parse($0, diagnostics: diagnostics).declarations }
+    for diagnostic in parsed.diagnostics { diagnostics.report(diagnostic) }
+    return parsed.declarations
   }
+
+  private static let parsed: (declarations: [Declaration], diagnostics: [Diagnostic]) = {
+    let diagnostics = DiagnosticCollector()
+    let declarations = sources.flatMap { parse($0, diagnostics: diagnostics).declarations }
+    return (declarations, diagnostics.diagnostics)
+  }()
 
   private static func source(_ name: String, _ bytes: [UInt8]) -> SourceFile {
     SourceFile(

@@ -156,7 +156,7 @@ struct StatementTests {
       params theta { w: [2] }
       meta lr: []
       func square(x: [2]) -> [] { return x }
-      inner { minimize mean_squared_error(theta.w, 1) * lr by sgd(0.1) for 1 }
+      inner { minimize mean_squared_error(theta.w, theta.w + 1) * lr by sgd(0.1) for 1 }
       outer { minimize sum(theta.w) }
       """)
     #expect(outcome.errorIDs == ["shape.mismatch"])
