@@ -5,7 +5,6 @@
 
 package import Diagnostics
 package import Differentiation
-import Elaboration
 package import Kernels
 package import Optimization
 package import Scheduling
@@ -20,47 +19,48 @@ package struct CompilationFailure: Error, @unchecked Sendable {
   package let diagnostics: DiagnosticCollector
 }
 
-/// The compilation of one spec.
+/// The compilation of one spec. Those of one command share the spec, so it is read once.
 package struct Compilation {
-  package let path: String
+  package let spec: LoadedSpec
   package let options: BuildOptions
   package let diagnostics: DiagnosticCollector
 
+  /// The first compilation of a spec.
+  package init(path: String, options: BuildOptions) {
+    self.init(LoadedSpec(path: path), options: options)
+  }
+
+  /// A compilation of a spec that others share.
   package init(
-    path: String, options: BuildOptions, diagnostics: DiagnosticCollector = DiagnosticCollector()
+    _ spec: LoadedSpec, options: BuildOptions,
+    diagnostics: DiagnosticCollector = DiagnosticCollector()
   ) {
-    self.path = path
+    self.spec = spec
     self.options = options
     self.diagnostics = diagnostics
+  }
+
+  /// The path of the spec.
+  package var path: String { spec.path }
+
+  /// The same spec with other options. What is wrong with them is said with what is wrong with these.
+  package func with(_ options: BuildOptions) -> Compilation {
+    Compilation(spec, options: options, diagnostics: diagnostics)
+  }
+
+  /// The same spec with options that the user did not choose: what is wrong with them is no message.
+  package func trying(_ options: BuildOptions) -> Compilation {
+    Compilation(spec, options: options)
   }
 
   // MARK: Stages
 
   /// Text to syntax tree, imports included.
-  package func parsed() throws -> SpecFile {
-    guard let file = loadSpec(at: path, diagnostics: diagnostics), !diagnostics.hasErrors else {
-      throw CompilationFailure(diagnostics: diagnostics)
-    }
-    return file
-  }
+  package func parsed() throws -> SpecFile { try spec.parsed(reportingTo: diagnostics) }
 
   /// Syntax tree to problem, ready for derivatives to be taken.
   package func problem() throws -> MetaProblem {
-    let elaborated = try onLargeStack {
-      elaborate(
-        try parsed(), dims: options.dims, preset: options.preset, dtype: options.dtype,
-        diagnostics: diagnostics)
-    }
-    guard var problem = elaborated, !diagnostics.hasErrors else {
-      throw CompilationFailure(diagnostics: diagnostics)
-    }
-    let graphs: [WritableKeyPath<MetaProblem, Graph>] = [
-      \.innerLoss, \.initialState, \.update, \.outerLoss,
-    ]
-    for graph in graphs {
-      problem[keyPath: graph] = runPasses(problem[keyPath: graph], Pipelines.beforeDerivatives)
-    }
-    return problem
+    try spec.problem(for: options, reportingTo: diagnostics)
   }
 
   /// Problem to the graph of one entry point, as derived: large and naive.
