@@ -131,10 +131,10 @@ extension Compilation {
       throw DumpMessage.passUnknown(name: name ?? "", known: known)
     }
     let problem = try problem()
+    let graph = try optimized(derived(entry, of: problem))
+    let machine = try target().machine
     var text = ""
-    _ = scheduled(
-      entry, optimized(try derived(entry, of: problem)), of: problem, on: try target().machine
-    ) { pass, schedule in
+    _ = scheduled(entry, graph, of: problem, on: machine) { pass, schedule in
       if pass.flagName == wanted { text = schedule.text }
     }
     return text
