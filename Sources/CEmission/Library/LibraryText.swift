@@ -182,11 +182,14 @@ private struct LibraryEmitter {
     list.append((kernelName, call.kernel, strategy))
   }
 
-  /// For each kernel whose units are shared out, the function that runs one part of them.
+  /// For each function of kernels whose units are shared out, the one that runs a part of them.
   private func partFunctions() -> String {
     var writer = CWriter()
+    var written: Set<String> = []
     for kernel in shared {
-      guard let (name, units) = names[kernel], units != nil else { continue }
+      // Kernels that differ in their numbers of units are one function.
+      guard let (name, units) = names[kernel], units != nil, written.insert(name).inserted
+      else { continue }
       let last = kernel.parameters.count - 1
       var arguments = kernel.parameters.indices.map { index in
         index == last
