@@ -94,7 +94,7 @@ struct LoopVJP {
     let stacks = Dictionary(uniqueKeysWithValues: zip(savedValues, saved))
     func stack(_ value: ValueID) -> ValueID {
       guard let stack = stacks[value] else {
-        preconditionFailure("compiler bug: \(value) of \(loop.label) was not saved")
+        preconditionFailure("compiler bug: \(value) of \(loop.role) was not saved")
       }
       return stack
     }
@@ -137,7 +137,7 @@ struct LoopVJP {
       addReplay(draft, graph)
     }
 
-    backward.label = "\(loop.label), backward"
+    backward.role = loop.role.entering(.backward)
     backward.carryCount = adjointCarries.count + accumulated.count
     backward.stackedInputCount = origins.count { origin in
       switch origin {

@@ -42,11 +42,11 @@ extension RegionPlan {
       case .loop(let index, let planned):
         let (node, loop) = (graph.nodes[index], planned.loop)
         for (position, result) in node.results.enumerated() {
-          let role =
-            position < loop.carryCount
-            ? ArrayRole.carry(loop: loop.label)
-            : .stack(loop: loop.label, isReversed: loop.isReversed)
-          origins[result] = ArrayOrigin(role: role, provenance: node.provenance)
+          let isCarry = position < loop.carryCount
+          var provenance = node.provenance
+          provenance.purpose = loop.purpose(ofResult: position)
+          origins[result] = ArrayOrigin(
+            role: isCarry ? .carry(loop.role) : .stack(loop.role), provenance: provenance)
         }
       }
     }

@@ -457,7 +457,7 @@ struct RegionLowering {
     var limit: LoopVariable?
     if loop.isLimited {
       guard case .stepIndex(let variable)? = planned.operands.last else {
-        preconditionFailure("compiler bug: the limit of \(loop.label) is not a loop index")
+        preconditionFailure("compiler bug: the limit of \(loop.role) is not a loop index")
       }
       limit = variable
     }
@@ -469,7 +469,7 @@ struct RegionLowering {
     steps.append(
       .loop(
         StepLoop(
-          label: loop.label, variable: planned.variable, tripCount: loop.tripCount,
+          role: loop.role, variable: planned.variable, tripCount: loop.tripCount,
           isReversed: loop.isReversed, limit: limit, isParallel: isParallel, body: body.steps)))
     if isParallel {
       entry.workerBlocks.append(body.block)

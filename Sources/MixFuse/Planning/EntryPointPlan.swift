@@ -129,7 +129,7 @@ extension Buffer {
   fileprivate var origin: String {
     switch role {
     case .carry(let loop): "carried by \(loop)"
-    case .stack(let loop, _): "kept by \(loop)"
+    case .stack(let loop): "kept by \(loop)"
     case .scratch: "scratch of \(provenance)"
     case .port, .value: provenance.description
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What arena memory is for, in the terms of meta-learning: the scheduler knows how an array came
-// about (`ArrayRole`), this file says what that means for a program derived from inner steps.
+// What arena memory is for, in the terms of meta-learning. Each array's provenance says what for it was
+// made (`Purpose`); this file sorts by that.
 
 import Scheduling
 import TensorIR
@@ -44,23 +44,14 @@ extension Buffer {
   var category: MemoryCategory? {
     switch role {
     case .port: nil
-    case .carry(let loop):
-      Self.isInnerLoop(loop) ? .parametersAndState : .temporaries
-    case .stack(let loop, let isReversed):
-      switch (Self.isInnerLoop(loop), isReversed) {
-      case (true, _): .trajectory
-      case (false, true): .parametersAndState
-      case (false, false): Self.loopsOverParts.contains(loop) ? .temporaries : .activations
-      }
-    // What no derivative rule made is a value of the model or of the update.
-    case .value: provenance.rules.isEmpty ? .activations : .temporaries
     case .scratch: .temporaries
+    case .carry, .stack, .value:
+      switch provenance.purpose {
+      case .state: .parametersAndState
+      case .trajectory: .trajectory
+      case .activation: .activations
+      case nil: .temporaries
+      }
     }
   }
-
-  /// Loops that gather results, for a mean or side by side, and keep nothing for a backward run.
-  private static let loopsOverParts: Set<String> = ["tasks", "vocabulary tiles"]
-
-  /// Whether a loop is the one over the inner steps, or one derived from it.
-  private static func isInnerLoop(_ label: String) -> Bool { label.hasPrefix("inner steps") }
 }
