@@ -16,25 +16,28 @@ struct InnerSteps {
   private let body: Graph
   /// How many steps there are in all.
   private let count: Int
+  private let policy: SavePolicy
   private let builder: GraphBuilder
   private let streams: [ValueID]
   private let invariants: [ValueID]
 
-  /// - Parameter body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed
-  ///   data...)` to `(theta..., state...)` and perhaps its loss.
+  /// - Parameters:
+  ///   - body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed data...)`
+  ///     to `(theta..., state...)` and perhaps its loss.
+  ///   - policy: what the steps keep.
   init(
-    _ problem: MetaProblem, body: Graph, _ carries: [ValueID], _ meta: [ValueID],
-    _ data: [ValueID], _ builder: GraphBuilder
+    _ problem: MetaProblem, body: Graph, _ policy: SavePolicy, _ carries: [ValueID],
+    _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
   ) {
     let isStreamed = problem.innerData.map(\.isStreamed)
     (self.body, self.carries, self.builder) = (body, carries, builder)
-    count = problem.steps
+    (count, self.policy) = (problem.steps, policy)
     streams = zip(data, isStreamed).filter(\.1).map(\.0)
     invariants = meta + zip(data, isStreamed).filter { !$0.1 }.map(\.0)
   }
 
   /// Appends steps as a loop.
-  mutating func appendLoop(_ steps: Range<Int>, _ policy: SavePolicy) {
+  mutating func appendLoop(_ steps: Range<Int>) {
     if steps.isEmpty { return }
     var body = body
     if steps.lowerBound > 0 { body = body.withIndex(from: steps.lowerBound) }
@@ -72,8 +75,11 @@ struct InnerSteps {
   }
 
   /// What theta and the optimiser's state are for after a number of steps: if another one follows, its
-  /// derivative is taken where they are.
-  private func purpose(after steps: Int) -> Purpose { steps < count ? .trajectory : .state }
+  /// derivative is taken where they are. Where steps are replayed, those of one or two steps are there,
+  /// however many steps there are.
+  private func purpose(after steps: Int) -> Purpose {
+    steps < count && policy != .gradients ? .trajectory : .state
+  }
 
   /// The part of streamed data that some steps read.
   private func window(of stream: ValueID, _ steps: Range<Int>) -> ValueID {

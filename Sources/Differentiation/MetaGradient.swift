@@ -126,9 +126,10 @@ private struct TaskProgram {
     _ carries: [ValueID], _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
   ) -> (carries: [ValueID], losses: ValueID) {
     let looped = options.loopedSteps(of: problem)
-    var steps = InnerSteps(problem, body: stepBody(), carries, meta, data, builder)
+    let policy = options.stepSavePolicy(for: problem)
+    var steps = InnerSteps(problem, body: stepBody(), policy, carries, meta, data, builder)
     steps.appendApart(0..<looped.lowerBound)
-    steps.appendLoop(looped, options.stepSavePolicy(for: problem))
+    steps.appendLoop(looped)
     steps.appendApart(looped.upperBound..<problem.steps)
     if steps.losses.isEmpty {  // Nobody reads them.
       steps.losses = [builder.constant(0, TensorType([problem.steps], problem.dtype))]
