@@ -51,9 +51,9 @@ struct ReverseSweep {
   mutating func runForward(arguments: [ValueID]) throws -> [ValueID] {
     primals[graph.inputs] = arguments
     for (index, node) in graph.nodes.enumerated() {
-      var provenance = node.provenance
-      provenance.purpose = provenance.purpose ?? .activation
-      primals[node.results] = try builder.withProvenance(provenance) {
+      let provenance = node.provenance
+      let purpose = provenance.purpose ?? .activation
+      primals[node.results] = try builder.withProvenance(provenance.for(purpose)) {
         try emitPrimal(node, index)
       }
     }
@@ -74,13 +74,13 @@ struct ReverseSweep {
         let first = node.operands.first { varied[$0.index] }
         let provenance = provenance(
           "vjp of \(node.op.name)", of: node, adjointOf: first ?? node.result)
-        let contributions = try builder.withProvenance(provenance.named(provenance.name)) {
+        let contributions = try builder.withProvenance(provenance.for(nil)) {
           try pullback(resultAdjoints)
         }
         for (operand, contribution) in zip(node.operands, contributions) {
           let name = adjointNames[operand.index]
           let purpose = adjointPurposes[operand.index]
-          builder.withProvenance(provenance.named(name, for: purpose)) {
+          builder.withProvenance(provenance.named(name).for(purpose)) {
             accumulate(contribution, to: operand)
           }
         }

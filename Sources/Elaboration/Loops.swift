@@ -95,7 +95,8 @@ extension Elaborator {
     let isLayers = sequences.contains { if case .stacked(.tree) = $0 { true } else { false } }
     let sequenceNames = loop.names.map(\.text).joined(separator: " and ")
     let op = Loop(
-      role: isLayers ? .layers : .other("loop over \(sequenceNames)"), tripCount: tripCount, carryCount: carriedTensors.count, stackedInputCount: stacked.count,
+      role: isLayers ? .layers : .other("loop over \(sequenceNames)"), tripCount: tripCount,
+      carryCount: carriedTensors.count, stackedInputCount: stacked.count,
       body: graph)
     var outputs = emitter.append(.loop(op), carriedTensors + stacked + captured)[...]
     for (name, carry) in zip(names, carries) {

@@ -39,10 +39,16 @@ package struct Provenance: Hashable, Sendable, CustomStringConvertible {
     return result
   }
 
-  /// The same, of another name and for another purpose.
-  package func named(_ name: String, for purpose: Purpose? = nil) -> Provenance {
+  /// The same, of another name.
+  package func named(_ name: String) -> Provenance {
     var result = self
     result.name = name
+    return result
+  }
+
+  /// The same, for another purpose.
+  package func `for`(_ purpose: Purpose?) -> Provenance {
+    var result = self
     result.purpose = purpose
     return result
   }

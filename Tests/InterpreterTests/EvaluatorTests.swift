@@ -20,7 +20,8 @@ struct LoopTests {
     body.output("trace", body.add(x, body.convert(index, to: .f64)))
     return .loop(
       Loop(
-        role: .other("steps"), tripCount: 3, carryCount: 1, stackedInputCount: 1, isReversed: isReversed,
+        role: .other("steps"), tripCount: 3, carryCount: 1, stackedInputCount: 1,
+        isReversed: isReversed,
         body: body.graph))
   }
 

@@ -146,7 +146,8 @@ private var carryWithoutEffect: TestProgram {
   body.output("a", body.constant(0.5, f64(2)))
   body.output("sum", body.add(sum, body.unary(.sin, a)))
   let loop = Loop(
-    role: .other("overwrite"), tripCount: 3, carryCount: 2, stackedInputCount: 0, savePolicy: .carries,
+    role: .other("overwrite"), tripCount: 3, carryCount: 2, stackedInputCount: 0,
+    savePolicy: .carries,
     body: body.graph)
   return TestProgram("overwritten carry", [(f64(2), .real)]) { builder, inputs in
     builder.append(.loop(loop), [inputs[0], builder.constant(0, f64(2))])
