@@ -88,7 +88,7 @@ private struct ProgramPrinter {
       let sharing = loop.isParallel ? " parallel" : ""
       let head =
         "\(indentation)for \(name(of: loop.variable)) in 0..<\(loop.tripCount)\(order)\(sharing)"
-        + (loop.label.isEmpty ? "" : "   // \(loop.label)")
+        + "   // \(loop.role)"
       return [head] + loop.body.flatMap { lines(of: $0, indentation: indentation + "  ") }
     }
   }

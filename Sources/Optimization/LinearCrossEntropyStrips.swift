@@ -107,7 +107,7 @@ struct StripedCrossEntropy {
     let rows = whole.all.filter { !tables.contains($0) }
     let sums = members.filter(\.isSum)
     let loop = Loop(
-      label: "token strips", tripCount: count, carryCount: sums.count,
+      role: .tokenStrips, tripCount: count, carryCount: sums.count,
       stackedInputCount: rows.count, body: loopBody(whole, sums: sums.count))
     let strips = rows.map { row in
       builder.reshape(row, to: [count, strip] + builder.shape(of: row).dropFirst())

@@ -45,7 +45,7 @@ struct TiledCrossEntropy {
       + [parts.statistics].compactMap(\.self)
     var sums = initialSums()
     let loop = Loop(
-      label: "vocabulary tiles", tripCount: count, carryCount: sums.count,
+      role: .vocabularyTiles, tripCount: count, carryCount: sums.count,
       stackedInputCount: tables.count, body: loopBody(shared, tables: tables.count))
     let stacked = tables.map { table in
       builder.reshape(

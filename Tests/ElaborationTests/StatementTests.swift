@@ -72,7 +72,7 @@ struct StatementTests {
     let loops = problem.innerLoss.nodes.compactMap { node in
       if case .loop(let loop) = node.op { loop } else { nil }
     }
-    #expect(loops.map(\.label) == ["layers"])
+    #expect(loops.map(\.role) == [.layers])
     #expect(loops.map(\.tripCount) == [7])
     #expect(loops.map(\.stackedInputCount) == [2])
     #expect(problem.theta.map(\.type.shape) == [[7, 3, 3], [7, 3], [3]])

@@ -256,7 +256,7 @@ struct EntryPointText {
     {
       var inner = scope
       inner.variables.append(loop.variable)
-      writer.comment(loop.label)
+      writer.comment(loop.role.description)
       writer.loop(
         name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)",
         reversed: loop.isReversed
@@ -307,7 +307,7 @@ struct EntryPointText {
       case .loop(let loop):
         var inner = scope
         inner.variables.append(loop.variable)
-        writer.comment(loop.label)
+        writer.comment(loop.role.description)
         writer.loop(
           name(loop.variable), below: loop.limit.map(name) ?? "\(loop.tripCount)",
           reversed: loop.isReversed
@@ -364,13 +364,13 @@ struct EntryPointText {
       "\(words.contains($0[...]) ? "" : "__attribute__((unused)) ")int64_t \($0)"
     }
     var body = CWriter()
-    body.comment("One iteration of the loop over \(loop.label).")
+    body.comment("One iteration of the loop over \(loop.role).")
     body.function("\(callList)static void \(function)", ["void *arguments"] + parameters) { body in
       body.line("const \(symbol)_frame *const frame = arguments;")
       body.verbatim(content)
     }
     workers.verbatim(body.text)
-    writer.comment(loop.label)
+    writer.comment(loop.role.description)
     writer.line("mf_parallel_for(parallel, \(loop.tripCount), \(function), (void *)frame);")
     if hasCheck(loop.body) { writeRefusal(to: &writer) }
   }

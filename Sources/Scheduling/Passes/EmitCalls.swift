@@ -220,12 +220,12 @@ struct CallEmission {
   private mutating func emitLoop(_ loop: ScheduledLoop, at position: Int) {
     precondition(
       !loop.loop.isLimited || loop.limit != nil,
-      "compiler bug: the limit of \(loop.loop.label) is not a loop index")
+      "compiler bug: the limit of \(loop.loop.role) is not a loop index")
     let body = CallEmission.emit(loop.body, in: context)
     steps.append(
       .loop(
         StepLoop(
-          label: loop.loop.label, variable: loop.variable, tripCount: loop.loop.tripCount,
+          role: loop.loop.role, variable: loop.variable, tripCount: loop.loop.tripCount,
           isReversed: loop.loop.isReversed, limit: loop.limit, isParallel: loop.isParallel,
           body: body.steps)))
     if loop.isParallel {

@@ -46,11 +46,11 @@ extension RegionSchedule {
         if origins[copy.destination.root] == nil { add([copy.destination.root], copy.provenance) }
       case .loop(let loop):
         for (position, result) in loop.node.results.enumerated() {
-          let role =
-            loop.loop.carryRange.contains(position)
-            ? ArrayRole.carry(loop: loop.loop.label)
-            : .stack(loop: loop.loop.label, isReversed: loop.loop.isReversed)
-          origins[result] = ArrayOrigin(role: role, provenance: loop.node.provenance)
+          let isCarry = loop.loop.carryRange.contains(position)
+          var provenance = loop.node.provenance
+          provenance.purpose = loop.loop.purpose(ofResult: position)
+          origins[result] = ArrayOrigin(
+            role: isCarry ? .carry(loop.loop.role) : .stack(loop.loop.role), provenance: provenance)
         }
       }
     }

@@ -13,8 +13,8 @@ package import TensorIR
 package struct LiveMemory: Sendable {
   /// A kernel call in its place.
   package struct Moment: Sendable {
-    /// Labels of the loops around it, outermost first.
-    package var loops: [String]
+    /// What the loops around it stand for, outermost first.
+    package var loops: [LoopRole]
     /// Where the call comes from.
     package var provenance: Provenance
   }
@@ -38,7 +38,7 @@ package struct LiveMemory: Sendable {
   }
 
   /// The lifetimes of the buffers used by steps of one region.
-  private mutating func visit(_ steps: [Step], in loops: [String]) -> [Int: ClosedRange<Int>] {
+  private mutating func visit(_ steps: [Step], in loops: [LoopRole]) -> [Int: ClosedRange<Int>] {
     var uses: [Int: [Use]] = [:]
     for step in steps {
       let first = moments.count
@@ -49,7 +49,7 @@ package struct LiveMemory: Sendable {
           uses[buffer, default: []].append(Use(part: first...first, whole: first...first))
         }
       case .loop(let loop):
-        let inner = visit(loop.body, in: loops + [loop.label])
+        let inner = visit(loop.body, in: loops + [loop.role])
         for (buffer, part) in inner {
           uses[buffer, default: []].append(
             Use(part: part, whole: first...(moments.count - 1)))

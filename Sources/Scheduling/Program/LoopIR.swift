@@ -33,14 +33,14 @@ package enum Placement: Hashable, Sendable {
   case faults
 }
 
-/// Why an array exists. Reports sort memory by it; nothing that is computed depends on it.
+/// How an array came about. Only reports look at it; what the array is for is its provenance's to say.
 package enum ArrayRole: Hashable, Sendable {
   /// An input or an output of the program.
   case port
   /// What a loop hands from each iteration to the next.
-  case carry(loop: String)
+  case carry(LoopRole)
   /// One slice from each iteration of a loop, for steps after it.
-  case stack(loop: String, isReversed: Bool)
+  case stack(LoopRole)
   /// The result of one step.
   case value
   /// A kernel's own: packed panels, tiles.
@@ -57,7 +57,7 @@ package struct Buffer: Hashable, Sendable {
   package var elementCount: Int
   package var placement: Placement
   package var role: ArrayRole
-  /// Where the op that makes it comes from in the spec, and by which derivative rules.
+  /// Where the op that makes it comes from in the spec, by which derivative rules, and what for.
   package var provenance = Provenance()
 
   package var byteCount: Int { elementCount * dtype.byteCount }
@@ -113,7 +113,7 @@ package struct KernelCall: Sendable {
 
 /// A loop over steps.
 package struct StepLoop: Sendable {
-  package var label: String
+  package var role: LoopRole
   package var variable: LoopVariable
   package var tripCount: Int
   package var isReversed: Bool
