@@ -42,22 +42,23 @@ let package = Package(
       name: "SpecLanguage", dependencies: ["Diagnostics"],
       resources: [.embedInCode("Prelude")], swiftSettings: swiftSettings),
     stage("TensorIR", ["MixFuseShared"]),
+    stage("Kernels", ["TensorIR"]),
     stage("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
     stage("Interpreter", ["MixFuseShared", "TensorIR"]),
-    stage("Differentiation", ["TensorIR"]),
-    stage("Optimization", ["TensorIR"]),
-    stage("Scheduling", ["TensorIR"]),
+    stage("Differentiation", ["Kernels", "TensorIR"]),
+    stage("Optimization", ["Kernels", "TensorIR"]),
+    stage("Scheduling", ["Kernels", "TensorIR"]),
     .target(
       name: "CTemplates", path: "Templates",
       exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"],
       sources: ["templates.c"]),
-    stage("CEmission", ["CTemplates", "MixFuseShared", "Scheduling", "TensorIR"]),
+    stage("CEmission", ["CTemplates", "Kernels", "MixFuseShared", "Scheduling", "TensorIR"]),
     .target(name: "CLLVM"),
     stage("Toolchain", ["CLLVM", "Diagnostics", "MixFuseShared"]),
     stage(
       "MixFuse",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
+        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter", "Kernels",
         "MixFuseRuntime", "MixFuseShared", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
         "Toolchain",
       ]),
@@ -74,6 +75,15 @@ let package = Package(
     .systemLibrary(name: "CZlib"),
     stage("MixFuseRuntime", ["CMixFuseThreads", "CZlib", "MixFuseShared"]),
 
+    // Writes the C that the scripts of Benchmarks/kernels measure.
+    .executableTarget(
+      name: "mixfuse-kernel-bench",
+      dependencies: [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ],
+      path: "Benchmarks/kernels/Emitter", swiftSettings: swiftSettings),
+
     // Tests. Those of the executable run it as a child process.
     .target(
       name: "TestSupport", dependencies: ["Interpreter", "MixFuseShared", "TensorIR"],
@@ -82,8 +92,8 @@ let package = Package(
     .executableTarget(
       name: "mixfuse-soak",
       dependencies: [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "TestSupport", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "TestSupport", "Toolchain",
       ],
       path: "Tests/Soak", exclude: ["C"], swiftSettings: swiftSettings),
     tests("Diagnostics"),
@@ -95,13 +105,14 @@ let package = Package(
     tests("Interpreter", ["TensorIR"]),
     tests("Differentiation", ["Interpreter", "MixFuseShared", "TensorIR"]),
     tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),
+    tests("Kernels", ["TensorIR"]),
     tests(
       "Scheduling",
       [
-        "CEmission", "Differentiation", "Interpreter", "Optimization", "TensorIR", "TestSupport",
-        "Toolchain",
+        "CEmission", "Differentiation", "Interpreter", "Kernels", "Optimization", "TensorIR",
+        "TestSupport", "Toolchain",
       ]),
-    tests("CEmission", ["MixFuseShared", "Scheduling", "TensorIR"]),
+    tests("CEmission", ["Kernels", "MixFuseShared", "TensorIR"]),
     tests("MixFuseShared"),
     tests("Toolchain", ["Diagnostics", "MixFuseShared"]),
     tests("MixFuseRuntime", ["CMixFuseThreads", "MixFuseShared"]),
@@ -109,7 +120,8 @@ let package = Package(
       "MixFuse",
       [
         "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "MixFuseShared", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport",
+        "Kernels", "MixFuseRuntime", "MixFuseShared", "Scheduling", "SpecLanguage", "TensorIR",
+        "TestSupport",
         "Toolchain",
       ]),
     .testTarget(

@@ -83,7 +83,7 @@ private struct StepPrograms {
   func innerLoss() -> Graph {
     let inputs = innerInputs()
     let builder = inputs.builder
-    builder.output("loss", builder.inline(loss, inputs.arguments)[0])
+    builder.output("loss", builder.inline(loss.for(.activation), inputs.arguments)[0])
     return builder.graph
   }
 
@@ -111,7 +111,7 @@ private struct StepPrograms {
     let fromZero = builder.subtract(step, builder.constant(1, .scalar(.i32)))
     let gradients = Array(builder.append(innerGradientOp, theta + meta.values + data).dropFirst())
     let next = builder.inline(
-      problem.update, gradients + theta + state + meta.values + [fromZero])
+      problem.update.for(.state), gradients + theta + state + meta.values + [fromZero])
     for (leaf, value) in zip(problem.theta + problem.state, next) {
       builder.output("next.\(leaf.name)", value)
     }

@@ -50,7 +50,8 @@ struct ForwardSweep {
     }
     let name = names[node.results[0].index]
     let provenance = node.provenance.applying(
-      rule: "jvp of \(node.op.name)", name: name.isEmpty ? "" : name + "_tan")
+      rule: "jvp of \(node.op.name)", name: name.isEmpty ? "" : name + "_tan",
+      purpose: node.provenance.purpose?.ofTangent)
     if hasTangent, case .structured(let structured) = rule {
       let scope = StructuredScope(
         op: node.op, operands: operands, builder: builder, differentiator: differentiator)

@@ -27,6 +27,7 @@ extension Differentiator {
     builder.output(function.outputNames[0], outputs[0])
     for (position, adjoint) in zip(gradient.wrt, adjoints) {
       let value = adjoint ?? builder.constant(0, like: arguments[position])
+      builder.raise(value, to: .state)
       builder.output(function.inputNames[position] + "_adj", value)
     }
     return builder.graph
@@ -52,7 +53,11 @@ extension Differentiator {
     _ op: Op, _ operands: [ValueID], _ builder: GraphBuilder
   ) throws -> [ValueID] {
     if case .gradient(let gradient) = op {
-      return builder.inline(try expandGradients(in: expandGradient(gradient)), operands)
+      let results = builder.inline(try expandGradients(in: expandGradient(gradient)), operands)
+      if let purpose = builder.provenance.purpose {
+        for result in results.dropFirst() { builder.raise(result, to: purpose) }
+      }
+      return results
     }
     if case .loop(var loop) = op {
       loop.body = try expandGradients(in: loop.body)

@@ -14,30 +14,39 @@ struct InnerSteps {
   var losses: [ValueID] = []
 
   private let body: Graph
+  /// How many steps there are in all.
+  private let count: Int
+  private let policy: SavePolicy
   private let builder: GraphBuilder
   private let streams: [ValueID]
   private let invariants: [ValueID]
 
-  /// - Parameter body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed
-  ///   data...)` to `(theta..., state...)` and perhaps its loss.
+  /// - Parameters:
+  ///   - body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed data...)`
+  ///     to `(theta..., state...)` and perhaps its loss.
+  ///   - policy: what the steps keep.
   init(
-    _ problem: MetaProblem, body: Graph, _ carries: [ValueID], _ meta: [ValueID],
-    _ data: [ValueID], _ builder: GraphBuilder
+    _ problem: MetaProblem, body: Graph, _ policy: SavePolicy, _ carries: [ValueID],
+    _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
   ) {
     let isStreamed = problem.innerData.map(\.isStreamed)
     (self.body, self.carries, self.builder) = (body, carries, builder)
+    (count, self.policy) = (problem.steps, policy)
     streams = zip(data, isStreamed).filter(\.1).map(\.0)
     invariants = meta + zip(data, isStreamed).filter { !$0.1 }.map(\.0)
   }
 
   /// Appends steps as a loop.
-  mutating func appendLoop(_ steps: Range<Int>, _ policy: SavePolicy) {
+  mutating func appendLoop(_ steps: Range<Int>) {
     if steps.isEmpty { return }
     var body = body
     if steps.lowerBound > 0 { body = body.withIndex(from: steps.lowerBound) }
     if steps.count == 1 { body = body.namingCarries(carries.count, after: steps.upperBound) }
+    for output in body.outputs.prefix(carries.count) {
+      body.raise(output, to: purpose(after: steps.upperBound))
+    }
     let loop = Loop(
-      label: "inner steps", tripCount: steps.count, carryCount: carries.count,
+      role: .innerSteps, tripCount: steps.count, carryCount: carries.count,
       stackedInputCount: streams.count, savePolicy: policy, body: body)
     let windows = streams.map { window(of: $0, steps) }
     let results = builder.append(.loop(loop), carries + windows + invariants)
@@ -47,6 +56,7 @@ struct InnerSteps {
 
   /// Appends steps one by one.
   mutating func appendApart(_ steps: Range<Int>) {
+    let body = body.keepingGradients
     for step in steps {
       let index = builder.constant(Double(step), .scalar(.i32))
       let slices = streams.map { stream in
@@ -57,10 +67,18 @@ struct InnerSteps {
       let results = builder.inline(body, [index] + carries + slices + invariants)
       for (name, carry) in zip(body.outputNames, results.prefix(carries.count)) {
         builder.rename(carry, name.afterStep(step + 1), madeSince: mark)
+        builder.raise(carry, to: purpose(after: step + 1))
       }
       losses += results.dropFirst(carries.count).map { builder.reshape($0, to: [1]) }
       carries = Array(results.prefix(carries.count))
     }
+  }
+
+  /// What theta and the optimiser's state are for after a number of steps: if another one follows, its
+  /// derivative is taken where they are. Where steps are replayed, those of one or two steps are there,
+  /// however many steps there are.
+  private func purpose(after steps: Int) -> Purpose {
+    steps < count && policy != .gradients ? .trajectory : .state
   }
 
   /// The part of streamed data that some steps read.
@@ -82,6 +100,37 @@ extension String {
 }
 
 extension Graph {
+  /// The graph of a step that stands apart: its gradient is there for its derivative to read.
+  fileprivate var keepingGradients: Graph {
+    var graph = self
+    for index in nodes.indices {
+      guard case .gradient = nodes[index].op else { continue }
+      graph.nodes[index].provenance.purpose = .trajectory
+    }
+    return graph
+  }
+
+  /// The graph of a value and its gradient, where what the nodes from `mark` on, which compute the
+  /// gradient, turn out not to read is no trajectory.
+  func withoutTrajectory(notReadFrom mark: Int) -> Graph {
+    var isNeeded = [Bool](repeating: false, count: types.count)
+    for output in outputs { isNeeded[output.index] = true }
+    var isKept = [Bool](repeating: false, count: types.count)
+    for (index, node) in nodes.enumerated().reversed()
+    where node.results.contains(where: { isNeeded[$0.index] }) {
+      for operand in node.operands {
+        isNeeded[operand.index] = true
+        if index >= mark { isKept[operand.index] = true }
+      }
+    }
+    var graph = self
+    for (index, node) in nodes[..<mark].enumerated() where node.provenance.purpose == .trajectory {
+      if node.results.contains(where: { isKept[$0.index] }) { continue }
+      graph.nodes[index].provenance.purpose = .state
+    }
+    return graph
+  }
+
   /// The body of a loop of a single step, its carries called as they are after that step.
   fileprivate func namingCarries(_ count: Int, after step: Int) -> Graph {
     let builder = GraphBuilder(continuing: self)

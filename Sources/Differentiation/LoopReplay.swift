@@ -89,7 +89,7 @@ struct LoopReplay {
       limited.output(name, output)
     }
     return Loop(
-      label: "\(loop.label), replayed", tripCount: loop.tripCount, carryCount: loop.carryCount,
+      role: loop.role.entering(.replayed), tripCount: loop.tripCount, carryCount: loop.carryCount,
       stackedInputCount: stackedCount, isLimited: true, body: limited.graph.withDistinctNames())
   }
 }

@@ -40,6 +40,8 @@ struct LoopVJP {
     case saved(ValueID)
     /// A carry at the start of the iteration, found by replaying the loop.
     case replayed(Int)
+    /// A carry at the start of an only iteration, which is an operand of the loop.
+    case start(Int)
     /// What the replay reads besides: arrays as they are outside.
     case whole(LoopReplay.Source)
     /// An operand of the loop, by position.
@@ -94,7 +96,7 @@ struct LoopVJP {
     let stacks = Dictionary(uniqueKeysWithValues: zip(savedValues, saved))
     func stack(_ value: ValueID) -> ValueID {
       guard let stack = stacks[value] else {
-        preconditionFailure("compiler bug: \(value) of \(loop.label) was not saved")
+        preconditionFailure("compiler bug: \(value) of \(loop.role) was not saved")
       }
       return stack
     }
@@ -105,7 +107,7 @@ struct LoopVJP {
       case .always, .replayed: break
       case .saved(let value), .whole(.saved(let value)): arguments.append(stack(value))
       case .whole(.operand(let position)): arguments.append(operands[position])
-      case .stackedInput(let position), .invariant(let position):
+      case .start(let position), .stackedInput(let position), .invariant(let position):
         arguments.append(operands[position])
       case .adjoint(let position): arguments.append(adjoint(position))
       }
@@ -137,12 +139,12 @@ struct LoopVJP {
       addReplay(draft, graph)
     }
 
-    backward.label = "\(loop.label), backward"
+    backward.role = loop.role.entering(.backward)
     backward.carryCount = adjointCarries.count + accumulated.count
     backward.stackedInputCount = origins.count { origin in
       switch origin {
       case .saved, .stackedInput, .adjoint: true
-      case .always, .replayed, .invariant, .whole: false
+      case .always, .replayed, .start, .invariant, .whole: false
       }
     }
     backward.isReversed = !loop.isReversed
@@ -188,13 +190,16 @@ struct LoopVJP {
     )
     let fixed = [draft.inputs[0]] + carried + draft.accumulators
     var known: [(value: ValueID, origin: Origin)] = fixed.map { ($0, .always) }
-    known += loop.carryRange.map { carry in
-      (input(carry), replaysCarries ? .replayed(carry) : .saved(input(carry)))
+    if loop.tripCount > 1 {
+      known += loop.carryRange.map { carry in
+        (input(carry), replaysCarries ? .replayed(carry) : .saved(input(carry)))
+      }
     }
     known += draft.saveSet(in: graph).map { ($0, .saved($0)) }
     known += loop.stackedInputRange.map { (input($0), .stackedInput($0)) }
     known += zip(adjointOutputs, stacked).map { ($1, .adjoint($0)) }
     known += loop.invariantRange.map { (input($0), .invariant($0)) }
+    if loop.tripCount == 1 { known += loop.carryRange.map { (input($0), .start($0)) } }
     return known
   }
 }

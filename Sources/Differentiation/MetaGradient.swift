@@ -106,7 +106,7 @@ private struct TaskProgram {
     let innerData = take(problem.innerData.count)
     let outerData = take(problem.outerData.count)
     let theta = problem.initialParameters == .input ? given : Array(meta[problem.initialRange])
-    let state = builder.inline(problem.initialState, theta + meta)
+    let state = builder.inline(problem.initialState.for(.state), theta + meta)
     let (last, losses) = appendSteps(theta + state, meta, innerData, builder)
     let outerLoss = problem.outerLoss.withSavePolicy(options.lossSavePolicy)
     let arguments = last.prefix(theta.count) + meta + [losses] + outerData
@@ -126,9 +126,10 @@ private struct TaskProgram {
     _ carries: [ValueID], _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
   ) -> (carries: [ValueID], losses: ValueID) {
     let looped = options.loopedSteps(of: problem)
-    var steps = InnerSteps(problem, body: stepBody(), carries, meta, data, builder)
+    let policy = options.stepSavePolicy(for: problem)
+    var steps = InnerSteps(problem, body: stepBody(), policy, carries, meta, data, builder)
     steps.appendApart(0..<looped.lowerBound)
-    steps.appendLoop(looped, options.stepSavePolicy(for: problem))
+    steps.appendLoop(looped)
     steps.appendApart(looped.upperBound..<problem.steps)
     if steps.losses.isEmpty {  // Nobody reads them.
       steps.losses = [builder.constant(0, TensorType([problem.steps], problem.dtype))]
@@ -154,11 +155,12 @@ private struct TaskProgram {
     }
     let innerLoss = problem.innerLoss.withSavePolicy(options.lossSavePolicy)
     let gradient = GradientOp(function: innerLoss, wrt: Array(theta.indices))
-    let results = builder.withProvenance(Provenance(function: "inner_gradient")) {
+    let provenance = Provenance(function: "inner_gradient", purpose: .state)
+    let results = builder.withProvenance(provenance) {
       builder.append(.gradient(gradient), theta + meta + data.compactMap(\.self))
     }
     let next = builder.inline(
-      problem.update, Array(results.dropFirst()) + theta + state + meta + [step])
+      problem.update.for(.state), Array(results.dropFirst()) + theta + state + meta + [step])
     for (leaf, value) in zip(problem.theta + problem.state, next) {
       builder.output(leaf.name, value)
     }
@@ -175,12 +177,17 @@ private struct TaskProgram {
     let first = problem.initialParameters == .input ? problem.theta.count : 0
     let seed = builder.constant(1, .scalar(problem.dtype))
     let value = value(givingFinalParameters: givesFinalParameters)
-    let (outputs, adjoints) = try options.differentiator.appendVJP(
-      value, arguments: arguments,
-      outputAdjoints: [seed] + Array(repeating: nil, count: value.outputs.count - 1),
-      wrt: problem.meta.indices.map { first + $0 }, into: builder)
+    let wrt = first..<(first + problem.meta.count)
+    var sweep = ReverseSweep(
+      value, differentiator: options.differentiator, builder: builder,
+      neededInputs: value.inputs.indices.map(wrt.contains),
+      usefulOutputs: value.outputs.indices.map { $0 == 0 })
+    let outputs = try sweep.runForward(arguments: arguments)
+    let mark = builder.mark
+    let adjoints = try sweep.runBackward(
+      outputAdjoints: [seed] + Array(repeating: nil, count: value.outputs.count - 1))
     builder.output("loss", outputs[0])
-    for (index, adjoint) in adjoints.enumerated() {
+    for (index, adjoint) in adjoints[wrt].enumerated() {
       let text = "the loss does not depend on \(problem.meta[index].name)"
       let value =
         adjoint
@@ -192,7 +199,7 @@ private struct TaskProgram {
     for (name, output) in zip(value.outputNames, outputs).dropFirst() {
       builder.output(name, output)
     }
-    return builder.graph
+    return builder.graph.withoutTrajectory(notReadFrom: mark)
   }
 
   // MARK: Tasks
@@ -220,7 +227,7 @@ private struct TaskProgram {
       return builder.input(input.name, TensorType(shape, input.type.dtype))
     }
     let loop = Loop(
-      label: "tasks", tripCount: tasks, carryCount: 0, stackedInputCount: batched.count,
+      role: .tasks, tripCount: tasks, carryCount: 0, stackedInputCount: batched.count,
       body: body.graph)
     let results = builder.append(.loop(loop), order.map { operands[$0] })
     for (name, result) in zip(graph.outputNames, results) {

@@ -19,6 +19,8 @@ struct ReverseSweep {
   private let useful: [Bool]
   /// For each value of `graph`, what its adjoint is called; empty if it has no name itself.
   private let adjointNames: [String]
+  /// For each value of `graph`, what its adjoint is for.
+  private let adjointPurposes: [Purpose?]
   private var primals: ValueMap
   /// For each value of `graph`, the sum of the adjoint contributions met so far.
   private var adjoints: [ValueID?]
@@ -38,17 +40,20 @@ struct ReverseSweep {
     varied = activity.variedValues(of: graph, inputs: neededInputs)
     useful = activity.usefulValues(of: graph, outputs: usefulOutputs)
     adjointNames = graph.valueNames.map { $0.isEmpty ? "" : $0 + "_adj" }
+    adjointPurposes = graph.purposes.map { $0?.ofAdjoint }
     primals = ValueMap(for: graph)
     adjoints = [ValueID?](repeating: nil, count: graph.types.count)
   }
 
-  /// Emits the primal program.
+  /// Emits the primal program, whose values are there for the adjoint program to read.
   ///
   /// - Returns: what stands for the outputs.
   mutating func runForward(arguments: [ValueID]) throws -> [ValueID] {
     primals[graph.inputs] = arguments
     for (index, node) in graph.nodes.enumerated() {
-      primals[node.results] = try builder.withProvenance(node.provenance) {
+      let provenance = node.provenance
+      let purpose = provenance.purpose ?? .activation
+      primals[node.results] = try builder.withProvenance(provenance.for(purpose)) {
         try emitPrimal(node, index)
       }
     }
@@ -69,9 +74,13 @@ struct ReverseSweep {
         let first = node.operands.first { varied[$0.index] }
         let provenance = provenance(
           "vjp of \(node.op.name)", of: node, adjointOf: first ?? node.result)
-        let contributions = try builder.withProvenance(provenance) { try pullback(resultAdjoints) }
+        let contributions = try builder.withProvenance(provenance.for(nil)) {
+          try pullback(resultAdjoints)
+        }
         for (operand, contribution) in zip(node.operands, contributions) {
-          builder.withProvenance(provenance.named(adjointNames[operand.index])) {
+          let name = adjointNames[operand.index]
+          let purpose = adjointPurposes[operand.index]
+          builder.withProvenance(provenance.named(name).for(purpose)) {
             accumulate(contribution, to: operand)
           }
         }
@@ -85,7 +94,8 @@ struct ReverseSweep {
   private func provenance(
     _ rule: String, of node: Node, adjointOf operand: ValueID
   ) -> Provenance {
-    node.provenance.applying(rule: rule, name: adjointNames[operand.index])
+    node.provenance.applying(
+      rule: rule, name: adjointNames[operand.index], purpose: adjointPurposes[operand.index])
   }
 
   private func isActive(_ value: ValueID) -> Bool { varied[value.index] && useful[value.index] }

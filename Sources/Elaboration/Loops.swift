@@ -93,9 +93,10 @@ extension Elaborator {
     let (graph, captured) = emitter.endRegion()
 
     let isLayers = sequences.contains { if case .stacked(.tree) = $0 { true } else { false } }
+    let sequenceNames = loop.names.map(\.text).joined(separator: " and ")
     let op = Loop(
-      label: isLayers ? "layers" : "loop over \(loop.names.map(\.text).joined(separator: ", "))",
-      tripCount: tripCount, carryCount: carriedTensors.count, stackedInputCount: stacked.count,
+      role: isLayers ? .layers : .other("loop over \(sequenceNames)"), tripCount: tripCount,
+      carryCount: carriedTensors.count, stackedInputCount: stacked.count,
       body: graph)
     var outputs = emitter.append(.loop(op), carriedTensors + stacked + captured)[...]
     for (name, carry) in zip(names, carries) {

@@ -90,10 +90,10 @@ extension Compilation {
     of problem: MetaProblem, for target: TargetDescription,
     entries: [EntryPoint] = EntryPoint.allCases, isProfiled: Bool = false
   ) throws -> GeneratedText {
-    let programs = try programs(of: problem, for: target.contractionTarget, entries: entries)
+    let programs = try programs(of: problem, on: target.machine, entries: entries)
     let library = emitLibrary(
       named: problem.name, dims: problem.dims, entryPoints: programs, banner: banner(problem),
-      for: target.contractionTarget, isProfiled: isProfiled)
+      isProfiled: isProfiled)
     return GeneratedText(
       library: library, manifest: manifest(of: problem, programs, library, target))
   }

@@ -7,9 +7,9 @@
 //     %4 = add %2, %3 : f32[3]         ->   %3 = add %2, %2 : f32[3]
 //
 // Two nodes are equal if their ops are (regions compared without names and provenance) and their
-// operands are, in any order for commutative ops. The provenance of the first is kept. Each region
-// is treated by itself: what a body shares with its surroundings is for `HoistLoopInvariants`.
-// Constants are compared by bits: 0 and -0 are different.
+// operands are, in any order for commutative ops. The provenance of the first is kept, for the purpose
+// of either that needs the value longer. Each region is treated by itself: what a body shares with its
+// surroundings is for `HoistLoopInvariants`. Constants are compared by bits: 0 and -0 are different.
 
 import TensorIR
 
@@ -39,7 +39,12 @@ struct Expression: Hashable {
   return Rewriter.rewrite(graph) { rewriter, node, operands in
     let op = node.op.mapRegions(withoutCommonSubexpressions)
     let expression = Expression(op, operands)
-    if let results = known[expression] { return results }
+    if let results = known[expression] {
+      for (old, result) in zip(node.results, results) {
+        rewriter.raise(result, to: node.purpose(of: old))
+      }
+      return results
+    }
     let results = rewriter.append(op, operands)
     known[expression] = results
     return results

@@ -8,8 +8,9 @@
 //     %2 = reshape{shape [3]} %1 : f32[3]
 //     %3 = add %0, %2 : f32[3]
 //
-// The index becomes the constant 0, slices of stacked arrays become reshapes. Loops of more than
-// one iteration are never unrolled: code size must not grow with trip counts.
+// The index becomes the constant 0, slices of stacked arrays become reshapes. What a carry or a stack
+// was for, the value that is left of it is for. Loops of more than one iteration are never unrolled:
+// code size must not grow with trip counts.
 
 import TensorIR
 
@@ -40,6 +41,7 @@ private func inlined(_ loop: Loop, _ operands: [ValueID], _ rewriter: Rewriter) 
   }
   let outputs = rewriter.inline(loop.body, index + arguments)
   return outputs.enumerated().map { position, output in
+    rewriter.raise(output, to: loop.purpose(ofResult: position))
     guard position >= loop.carryCount else { return output }
     return rewriter.append(.reshape([1] + rewriter.type(of: output).shape), [output])[0]
   }

@@ -37,15 +37,24 @@ extension Pass {
       return rewriter.append(node.op.mapRegions(lowered), operands)
     }
     guard let family = families.family(of: families.order[position]) else {
-      return rewriter.inlineTiles(op, operands, node.provenance)
+      let results = rewriter.inlineTiles(op, operands, node.provenance.for(nil))
+      for result in results { rewriter.raise(result, to: node.provenance.purpose) }
+      return results
     }
     // The first member has the whole family computed.
     let key = graph.nodes[family.members[0]].results[0]
     let provenance = graph.nodes[family.head].provenance
-    let results = computed[key] ?? rewriter.inlineStrips(family, provenance)
+    let results =
+      computed[key] ?? rewriter.inlineStrips(family, provenance.for(nil))
     computed[key] = results
     guard let own = results[op.order] else {
       preconditionFailure("compiler bug: \(op.name) is not computed with its family")
+    }
+    // What is computed strip by strip is gone with the strip. Of two adjoints, the one that may be a
+    // parameter's is that of w.
+    let isAdjoint = op.order == .adjoint || op.order == .adjointTangent
+    for result in isAdjoint ? own.suffix(1) : own[...] {
+      rewriter.raise(result, to: node.provenance.purpose)
     }
     return own
   }

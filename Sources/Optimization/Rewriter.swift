@@ -99,6 +99,11 @@ final class Rewriter {
     builder.withProvenance(node.provenance) { append(node.op, operands) }
   }
 
+  /// Gives a new value a purpose, unless it has one that needs it longer; see `Graph.raise`.
+  func raise(_ new: ValueID, to purpose: Purpose?) {
+    if let purpose { builder.raise(new, to: purpose) }
+  }
+
   /// Appends the nodes of another graph, its inputs replaced by `arguments`; returns its outputs.
   func inline(_ graph: Graph, _ arguments: [ValueID]) -> [ValueID] {
     let firstNode = builder.graph.nodes.count

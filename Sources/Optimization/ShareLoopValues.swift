@@ -66,7 +66,10 @@ private struct LoopSharing {
     let node = graph.nodes[index]
     let expression = Expression(node.op, node.operands)
     if let results = known[expression] {
-      for (old, new) in zip(node.results, results) { replacement[old] = new }
+      for (old, new) in zip(node.results, results) {
+        if let purpose = node.purpose(of: old) { graph.raise(new, to: purpose) }
+        replacement[old] = new
+      }
       return
     }
     known[expression] = node.results
@@ -109,6 +112,7 @@ private struct LoopSharing {
     for value in values {
       var type = loop.body.type(of: value)
       type.shape.insert(loop.tripCount, at: 0)
+      loop.body.raise(value, to: .activation)
       loop.body.outputs.append(value)
       loop.body.outputNames.append("shared_\(value.index)")
       graph.nodes[index].results.append(ValueID(index: graph.types.count))

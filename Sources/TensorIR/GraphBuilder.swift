@@ -59,7 +59,10 @@ package final class GraphBuilder {
   package func append(_ op: Op, _ operands: [ValueID]) -> [ValueID] {
     guard sharesEqualNodes else { return appendNode(op, operands) }
     let computation = Computation(op: op, operands: operands)
-    if let results = known[computation] { return results }
+    if let results = known[computation] {
+      if let purpose = provenance.purpose { results.forEach { raise($0, to: purpose) } }
+      return results
+    }
     let results = appendNode(op, operands)
     known[computation] = results
     return results
@@ -100,6 +103,12 @@ package final class GraphBuilder {
   package func rename(_ value: ValueID, _ name: String, madeSince mark: Int = 0) {
     guard let node = definition[value.index], node >= mark else { return }
     graph.nodes[node].provenance.name = name
+  }
+
+  /// Gives a value a purpose, unless it has one that needs it longer; see `Graph.raise`.
+  package func raise(_ value: ValueID, to purpose: Purpose) {
+    guard let node = definition[value.index] else { return }
+    graph.raise(value, madeBy: node, to: purpose)
   }
 
   /// What a value is called: the name of an input, or that of the node that makes it.

@@ -57,8 +57,10 @@ private struct GraphParser {
 
   private mutating func node(_ types: inout [Int: TensorType]) throws -> Node {
     let results = tokens.isAt("%") ? try values() : []
-    let resultName = tokens.isAt("=") || tokens.isAt("@") ? "" : try tokens.word()
+    let hasName = !tokens.isAt("=") && !tokens.isAt("@") && !tokens.isAt("(")
+    let resultName = hasName ? try tokens.word() : ""
     let function = tokens.skip("@") ? try tokens.word() : ""
+    let purpose = tokens.isAt("(") ? try purpose() : nil
     try tokens.expect("=")
     let name = try tokens.word()
     let attributes = try OpAttributes(opName: name, reading: &tokens)
@@ -70,11 +72,22 @@ private struct GraphParser {
     }
     var provenance = tokens.provenance()
     (provenance.name, provenance.function) = (resultName, function)
+    provenance.purpose = purpose
     let region = tokens.isAt(word: "body") ? try graph(keyword: "body") : nil
     guard let op = attributes.op(region: region) else {
       throw tokens.failure("'\(name)' and its body do not belong together")
     }
     return Node(op: op, operands: operands, results: results, provenance: provenance)
+  }
+
+  private mutating func purpose() throws -> Purpose {
+    try tokens.expect("(")
+    let name = try tokens.word()
+    guard let purpose = Purpose(rawValue: name) else {
+      throw tokens.failure("there is no purpose '\(name)'")
+    }
+    try tokens.expect(")")
+    return purpose
   }
 
   private mutating func values() throws -> [ValueID] {
@@ -185,7 +198,7 @@ private enum OpAttributes {
   }
 
   private static func loop(_ tokens: inout TokenReader) throws -> Loop {
-    let label = try tokens.string()
+    let role = LoopRole(parsing: try tokens.string())
     let trips = try tokens.integer(after: "trips")
     let carries = try tokens.integer(after: "carries")
     let stacked = try tokens.integer(after: "stacked")
@@ -197,7 +210,7 @@ private enum OpAttributes {
       throw tokens.failure("there is no save policy '\(policyName)'")
     }
     return Loop(
-      label: label, tripCount: trips, carryCount: carries, stackedInputCount: stacked,
+      role: role, tripCount: trips, carryCount: carries, stackedInputCount: stacked,
       isReversed: isReversed, isLimited: isLimited, savePolicy: policy, body: Graph(name: ""))
   }
 }

@@ -6,13 +6,14 @@
 //     graph "maml" {
 //       input %0 "w": f32[40]
 //       %1 = constant{0.5 f32[40]} : f32[40]
-//       %2 w_adj @layer = multiply %0, %1 : f32[40]   // maml.mix:14:9, vjp of scale
+//       %2 w_adj @layer (state) = multiply %0, %1 : f32[40]   // maml.mix:14:9, vjp of scale
 //       output "loss" %2
 //     }
 //
-// A name of the result and the function of the spec that it comes from stand before the `=`, where
-// they are known. The comment is the rest of the provenance: the location (`-` if there is none), then the rules. A comma or
-// backslash inside one of them is written with a backslash before it.
+// A name of the result, the function of the spec that it comes from and what it is for stand before
+// the `=`, where they are known. The comment is the rest of the provenance: the location (`-` if there
+// is none), then the rules. A comma or backslash inside one of them is written with a backslash before
+// it.
 
 extension Graph {
   /// The whole graph as text, ending in a newline.
@@ -44,7 +45,8 @@ extension Graph {
     text += "\(indentation)}\n"
   }
 
-  /// One node without its regions: `%2 h @predict = multiply %0, %1 : f32[40]   // maml.mix:14:9`.
+  /// One node without its regions:
+  /// `%2 h @predict (activation) = multiply %0, %1 : f32[40]   // maml.mix:14:9`.
   package func line(for node: Node) -> String {
     let results = node.results.map(\.description).joined(separator: ", ")
     let operands = node.operands.map(\.description).joined(separator: ", ")
@@ -52,7 +54,8 @@ extension Graph {
     let provenance = node.provenance
     let name = provenance.name.isEmpty ? "" : " " + provenance.name
     let function = provenance.function.isEmpty ? "" : " @" + provenance.function
-    var line = "\(results)\(name)\(function) = \(node.op.text)"
+    let purpose = provenance.purpose.map { " (\($0.rawValue))" } ?? ""
+    var line = "\(results)\(name)\(function)\(purpose) = \(node.op.text)"
     if !operands.isEmpty { line += " " + operands }
     line += " : " + types
     let comment = provenance.text
@@ -63,7 +66,7 @@ extension Graph {
 
 extension Provenance {
   /// The comment behind a node; empty if nothing is known.
-  var text: String {
+  package var text: String {
     if location.isEmpty && rules.isEmpty { return "" }
     let parts = [location.isEmpty ? "-" : location] + rules
     return parts.map(escapingCommas).joined(separator: ", ")

@@ -13,8 +13,8 @@
 // An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
 // whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
 // `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the
-// language to have it, a case of `Builtin` (`Elaboration`). The compiler asks for each; the tests ask
-// for a domain, a known point and a row of special points.
+// language to have it, its name there (`Elaboration/BuiltinElementwise.swift`). The compiler asks for
+// each; the tests ask for a domain, a known point and a row of special points.
 //
 // Conventions: no implicit broadcasting (operands of an elementwise op have equal shapes); axes count
 // from 0; `bool` values appear only as conditions.
@@ -93,8 +93,7 @@ package enum SavePolicy: String, Hashable, Sendable, CaseIterable {
 /// `tripCount`. Such a loop runs upwards and has carries but no stacked outputs. The VJP of a loop
 /// makes them (`SavePolicy.gradients`); no spec has any.
 package struct Loop: Hashable, Sendable {
-  /// What the loop stands for, in dumps and comments: "layers", "inner steps", "tasks".
-  package var label: String
+  package var role: LoopRole
   package var tripCount: Int
   package var carryCount: Int
   package var stackedInputCount: Int
@@ -104,11 +103,11 @@ package struct Loop: Hashable, Sendable {
   package var body: Graph
 
   package init(
-    label: String, tripCount: Int, carryCount: Int, stackedInputCount: Int,
+    role: LoopRole, tripCount: Int, carryCount: Int, stackedInputCount: Int,
     isReversed: Bool = false, isLimited: Bool = false, savePolicy: SavePolicy = .everything,
     body: Graph
   ) {
-    self.label = label
+    self.role = role
     self.tripCount = tripCount
     self.carryCount = carryCount
     self.stackedInputCount = stackedInputCount

@@ -52,7 +52,7 @@ extension Op {
     case .scatterAdd(let rows): "rows \(rows)"
     case .structured(let op): op.attributeText
     case .loop(let loop):
-      "\"\(loop.label)\" trips \(loop.tripCount) carries \(loop.carryCount) "
+      "\(quoted(loop.role.description)) trips \(loop.tripCount) carries \(loop.carryCount) "
         + "stacked \(loop.stackedInputCount)\(loop.isReversed ? " reversed" : "")"
         + "\(loop.isLimited ? " limited" : "") "
         + "save \(loop.savePolicy.rawValue)"

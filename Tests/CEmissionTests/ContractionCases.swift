@@ -5,8 +5,8 @@
 // sums of the reference, whatever its order of additions.
 
 import CEmission
+import Kernels
 import MixFuseShared
-import Scheduling
 
 /// A contraction and the sizes of its arrays.
 struct ContractionCase: CustomStringConvertible {

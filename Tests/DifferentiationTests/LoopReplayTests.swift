@@ -43,7 +43,7 @@ struct LoopReplayTests {
     func forward(_ trajectory: DerivationOptions.Trajectory) throws -> Loop {
       let graph = try metaGradient(
         of: meta.problem, options: DerivationOptions(trajectory: trajectory, firstStep: .inLoop))
-      return try #require(loops(graph).first { $0.label == "inner steps" })
+      return try #require(loops(graph).first { $0.role == .innerSteps })
     }
     // The losses that the outer loss reads, and a gradient for each leaf of theta.
     let leaves = meta.problem.theta.count
@@ -55,7 +55,7 @@ struct LoopReplayTests {
   func replay() throws {
     let options = DerivationOptions(trajectory: .replayed, firstStep: .inLoop)
     let graph = try metaGradient(of: adamCase(steps: 4).problem, options: options)
-    let backward = try #require(loops(graph).first { $0.label == "inner steps, backward" })
+    let backward = try #require(loops(graph).first { $0.role == .innerSteps.entering(.backward) })
     let replay = try #require(loops(backward.body).first { $0.isLimited })
     #expect(replay.tripCount == 4 && replay.savePolicy == .everything)
     #expect(replay.body.count(of: "contract") == 0 && replay.body.count(of: "gather") == 0)

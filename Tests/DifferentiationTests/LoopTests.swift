@@ -26,8 +26,8 @@ struct LoopTests {
     let (forward, backward) = try reversed(recurrence(.everything, isReversed: isReversed))
     #expect(forward.isReversed == isReversed)
     #expect(backward.isReversed == !isReversed)
-    #expect(forward.label == "recurrence")
-    #expect(backward.label == "recurrence, backward")
+    #expect(forward.role == .other("recurrence"))
+    #expect(backward.role == forward.role.entering(.backward))
   }
 
   @Test("keeping the carries stacks only the carries and recomputes the rest")
@@ -102,7 +102,7 @@ struct LoopTests {
     let program = recurrence(.carriesAndGradients, isReversed: true)
     let graph = try Differentiator().jvp(of: program.graph, tangentInputs: [2])
     let loop = try #require(loops(graph).first)
-    #expect(loop.label == "recurrence" && loop.isReversed)
+    #expect(loop.role == .other("recurrence") && loop.isReversed)
     #expect(loop.savePolicy == .carriesAndGradients)
     #expect(loop.carryCount == 2 && loop.stackedInputCount == 1 && loop.invariantCount == 2)
   }

@@ -87,7 +87,7 @@ struct MetaGradientTests {
       Issue.record("the first node is no loop")
       return
     }
-    #expect(loop.label == "tasks" && loop.isMap && loop.stackedInputCount == 4)
+    #expect(loop.role == .tasks && loop.isMap && loop.stackedInputCount == 4)
     #expect(graph.inputTypes[3...4] == [f64(2, 2, 3, 1), f64(2, 3, 1)])
     let rest = Set(graph.nodes.dropFirst().map(\.op.name))
     #expect(rest == ["reduce_sum", "constant", "multiply"])

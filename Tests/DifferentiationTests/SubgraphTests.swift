@@ -47,7 +47,7 @@ struct SubgraphTests {
     body.output("idle", body.add(inputs[2], body.multiply(inputs[4], inputs[6])))
     body.output("y", inputs[2])
     let loop = Loop(
-      label: "loop", tripCount: 3, carryCount: 3, stackedInputCount: 2, body: body.graph)
+      role: .other("loop"), tripCount: 3, carryCount: 3, stackedInputCount: 2, body: body.graph)
     let stacked: Set = [3, 4]
     let shapes = types.indices.map { (stacked.contains($0) ? f64(3, 2) : f64(2), Domain.real) }
     let program = TestProgram("f", shapes) { [$0.append(.loop(loop), $1)[0]] }

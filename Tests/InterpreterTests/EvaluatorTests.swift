@@ -20,7 +20,8 @@ struct LoopTests {
     body.output("trace", body.add(x, body.convert(index, to: .f64)))
     return .loop(
       Loop(
-        label: "steps", tripCount: 3, carryCount: 1, stackedInputCount: 1, isReversed: isReversed,
+        role: .other("steps"), tripCount: 3, carryCount: 1, stackedInputCount: 1,
+        isReversed: isReversed,
         body: body.graph))
   }
 
@@ -47,7 +48,7 @@ struct LoopTests {
     let x = body.input("x", TensorType([2], .f64))
     body.output("sum", body.sum(x, axes: [0]))
     let loop = Loop(
-      label: "tasks", tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
+      role: .tasks, tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
     #expect(try elements(.loop(loop), counting([3, 2])) == [1, 5, 9])
   }
 }

@@ -100,7 +100,7 @@ struct StructuredOpTests {
     let results = body.append(.structured(StructuredOp(.linearCrossEntropy)), [x, w, labels])
     body.output("loss", results[0])
     let loop = Loop(
-      label: "tokens", tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
+      role: .other("tokens"), tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
     let found = try apply(
       .loop(loop),
       [array([3, 1, 1], [0, 1, -2]), array([2, 1], [0, 1]), integers([1], [1])])
@@ -120,7 +120,7 @@ struct LimitedLoopTests {
     _ = body.input("limit", .scalar(.i32))
     body.output("x", body.add(body.scale(x, by: 10), slice))
     let loop = Loop(
-      label: "limited", tripCount: 4, carryCount: 1, stackedInputCount: 1, isLimited: true,
+      role: .other("limited"), tripCount: 4, carryCount: 1, stackedInputCount: 1, isLimited: true,
       body: body.graph)
     let found = try apply(
       .loop(loop), [array([], [0]), array([4], [1, 2, 3, 4]), integers([], [Double(count)])])

@@ -15,19 +15,20 @@ struct LayeringTests {
     ("Diagnostics", ["MixFuseShared"]),
     ("SpecLanguage", ["Diagnostics"]),
     ("TensorIR", ["MixFuseShared"]),
+    ("Kernels", ["TensorIR"]),
     ("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
     ("Interpreter", ["MixFuseShared", "TensorIR"]),
-    ("Differentiation", ["TensorIR"]),
-    ("Optimization", ["TensorIR"]),
-    ("Scheduling", ["TensorIR"]),
+    ("Differentiation", ["Kernels", "TensorIR"]),
+    ("Optimization", ["Kernels", "TensorIR"]),
+    ("Scheduling", ["Kernels", "TensorIR"]),
     ("CTemplates", []),
-    ("CEmission", ["CTemplates", "MixFuseShared", "Scheduling", "TensorIR"]),
+    ("CEmission", ["CTemplates", "Kernels", "MixFuseShared", "Scheduling", "TensorIR"]),
     ("CLLVM", []),
     ("Toolchain", ["CLLVM", "Diagnostics", "MixFuseShared"]),
     (
       "MixFuse",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
+        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter", "Kernels",
         "MixFuseRuntime", "MixFuseShared", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
         "Toolchain",
       ]
@@ -37,10 +38,17 @@ struct LayeringTests {
     ("MixFuseRuntime", ["CMixFuseThreads", "CZlib", "MixFuseShared"]),
     ("mixfuse", ["MixFuse", "MixFuseRuntime", "MixFuseShared"]),
     (
+      "mixfuse-kernel-bench",
+      [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ]
+    ),
+    (
       "mixfuse-soak",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "Toolchain",
       ]
     ),
   ]
@@ -48,7 +56,7 @@ struct LayeringTests {
   /// Where the sources of a target are, unless in a folder of its name.
   static let paths = [
     "CTemplates": "Templates", "mixfuse": "Sources/mixfuse-command",
-    "mixfuse-soak": "Tests/Soak",
+    "mixfuse-kernel-bench": "Benchmarks/kernels/Emitter", "mixfuse-soak": "Tests/Soak",
   ]
 
   @Test("every import of a target is one its layer may make", arguments: layers.map(\.target))

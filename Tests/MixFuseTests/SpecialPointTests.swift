@@ -26,7 +26,7 @@ struct SpecialPointTests {
     let prelude = Prelude.declarations(diagnostics: diagnostics).compactMap { declaration in
       if case .function(let function) = declaration { function.name.text } else { nil }
     }
-    let known = Set(prelude + Builtin.allCases.map(\.rawValue))
+    let known = Set(prelude + Builtin.all.map(\.name))
     let rows = Set(SpecialRow.all.map(\.function))
     #expect(known.subtracting(rows).sorted() == Self.otherFunctions.sorted())
   }

@@ -69,8 +69,8 @@ struct LowerLinearCrossEntropyTests {
     return builder.graph
   }
 
-  private func loops(_ graph: Graph) -> [String] {
-    graph.nodes.compactMap { if case .loop(let loop) = $0.op { loop.label } else { nil } }
+  private func loops(_ graph: Graph) -> [LoopRole] {
+    graph.nodes.compactMap { if case .loop(let loop) = $0.op { loop.role } else { nil } }
   }
 
   @Test("all orders of the same logits come out of the same strips", arguments: [2, 7, 31])
@@ -78,7 +78,7 @@ struct LowerLinearCrossEntropyTests {
     let graph = everyOrder(tokens: tokens, words: 13) { builder, weights, _ in
       builder.unary(.tanh, weights)
     }
-    #expect(loops(Pass.lowerLinearCrossEntropy.run(graph)) == ["token strips"])
+    #expect(loops(Pass.lowerLinearCrossEntropy.run(graph)) == [.tokenStrips])
     try check(graph, words: 13)
   }
 
@@ -86,11 +86,11 @@ struct LowerLinearCrossEntropyTests {
   func dependentAdjoint(tokens: Int) throws {
     let graph = everyOrder(tokens: tokens, words: 13) { $0.multiply($1, $2) }
     #expect(
-      loops(Pass.lowerLinearCrossEntropy.run(graph)) == ["vocabulary tiles", "token strips"])
+      loops(Pass.lowerLinearCrossEntropy.run(graph)) == [.vocabularyTiles, .tokenStrips])
     try check(graph, words: 13)
     let itself = everyOrder(tokens: tokens, words: 13) { $2 }
     #expect(
-      loops(Pass.lowerLinearCrossEntropy.run(itself)) == ["vocabulary tiles", "token strips"])
+      loops(Pass.lowerLinearCrossEntropy.run(itself)) == [.vocabularyTiles, .tokenStrips])
     try check(itself, words: 13)
   }
 
@@ -114,7 +114,7 @@ struct LowerLinearCrossEntropyTests {
     }
     #expect(
       loops(Pass.lowerLinearCrossEntropy.run(builder.graph)).sorted()
-        == ["token strips", "token strips", "vocabulary tiles"])
+        == [.tokenStrips, .tokenStrips, .vocabularyTiles])
     try check(builder.graph, words: 13)
   }
 

@@ -50,7 +50,7 @@ struct AngleTests {
     let addend = body.input("x", b.type(of: x))
     body.output("h", body.add(body.unary(.sin, carry), addend))
     let loop = Loop(
-      label: "repeat", tripCount: 3, carryCount: 1, stackedInputCount: 0, body: body.graph)
+      role: .other("repeat"), tripCount: 3, carryCount: 1, stackedInputCount: 0, body: body.graph)
     return b.append(.loop(loop), [h, x])[0]
   }
 

@@ -10,8 +10,10 @@
 import CEmission
 import Foundation
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
+import Testing
 import Toolchain
 
 /// A library with one entry point for each graph.
@@ -27,9 +29,7 @@ struct CompiledGraphs {
     for target: TargetDescription = .host()
   ) throws {
     programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)", for: target) }
-    let library = emitLibrary(
-      named: "test", entryPoints: programs, banner: [],
-      for: ContractionTarget(vectorBytes: target.vectorBytes))
+    let library = emitLibrary(named: "test", entryPoints: programs, banner: [])
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
       CSource(name: "test_\($0).c", text: $1)
@@ -112,16 +112,14 @@ struct CompiledGraphs {
   }
 }
 
-/// Schedules a graph for a processor.
+/// Schedules a graph for a processor; the schedule is verified after every pass.
 func scheduled(
   _ graph: Graph, named name: String, for target: TargetDescription = .host()
 ) -> Program {
-  let target = ContractionTarget(vectorBytes: target.vectorBytes)
-  return schedule(
-    graph, named: name,
-    options: ScheduleOptions(
-      scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
-      packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
+  let machine = Machine(vectorBytes: target.vectorBytes)
+  return schedule(graph, named: name, options: ScheduleOptions(for: machine)) { pass, schedule in
+    for fault in schedule.faults() { Issue.record("after \(pass.name): \(fault)") }
+  }
 }
 
 /// A call that went wrong.

@@ -126,7 +126,7 @@ struct PlainMachineTests {
     let library = emitLibrary(
       named: "test",
       entryPoints: graphs.enumerated().map { scheduled($1, named: "graph\($0)", for: target) },
-      banner: [], for: ContractionTarget(vectorBytes: target.vectorBytes))
+      banner: [])
     let units = try compile([CSource(name: "test.c", text: library.source)], for: target)
     let undefined = try Self.undefinedSymbols(of: units[0].bytes)
     #expect(undefined.isSubset(of: ["memcpy", "memmove", "memset"]), "\(undefined)")

@@ -5,6 +5,7 @@
 // memory around all arrays is guarded.
 
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport
@@ -263,12 +264,12 @@ struct PositionRangeTests {
       ], generator: SeededGenerator(seed: seed))
     inner.output("sum", inner.add(innerSum, inner.gather(innerX, formula.value(depth: 3))))
     let innerLoop = Loop(
-      label: "inner", tripCount: 4, carryCount: 1, stackedInputCount: 0, body: inner.graph)
+      role: .other("inner"), tripCount: 4, carryCount: 1, stackedInputCount: 0, body: inner.graph)
     outer.output("sum", outer.append(.loop(innerLoop), [sum, x, i])[0])
     let builder = GraphBuilder(name: "positions")
     let table = builder.input("x", f64(5))
     let outerLoop = Loop(
-      label: "outer", tripCount: 2, carryCount: 1, stackedInputCount: 0, body: outer.graph)
+      role: .other("outer"), tripCount: 2, carryCount: 1, stackedInputCount: 0, body: outer.graph)
     builder.output(
       "sum", builder.append(.loop(outerLoop), [builder.constant(0, f64(3)), table])[0])
     return builder.graph

@@ -32,7 +32,7 @@ func loop(
     body.output("y\(position)", value)
   }
   return Loop(
-    label: "steps", tripCount: trips, carryCount: carries, stackedInputCount: stacked,
+    role: .other("steps"), tripCount: trips, carryCount: carries, stackedInputCount: stacked,
     isReversed: isReversed, body: body.graph)
 }
 

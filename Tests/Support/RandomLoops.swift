@@ -30,7 +30,7 @@ extension RandomGrowth {
     let outputs = body.addOutputs(isLimited: isLimited)
     generator = body.growth.generator
     let loop = Loop(
-      label: "random", tripCount: trips, carryCount: operands.carryValues.count,
+      role: .other("random"), tripCount: trips, carryCount: operands.carryValues.count,
       stackedInputCount: operands.stacked.count, isReversed: !isLimited && generator.chance(0.4),
       isLimited: isLimited, body: body.growth.builder.graph)
     let results = builder.append(.loop(loop), operands.values)

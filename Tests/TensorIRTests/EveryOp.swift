@@ -79,7 +79,7 @@ private func exampleLoop() -> Loop {
   body.output("carry", body.add(carry, body.broadcast(slice, to: [2, 3], axes: [0])))
   body.output("slice", body.negate(slice))
   return Loop(
-    label: "inner steps", tripCount: 3, carryCount: 1, stackedInputCount: 1, isReversed: true,
+    role: .innerSteps, tripCount: 3, carryCount: 1, stackedInputCount: 1, isReversed: true,
     savePolicy: .carriesAndGradients, body: body.graph)
 }
 

@@ -14,7 +14,7 @@ struct GraphTextTests {
     let carry = body.input("w", TensorType([3], .f32))
     body.output("w", body.unary(.exp, carry))
     let loop = Loop(
-      label: "inner steps", tripCount: 5, carryCount: 1, stackedInputCount: 0, savePolicy: .carries,
+      role: .innerSteps, tripCount: 5, carryCount: 1, stackedInputCount: 0, savePolicy: .carries,
       body: body.graph)
     let builder = GraphBuilder(name: "maml")
     let w = builder.input("eta.w", TensorType([3], .f32))

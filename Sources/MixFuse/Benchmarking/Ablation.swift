@@ -68,7 +68,7 @@ extension Compilation {
   private func with(_ switches: DerivationOptions) -> Compilation {
     var options = options
     options.derivation = switches
-    return Compilation(path: path, options: options, diagnostics: diagnostics)
+    return with(options)
   }
 
   private func measured(

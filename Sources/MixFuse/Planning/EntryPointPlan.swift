@@ -47,6 +47,10 @@ package struct EntryPointPlan: Sendable {
   package let timeline: [[Int]]
   /// Where each of those calls is.
   package let moments: [LiveMemory.Moment]
+  /// Bytes of trajectory at the call at which there is most of it: when the last inner step is done,
+  /// and before the backward run over the steps gives up the first of it. Where more is in use at
+  /// another call, `shared` and `perWorker` show what is left of it then.
+  package let keptBytes: Int
   /// The call at which most is in use.
   package let peak: Int
   /// The largest arrays in use at that call, largest first.
@@ -73,6 +77,7 @@ package struct EntryPointPlan: Sendable {
     moments = live.moments
     self.timeline = timeline
     self.peak = peak
+    keptBytes = timeline.map { $0[MemoryCategory.trajectory.rawValue] }.max() ?? 0
     largestArrays = Self.arrays(of: program, live, at: peak)
   }
 
@@ -129,7 +134,7 @@ extension Buffer {
   fileprivate var origin: String {
     switch role {
     case .carry(let loop): "carried by \(loop)"
-    case .stack(let loop, _): "kept by \(loop)"
+    case .stack(let loop): "kept by \(loop)"
     case .scratch: "scratch of \(provenance)"
     case .port, .value: provenance.description
     }

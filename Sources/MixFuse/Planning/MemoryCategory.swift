@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What arena memory is for, in the terms of meta-learning: the scheduler knows how an array came
-// about (`ArrayRole`), this file says what that means for a program derived from inner steps.
+// What arena memory is for, in the terms of meta-learning. Each array's provenance says what for it was
+// made (`Purpose`); this file sorts by that.
 
 import Scheduling
 import TensorIR
 
 /// What an array of the arena holds.
+///
+/// An array belongs to the category of the value that needs it longest, for as long as it is in use.
 package enum MemoryCategory: Int, CaseIterable, Sendable {
-  /// The inner parameters, the optimiser's state, and their adjoints: what the loop over inner
-  /// steps hands on, and what the loop over layers gathers for all layers on its way back.
+  /// The inner parameters and the optimiser's state of the step at hand, what its update makes of
+  /// them, and their gradients, adjoints and tangents: arrays like theta, of which there are as many
+  /// whatever the number of steps. Where steps are replayed, the parameters and the state from which
+  /// the replay starts are among them.
   case parametersAndState
-  /// What the inner steps keep for the backward run over them.
+  /// What the inner steps keep for the backward run over them, as many arrays like theta as there are
+  /// steps: the gradient of each step where it is saved, and the parameters and the state at its start
+  /// unless they are replayed. A first step that starts from an input keeps at most its gradient, so
+  /// with one step there is one gradient or none.
   case trajectory
-  /// Values of the model: what forward passes keep for backward passes.
+  /// Values of the model and their tangents: what a forward pass computes and a backward pass of the
+  /// same loss may read.
   case activations
-  /// Everything else: tangents and adjoints on their way, tiles and panels of kernels.
+  /// Everything else: adjoints of activations on their way, tiles, panels and scratch of kernels.
   case temporaries
 
   /// The name in tables.
@@ -44,23 +52,14 @@ extension Buffer {
   var category: MemoryCategory? {
     switch role {
     case .port: nil
-    case .carry(let loop):
-      Self.isInnerLoop(loop) ? .parametersAndState : .temporaries
-    case .stack(let loop, let isReversed):
-      switch (Self.isInnerLoop(loop), isReversed) {
-      case (true, _): .trajectory
-      case (false, true): .parametersAndState
-      case (false, false): Self.loopsOverParts.contains(loop) ? .temporaries : .activations
-      }
-    // What no derivative rule made is a value of the model or of the update.
-    case .value: provenance.rules.isEmpty ? .activations : .temporaries
     case .scratch: .temporaries
+    case .carry, .stack, .value:
+      switch provenance.purpose {
+      case .state: .parametersAndState
+      case .trajectory: .trajectory
+      case .activation: .activations
+      case nil: .temporaries
+      }
     }
   }
-
-  /// Loops that gather results, for a mean or side by side, and keep nothing for a backward run.
-  private static let loopsOverParts: Set<String> = ["tasks", "vocabulary tiles"]
-
-  /// Whether a loop is the one over the inner steps, or one derived from it.
-  private static func isInnerLoop(_ label: String) -> Bool { label.hasPrefix("inner steps") }
 }

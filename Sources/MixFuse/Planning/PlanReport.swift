@@ -54,6 +54,9 @@ package struct PlanReport: Sendable {
     lines.append(
       "\(decimalCount(thetaCount)) inner parameters, \(decimalCount(metaCount)) meta parameters")
     lines += ["", table(workers: workers)]
+    lines += entryPoints.filter { $0.keptBytes > 0 }.map { plan in
+      "the inner steps of \(plan.name) keep \(byteCount(plan.keptBytes)) of trajectory in all"
+    }
     if let plan = entryPoint(detailed) { lines += ["", PlanTimeline(plan).text] }
     return lines.joined(separator: "\n") + "\n"
   }
@@ -87,7 +90,7 @@ extension EntryPointPlan {
     var result = [
       "arena_bytes": arenaBytes, "arena_bytes_per_worker": arenaBytesPerWorker, "flops": flops,
       "bytes_moved": bytesMoved, "kernel_calls": kernelCalls,
-      "gap_bytes": shared.gapBytes + perWorker.gapBytes,
+      "gap_bytes": shared.gapBytes + perWorker.gapBytes, "kept_trajectory_bytes": keptBytes,
     ]
     for category in MemoryCategory.allCases {
       result[category.key] = shared[category] + perWorker[category]

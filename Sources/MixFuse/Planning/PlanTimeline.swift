@@ -35,7 +35,7 @@ package struct PlanTimeline {
       let highest = calls.max { totals[$0] < totals[$1] } ?? first
       rows.append([
         "\(first + 1)", byteCount(totals[highest]), bar(totals[highest]),
-        plan.moments[highest].loops.joined(separator: " > "),
+        plan.moments[highest].loops.map(\.description).joined(separator: " > "),
       ])
     }
     let title = "memory of \(plan.name), kernel call by kernel call (the body of a loop once)"

@@ -60,7 +60,7 @@ extension Compilation {
       current = next
       var options = options
       options.dims = Dictionary(current.dims.map { ($0.name, $0.value) }) { first, _ in first }
-      let compilation = Compilation(path: path, options: options)
+      let compilation = trying(options)
       guard let programs = try? VerificationPrograms(compilation, current) else { return nil }
       if programs.estimatedSeconds(hasReference: false) <= seconds {
         return ReducedProblem(compilation: compilation, problem: current, programs: programs)

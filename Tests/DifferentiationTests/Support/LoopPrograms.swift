@@ -33,7 +33,7 @@ func recurrence(_ policy: SavePolicy, isReversed: Bool) -> TestProgram {
   body.output("h", next)
   body.output("y", body.multiply(next, body.unary(.exp, a)))
   let loop = Loop(
-    label: "recurrence", tripCount: 4, carryCount: 1, stackedInputCount: 1,
+    role: .other("recurrence"), tripCount: 4, carryCount: 1, stackedInputCount: 1,
     isReversed: isReversed, savePolicy: policy, body: body.graph)
   let name = "loop, save \(policy.rawValue)\(isReversed ? ", reversed" : "")"
   return TestProgram(name, [(f64(3), .real), (f64(4, 3), .real), (f64(3), .real)]) {
@@ -51,7 +51,7 @@ func layerLoop(_ policy: SavePolicy) -> Loop {
   let activated = layer.unary(.tanh, product)
   layer.output("h", layer.add(h, activated))
   return Loop(
-    label: "layers", tripCount: 3, carryCount: 1, stackedInputCount: 1, savePolicy: policy,
+    role: .layers, tripCount: 3, carryCount: 1, stackedInputCount: 1, savePolicy: policy,
     body: layer.graph)
 }
 
@@ -65,7 +65,7 @@ func nestedLoops(_ policy: SavePolicy) -> TestProgram {
   let out = step.append(.loop(layerLoop(policy)), [step.multiply(state, x), weights])[0]
   step.output("state", step.unary(.sin, out))
   let steps = Loop(
-    label: "steps", tripCount: 2, carryCount: 1, stackedInputCount: 1, savePolicy: policy,
+    role: .other("steps"), tripCount: 2, carryCount: 1, stackedInputCount: 1, savePolicy: policy,
     body: step.graph)
   return TestProgram(
     "nested loops, save \(policy.rawValue)",
@@ -91,7 +91,7 @@ func trainingLoop(_ policy: SavePolicy) -> TestProgram {
   body.output("theta", body.subtract(theta, body.multiply(rate, results[1])))
   body.output("inner_loss", results[0])
   let loop = Loop(
-    label: "inner steps", tripCount: 2, carryCount: 1, stackedInputCount: 0, savePolicy: policy,
+    role: .innerSteps, tripCount: 2, carryCount: 1, stackedInputCount: 0, savePolicy: policy,
     body: body.graph)
   return TestProgram(
     "training loop, save \(policy.rawValue)", [(f64(3), .real), (f64(3), .real)]
@@ -106,7 +106,7 @@ private var parallelMap: TestProgram {
   let w = body.input("w", f64(2))
   body.output("y", body.unary(.tanh, body.multiply(x, w)))
   let loop = Loop(
-    label: "map", tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
+    role: .other("map"), tripCount: 3, carryCount: 0, stackedInputCount: 1, body: body.graph)
   return TestProgram("map", [(f64(3, 2), .real), (f64(2), .real)]) { builder, inputs in
     builder.append(.loop(loop), inputs)
   }
@@ -128,7 +128,7 @@ private var rotatingCarries: TestProgram {
   let scale = body.broadcast(scalar: body.convert(count, to: .f64), to: [2])
   body.output("y", body.multiply(scale, a))
   let loop = Loop(
-    label: "rotate", tripCount: 5, carryCount: 4, stackedInputCount: 0, body: body.graph)
+    role: .other("rotate"), tripCount: 5, carryCount: 4, stackedInputCount: 0, body: body.graph)
   return TestProgram("rotating carries", [(f64(2), .real)]) { builder, inputs in
     let one = builder.constant(1, f64(2))
     let start = builder.constant(0, .scalar(.i32))
@@ -146,7 +146,8 @@ private var carryWithoutEffect: TestProgram {
   body.output("a", body.constant(0.5, f64(2)))
   body.output("sum", body.add(sum, body.unary(.sin, a)))
   let loop = Loop(
-    label: "overwrite", tripCount: 3, carryCount: 2, stackedInputCount: 0, savePolicy: .carries,
+    role: .other("overwrite"), tripCount: 3, carryCount: 2, stackedInputCount: 0,
+    savePolicy: .carries,
     body: body.graph)
   return TestProgram("overwritten carry", [(f64(2), .real)]) { builder, inputs in
     builder.append(.loop(loop), [inputs[0], builder.constant(0, f64(2))])
@@ -163,7 +164,7 @@ private var limitedLoop: TestProgram {
   _ = inner.input("limit", .scalar(.i32))
   inner.output("h", inner.unary(.tanh, inner.add(inner.multiply(w, h), x)))
   let limited = Loop(
-    label: "limited", tripCount: 3, carryCount: 1, stackedInputCount: 1, isLimited: true,
+    role: .other("limited"), tripCount: 3, carryCount: 1, stackedInputCount: 1, isLimited: true,
     body: inner.graph)
 
   let outer = GraphBuilder(name: "outer")
@@ -173,7 +174,7 @@ private var limitedLoop: TestProgram {
   let w2 = outer.input("w", f64(2))
   outer.output("y", outer.append(.loop(limited), [start, xs, w2, index])[0])
   let loop = Loop(
-    label: "outer", tripCount: 3, carryCount: 0, stackedInputCount: 0, body: outer.graph)
+    role: .other("outer"), tripCount: 3, carryCount: 0, stackedInputCount: 0, body: outer.graph)
   return TestProgram("limited loop", [(f64(2), .real), (f64(3, 2), .real), (f64(2), .real)]) {
     builder, inputs in builder.append(.loop(loop), inputs)
   }

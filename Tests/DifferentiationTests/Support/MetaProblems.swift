@@ -136,7 +136,7 @@ private func tokenLosses(
   let w = layer.input("w", f64(3, 3))
   layer.output("h", layer.add(h, layer.unary(.tanh, layer.contract(h, w, .matrixProduct))))
   let loop = Loop(
-    label: "layers", tripCount: 2, carryCount: 1, stackedInputCount: 1, body: layer.graph)
+    role: .layers, tripCount: 2, carryCount: 1, stackedInputCount: 1, body: layer.graph)
   let last = b.append(.loop(loop), [b.gather(theta[0], tokens), theta[1]])[0]
   let logits = b.contract(last, theta[2], .matrixProduct)
   let largest = b.stopGradient(b.reduce(.maximum, logits, axes: [1]))
