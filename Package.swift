@@ -42,12 +42,12 @@ let package = Package(
       name: "SpecLanguage", dependencies: ["Diagnostics"],
       resources: [.embedInCode("Prelude")], swiftSettings: swiftSettings),
     stage("TensorIR", ["MixFuseShared"]),
-    stage("Kernels", ["TensorIR"]),
+    stage("Kernels", ["MixFuseShared", "TensorIR"]),
     stage("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
     stage("Interpreter", ["MixFuseShared", "TensorIR"]),
     stage("Differentiation", ["Kernels", "TensorIR"]),
     stage("Optimization", ["Kernels", "TensorIR"]),
-    stage("Scheduling", ["Kernels", "TensorIR"]),
+    stage("Scheduling", ["Kernels", "MixFuseShared", "TensorIR"]),
     .target(
       name: "CTemplates", path: "Templates",
       exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"],
@@ -79,8 +79,8 @@ let package = Package(
     .executableTarget(
       name: "mixfuse-kernel-bench",
       dependencies: [
-        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
-        "TensorIR",
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "MixFuseShared", "Optimization",
+        "Scheduling", "TensorIR",
       ],
       path: "Benchmarks/kernels/Emitter", swiftSettings: swiftSettings),
 

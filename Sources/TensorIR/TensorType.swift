@@ -10,7 +10,7 @@ package enum DType: String, Hashable, Sendable, CaseIterable {
   case f32, f64, i32, bool
 
   /// Whether derivatives flow through values of this type.
-  package var isFloat: Bool { self == .f32 || self == .f64 }
+  package var isFloat: Bool { floatType != nil }
 
   /// What a caller's array of this type holds.
   package var elementType: ElementType {
@@ -19,6 +19,15 @@ package enum DType: String, Hashable, Sendable, CaseIterable {
     case .f64: .float64
     case .i32: .int32
     case .bool: .bool
+    }
+  }
+
+  /// The float type that it is; nil for whole numbers and truth values.
+  package var floatType: FloatType? {
+    switch self {
+    case .f32: .f32
+    case .f64: .f64
+    case .i32, .bool: nil
     }
   }
 

@@ -16,12 +16,12 @@ struct AttentionTests {
   static let orders = DerivativeOrder.allCases
 
   /// Largest relative norm of a result's error: three times what these sizes show.
-  private static func tolerance(_ element: ContractionElement) -> Double {
+  private static func tolerance(_ element: FloatType) -> Double {
     element == .f32 ? 1e-6 : 3e-15
   }
 
-  @Test("odd sizes agree with the formulas", arguments: orders, ContractionElement.allCases)
-  func oddSizes(_ order: DerivativeOrder, _ element: ContractionElement) throws {
+  @Test("odd sizes agree with the formulas", arguments: orders, FloatType.allCases)
+  func oddSizes(_ order: DerivativeOrder, _ element: FloatType) throws {
     let sizes: [(Int, Int, Int, Int, Int, Int, Bool)] = [
       // batch, queries, keys, heads, key heads, width, causal
       (1, 37, 37, 1, 1, 7, true), (2, 5, 5, 2, 1, 3, true), (1, 1, 1, 1, 1, 1, false),

@@ -54,7 +54,7 @@ extension ContractionCase {
   /// innermost in all arrays.
   static func product(
     _ layout: String, _ m: Int, _ n: Int, _ k: Int, batch: Int = 1, accumulates: Bool,
-    element: ContractionElement
+    element: FloatType
   ) -> ContractionCase {
     let lanes = layout == "lane" ? batch : 1
     let left = layout == "tn" ? (row: 1, inner: m) : (row: k, inner: 1)
@@ -76,7 +76,7 @@ extension ContractionCase {
   }
 
   /// The products that small and large models ask for, and awkward sizes between.
-  static func products(_ element: ContractionElement) -> [ContractionCase] {
+  static func products(_ element: FloatType) -> [ContractionCase] {
     let sizes: [(String, Int, Int, Int, Int)] = [
       ("nn", 10, 40, 40, 1), ("nn", 50, 50, 40, 1), ("nn", 10, 40, 1, 1), ("nn", 10, 1, 40, 1),
       ("nn", 1, 40, 10, 1), ("nn", 1, 1, 40, 1), ("nn", 1, 1, 1, 1), ("nn", 7, 13, 11, 1),
@@ -104,7 +104,7 @@ extension ContractionCase {
 extension ContractionCase {
   /// A contraction with up to two loops of each kind and random memory orders.
   static func random(
-    _ element: ContractionElement, using source: inout SplitMix64
+    _ element: FloatType, using source: inout SplitMix64
   ) -> ContractionCase {
     let choices = [2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 24, 31, 33, 40]
     func extents(_ limit: Int) -> [Int] {

@@ -13,18 +13,18 @@ import Testing
 @Suite("contraction kernels")
 struct ContractionTests {
   /// Element types and vector bytes.
-  static let machines: [(ContractionElement, Int)] = ContractionElement.allCases.flatMap {
+  static let machines: [(FloatType, Int)] = FloatType.allCases.flatMap {
     element in [16, 32, 64].map { (element, $0) }
   }
 
   @Test("products of common shapes are exact", arguments: machines)
-  func products(_ element: ContractionElement, _ vectorBytes: Int) throws {
+  func products(_ element: FloatType, _ vectorBytes: Int) throws {
     try check(ContractionCase.products(element), element, vectorBytes)
   }
 
   @Test("random loops, strides and memory orders are exact", arguments: machines)
-  func randomShapes(_ element: ContractionElement, _ vectorBytes: Int) throws {
-    var source = SplitMix64(seed: 20_260 + UInt64(vectorBytes + element.bytes))
+  func randomShapes(_ element: FloatType, _ vectorBytes: Int) throws {
+    var source = SplitMix64(seed: 20_260 + UInt64(vectorBytes + element.byteCount))
     let cases = (0..<40).map { _ in ContractionCase.random(element, using: &source) }
     try check(cases, element, vectorBytes)
   }
@@ -79,7 +79,7 @@ struct ContractionTests {
   }
 
   private func check(
-    _ cases: [ContractionCase], _ element: ContractionElement, _ vectorBytes: Int
+    _ cases: [ContractionCase], _ element: FloatType, _ vectorBytes: Int
   ) throws {
     switch element {
     case .f32: try KernelBench<Float>(cases, element: element, vectorBytes: vectorBytes).check()
@@ -106,7 +106,7 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
   private let library: CompiledLibrary
   private let functions: [UnsafeMutableRawPointer]
 
-  init(_ cases: [ContractionCase], element: ContractionElement, vectorBytes: Int) throws {
+  init(_ cases: [ContractionCase], element: FloatType, vectorBytes: Int) throws {
     self.cases = cases
     let machine = Machine(vectorBytes: vectorBytes)
     plans = cases.map { ContractionPlan($0.shape, on: machine) }

@@ -14,7 +14,7 @@ import Testing
 struct PackedPanelTests {
   @Test(
     "panels made before give the same bits, in odd sizes too", arguments: ContractionTests.machines)
-  func bits(_ element: ContractionElement, _ vectorBytes: Int) throws {
+  func bits(_ element: FloatType, _ vectorBytes: Int) throws {
     switch element {
     case .f32: try check(Float.self, element, vectorBytes)
     case .f64: try check(Double.self, element, vectorBytes)
@@ -23,7 +23,7 @@ struct PackedPanelTests {
 
   /// Packed products: whole sums and several blocks, rests of columns, rows of two heights, all
   /// ways in which an operand may lie.
-  private static func cases(_ element: ContractionElement) -> [ContractionCase] {
+  private static func cases(_ element: FloatType) -> [ContractionCase] {
     let sizes = [
       ("nt", 10, 40, 40), ("nt", 31, 37, 41), ("nt", 90, 70, 500), ("nt", 9, 7, 5),
       ("nn", 70, 300, 290), ("nn", 33, 512, 512), ("nn", 700, 256, 900), ("tn", 150, 130, 420),
@@ -40,7 +40,7 @@ struct PackedPanelTests {
   }
 
   private func check<Real: BinaryFloatingPoint & SIMDScalar>(
-    _: Real.Type, _ element: ContractionElement, _ vectorBytes: Int
+    _: Real.Type, _ element: FloatType, _ vectorBytes: Int
   ) throws {
     let machine = Machine(vectorBytes: vectorBytes)
     let cases = Self.cases(element).filter {

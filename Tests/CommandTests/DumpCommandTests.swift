@@ -52,6 +52,7 @@ struct DumpCommandTests {
     let misplaced = try place.run(
       "dump", spec, "--stage", "c", "--after-pass", "eliminate-dead-code")
     #expect(misplaced.exitCode == 1)
-    #expect(misplaced.errors.contains("--after-pass needs --stage gradient, meta-gradient or schedule"))
+    #expect(
+      misplaced.errors.contains("--after-pass needs --stage gradient, meta-gradient or schedule"))
   }
 }

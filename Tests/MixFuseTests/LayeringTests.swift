@@ -15,12 +15,12 @@ struct LayeringTests {
     ("Diagnostics", ["MixFuseShared"]),
     ("SpecLanguage", ["Diagnostics"]),
     ("TensorIR", ["MixFuseShared"]),
-    ("Kernels", ["TensorIR"]),
+    ("Kernels", ["MixFuseShared", "TensorIR"]),
     ("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
     ("Interpreter", ["MixFuseShared", "TensorIR"]),
     ("Differentiation", ["Kernels", "TensorIR"]),
     ("Optimization", ["Kernels", "TensorIR"]),
-    ("Scheduling", ["Kernels", "TensorIR"]),
+    ("Scheduling", ["Kernels", "MixFuseShared", "TensorIR"]),
     ("CTemplates", []),
     ("CEmission", ["CTemplates", "Kernels", "MixFuseShared", "Scheduling", "TensorIR"]),
     ("CLLVM", []),
@@ -40,8 +40,8 @@ struct LayeringTests {
     (
       "mixfuse-kernel-bench",
       [
-        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
-        "TensorIR",
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "MixFuseShared", "Optimization",
+        "Scheduling", "TensorIR",
       ]
     ),
     (

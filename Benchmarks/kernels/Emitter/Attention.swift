@@ -9,10 +9,11 @@
 
 import CEmission
 import Kernels
+import MixFuseShared
 import TensorIR
 
 /// One line of the input.
-private func shape(_ line: Substring, _ element: ContractionElement) -> AttentionShape? {
+private func shape(_ line: Substring, _ element: FloatType) -> AttentionShape? {
   let words = line.split(separator: " ")
   let numbers = words.dropFirst().compactMap { Int($0) }
   guard words.count == 7, numbers.count == 5,
@@ -35,7 +36,7 @@ private func arrays(_ order: DerivativeOrder) -> String {
 }
 
 /// Writes the attention kernels on `lines`.
-func writeAttention(_ lines: [Substring], _ element: ContractionElement, on machine: Machine) {
+func writeAttention(_ lines: [Substring], _ element: FloatType, on machine: Machine) {
   let plans = lines.compactMap { shape($0, element) }.map { AttentionPlan($0, on: machine) }
   let kernels = plans.enumerated().map { emitAttention($1, named: "k\($0)") }
   writeHead(helpers: kernels.flatMap(\.requiredHelpers), element)

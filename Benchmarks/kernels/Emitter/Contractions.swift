@@ -10,6 +10,7 @@
 
 import CEmission
 import Kernels
+import MixFuseShared
 
 /// One line of the input.
 struct ContractionCase {
@@ -41,7 +42,7 @@ struct ContractionCase {
   }
 
   /// The shape as the planner takes it.
-  func shape(_ element: ContractionElement) -> ContractionShape {
+  func shape(_ element: FloatType) -> ContractionShape {
     let loops = self.loops
     return ContractionShape(
       batch: [loops[0]], rows: [loops[1]], columns: [loops[2]], inner: [loops[3]],
@@ -50,7 +51,7 @@ struct ContractionCase {
 }
 
 /// Writes the contractions on `lines`.
-func writeContractions(_ lines: [Substring], _ element: ContractionElement, on machine: Machine) {
+func writeContractions(_ lines: [Substring], _ element: FloatType, on machine: Machine) {
   let cases = lines.compactMap(ContractionCase.init)
   let plans = cases.map { ContractionPlan($0.shape(element), on: machine) }
   let kernels = plans.enumerated().map { emitContraction($1, named: "k\($0)") }

@@ -11,13 +11,14 @@
 import CEmission
 import Foundation
 import Kernels
+import MixFuseShared
 import TensorIR
 
 @main
 enum KernelBench {
   static func main() throws {
     let words = Array(CommandLine.arguments.dropFirst())
-    guard words.count >= 3, let element = ContractionElement(rawValue: words[1]),
+    guard words.count >= 3, let element = FloatType(rawValue: words[1]),
       let vectorBytes = Int(words[2])
     else { return fail() }
     let machine = Machine(vectorBytes: vectorBytes, secondCacheBytes: 1 << 20)
@@ -25,7 +26,7 @@ enum KernelBench {
     case ("contractions", 3): writeContractions(input(), element, on: machine)
     case ("attention", 3): writeAttention(input(), element, on: machine)
     case ("nests", 4):
-      try writeNests(element == .f64 ? .f64 : .f32, on: machine, into: URL(filePath: words[3]))
+      try writeNests(element.dtype, on: machine, into: URL(filePath: words[3]))
     default: fail()
     }
   }
@@ -44,7 +45,7 @@ enum KernelBench {
 }
 
 /// Writes what stands above the kernels.
-func writeHead(helpers: [String], _ element: ContractionElement) {
+func writeHead(helpers: [String], _ element: FloatType) {
   print("#include <stdint.h>\ntypedef \(element == .f32 ? "float" : "double") real;")
   print(
     RuntimeHelpers.closure(of: Set(helpers)).map(RuntimeHelpers.text(of:))

@@ -5,6 +5,7 @@
 // writer of contraction kernels; arithmetic on tiles is in the helpers `mf_attention_*`.
 
 import Kernels
+import MixFuseShared
 import TensorIR
 
 /// Writes the entry function of one attention kernel.
@@ -20,7 +21,7 @@ final class AttentionWriter {
   var shape: AttentionShape { plan.shape }
   var tiling: AttentionTiling { plan.tiling }
   var products: AttentionProducts { plan.products }
-  private var element: ContractionElement { shape.element }
+  private var element: FloatType { shape.element }
   /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
   private var shared: ScratchLayout { plan.scratch.shared }
   private var queryTile: ScratchLayout { plan.scratch.queryTile }
@@ -269,10 +270,5 @@ final class AttentionWriter {
   }
 
   /// A floating-point literal.
-  func literal(_ value: Double) -> String {
-    switch shape.element {
-    case .f32: DType.f32.literal(value)
-    case .f64: DType.f64.literal(value)
-    }
-  }
+  func literal(_ value: Double) -> String { shape.element.dtype.literal(value) }
 }

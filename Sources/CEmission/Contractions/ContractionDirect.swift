@@ -3,6 +3,7 @@
 // Writes the direct form (`DirectPlan`): operands are read where they lie.
 
 import Kernels
+import MixFuseShared
 
 /// The writer of a contraction that reads its operands in place.
 struct DirectContraction {
@@ -12,7 +13,7 @@ struct DirectContraction {
   init(_ plan: DirectPlan, name: String) { (self.plan, self.name) = (plan, name) }
 
   private var contraction: CanonicalContraction { plan.contraction }
-  private var element: ContractionElement { contraction.element }
+  private var element: FloatType { contraction.element }
   private var tiling: RegisterTiling { plan.tiling }
   private var innerBlock: Int? { plan.innerBlock }
   private var splitsColumns: Bool { plan.splitsColumns }

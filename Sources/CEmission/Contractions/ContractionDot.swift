@@ -3,6 +3,7 @@
 // Writes the dot form (`DotPlan`): vector lanes run along the sum.
 
 import Kernels
+import MixFuseShared
 
 /// The writer of a contraction whose vector lanes run along the sum.
 struct DotContraction {
@@ -12,7 +13,7 @@ struct DotContraction {
   init(_ plan: DotPlan, name: String) { (self.plan, self.name) = (plan, name) }
 
   private var contraction: CanonicalContraction { plan.contraction }
-  private var element: ContractionElement { contraction.element }
+  private var element: FloatType { contraction.element }
   private var splitsColumns: Bool { plan.splitsColumns }
   private var width: Int { plan.width }
 

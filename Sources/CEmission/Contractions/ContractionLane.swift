@@ -3,6 +3,7 @@
 // Writes the lane form (`LanePlan`): vector lanes run over a batch loop.
 
 import Kernels
+import MixFuseShared
 
 /// The writer of a contraction whose vector lanes run over a batch loop.
 struct LaneContraction {
@@ -12,7 +13,7 @@ struct LaneContraction {
   init(_ plan: LanePlan, name: String) { (self.plan, self.name) = (plan, name) }
 
   private var contraction: CanonicalContraction { plan.contraction }
-  private var element: ContractionElement { contraction.element }
+  private var element: FloatType { contraction.element }
   private var splitsColumns: Bool { plan.splitsColumns }
   private var widths: [Int] {
     plan.pieces.map(\.width).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }

@@ -4,6 +4,7 @@
 // tiles then read front to back.
 
 import Kernels
+import MixFuseShared
 
 /// The writer of a contraction that copies its operands into panels.
 struct PackedContraction {
@@ -15,7 +16,7 @@ struct PackedContraction {
   var contraction: CanonicalContraction { plan.contraction }
   var tiling: RegisterTiling { plan.tiling }
   var blocking: PackedBlocking { plan.blocking }
-  private var element: ContractionElement { contraction.element }
+  private var element: FloatType { contraction.element }
   private var splitsColumns: Bool { plan.splitsColumns }
   private var isWhole: Bool { plan.isWhole }
   private var leftPanelSize: Int { plan.leftPanelSize }

@@ -3,6 +3,7 @@
 // Writes the kernels that pack an operand before contractions read it (`PackingPlan`).
 
 package import Kernels
+import MixFuseShared
 
 /// Writes the kernel that fills panels:
 ///
@@ -23,7 +24,7 @@ private struct PanelPacking {
   let name: String
 
   private var panels: PanelShape { plan.panels }
-  private var element: ContractionElement { panels.element }
+  private var element: FloatType { panels.element }
 
   /// The runtime helper that copies.
   var helper: String {

@@ -3,6 +3,7 @@
 // The statements of long sums of products whose blocks are kept apart from C (`ProductBlocks`).
 
 import Kernels
+import MixFuseShared
 
 /// Writes the statements around the additions to memory.
 struct ProductBlockStatements {
@@ -15,7 +16,7 @@ struct ProductBlockStatements {
     (self.blocks, self.contraction, self.offset) = (blocks, contraction, offset)
   }
 
-  private var element: ContractionElement { contraction.element }
+  private var element: FloatType { contraction.element }
   var helper: String { "mf_add_block_\(element.rawValue)" }
 
   /// Declares `block` and `error`.

@@ -6,6 +6,7 @@
 // multiplies them by one broadcast element of the left operand per row.
 
 import Kernels
+import MixFuseShared
 
 /// One tile function: its size, its strides and how it treats C.
 struct RegisterTile {
@@ -23,7 +24,7 @@ struct RegisterTile {
     case parameter
   }
 
-  let element: ContractionElement
+  let element: FloatType
   var name: String
   var height: Int
   var group: ColumnGroup

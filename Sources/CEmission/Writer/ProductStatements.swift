@@ -4,6 +4,7 @@
 // stay rolled, pointers into operands, sums of blocks, and the C types and expressions of elements.
 
 import Kernels
+import MixFuseShared
 
 extension CWriter {
   /// Writes a function local to the file, which a profile shows.
@@ -81,26 +82,26 @@ extension CWriter {
   mutating func integer(_ name: String, _ value: String) { constant("int64_t", name, value) }
 
   /// Declares a pointer to constant elements.
-  mutating func readPointer(_ name: String, to element: ContractionElement, _ value: String) {
+  mutating func readPointer(_ name: String, to element: FloatType, _ value: String) {
     line("const \(element.cName) *\(name) = \(value);")
   }
 
   /// Declares a pointer to elements.
-  mutating func writePointer(_ name: String, to element: ContractionElement, _ value: String) {
+  mutating func writePointer(_ name: String, to element: FloatType, _ value: String) {
     line("\(element.cName) *\(name) = \(value);")
   }
 
   /// Declares the types of vectors whose width is no power of two; the others are in
   /// `mf_vector_types`. The compiler keeps them in one register, loads and stores them in parts.
-  mutating func vectorTypes(of element: ContractionElement, _ widths: Set<Int>) {
+  mutating func vectorTypes(of element: FloatType, _ widths: Set<Int>) {
     for width in widths.sorted() where width.nonzeroBitCount > 1 {
       line("typedef \(element.cName) \(element.vector(width))")
-      line("    __attribute__((ext_vector_type(\(width)), aligned(\(element.bytes))));")
+      line("    __attribute__((ext_vector_type(\(width)), aligned(\(element.byteCount))));")
     }
   }
 }
 
-extension ContractionElement {
+extension FloatType {
   /// The C type of one element.
   var cName: String {
     switch self {

@@ -3,6 +3,8 @@
 // How one attention function is computed, decided once: tiles and where they lie in scratch memory
 // (`AttentionTiling`), and the products of one tile (`AttentionProducts`).
 
+import MixFuseShared
+
 /// Attention with all that its kernel's text says.
 package struct AttentionPlan: Sendable {
   package let shape: AttentionShape
@@ -24,7 +26,7 @@ package struct AttentionPlan: Sendable {
     tiling = AttentionTiling(shape, on: machine)
     products = AttentionProducts(shape, tiling, on: machine)
     var scratch = AttentionScratch(shape, tiling)
-    let (work, element) = (products.scratchBytes, shape.element.bytes)
+    let (work, element) = (products.scratchBytes, shape.element.byteCount)
     if work > 0 { scratch.shared.add("work", (work + element - 1) / element) }
     self.scratch = scratch
     let smallest = Machine.transposedLanes(0, shape.element)
@@ -41,7 +43,7 @@ package struct AttentionPlan: Sendable {
   /// grow with the length of the sequence.
   package var scratchBytes: Int {
     let elements = scratch.shared.elementCount + tiling.blockTiles * scratch.queryTile.elementCount
-    return elements * shape.element.bytes
+    return elements * shape.element.byteCount
   }
 
   /// Floating-point operations done, masked halves of tiles on the diagonal and edges included.

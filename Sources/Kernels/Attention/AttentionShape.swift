@@ -4,6 +4,7 @@
 // derivatives is a kernel, `AttentionPlan` how it is computed. Everything in a shape is known when
 // the C is written; it knows nothing of graphs.
 
+package import MixFuseShared
 package import TensorIR
 
 /// Softmax attention over all heads of a batch, or one of its derivatives.
@@ -37,11 +38,11 @@ package struct AttentionShape: Sendable, Hashable {
   /// Factor on the scores, commonly `1 / sqrt(width)`.
   package var scale: Double
   /// Float type of all arrays.
-  package var element: ContractionElement
+  package var element: FloatType
 
   package init(
     order: DerivativeOrder, batch: Int, queries: Int, keys: Int, heads: Int, keyHeads: Int,
-    width: Int, isCausal: Bool, scale: Double, element: ContractionElement
+    width: Int, isCausal: Bool, scale: Double, element: FloatType
   ) {
     self.order = order
     self.batch = batch

@@ -8,6 +8,7 @@
 // All tiles have one size, so that their products are compiled for it. Tiles at the end of a
 // sequence are filled up: with zero rows, and with masked scores.
 
+import MixFuseShared
 import TensorIR
 
 /// The tiles of one attention kernel.
@@ -39,7 +40,7 @@ package struct AttentionTiling: Hashable, Sendable {
     keyTiles = (shape.keys + keys - 1) / keys
     blockTiles = 1
     let scratch = AttentionScratch(shape, self)
-    let room = machine.attentionBytes / shape.element.bytes
+    let room = machine.attentionBytes / shape.element.byteCount
     let fitting = (room - scratch.shared.elementCount) / scratch.queryTile.elementCount
     blockTiles = max(1, min(Machine.mostTilesOfBlock, queryTiles, fitting))
   }

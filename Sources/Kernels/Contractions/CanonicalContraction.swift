@@ -7,12 +7,14 @@
 // Before: batch [(25, 400, 0, 400)], rows [(10, 40, 0, 40)], columns [(40, 0, 1, 1)]
 // After:  rows (250, 40, 0, 40), columns (40, 0, 1, 1): shared weights make tasks into rows.
 
+package import MixFuseShared
+
 /// A contraction with one loop of each kind.
 ///
 /// A missing loop is one of extent 1 with strides 0. Strides speak of the *left* operand as A and
 /// of the *right* operand as B, which `isSwapped` relates to the caller's.
 package struct CanonicalContraction: Hashable, Sendable {
-  package var element: ContractionElement
+  package var element: FloatType
   package var accumulates: Bool
   /// Loops around the kernel, outermost first; any strides.
   package var outer: [ContractionDimension] = []

@@ -4,6 +4,8 @@
 // and does enough arithmetic follow to pay for the copy? `Machine/ContractionLimits.swift` has the
 // thresholds.
 
+import MixFuseShared
+
 /// The forms of kernels, each with all that its text says.
 package enum ContractionForm: Sendable {
   /// Operands are read in place.
@@ -87,7 +89,7 @@ private struct ContractionFacts {
     return .cheapest(
       rows: rows, columns: columns, depth: contraction.depth, isVector: true, model: model,
       widest: isCut
-        ? machine.widestPackedTile(resultBytes: rows * columns * contraction.element.bytes)
+        ? machine.widestPackedTile(resultBytes: rows * columns * contraction.element.byteCount)
         : IssueModel.widestTile)
   }
 
@@ -99,7 +101,7 @@ private struct ContractionFacts {
   var storesVectors: Bool { contraction.columns.strideC == 1 || columns == 1 }
 
   private var rightBytes: Int {
-    contraction.depth * columns * contraction.element.bytes
+    contraction.depth * columns * contraction.element.byteCount
   }
 
   /// Both operands are contiguous along the sum, and too few products share a vector of columns,
@@ -121,7 +123,7 @@ private struct ContractionFacts {
     if !hasColumnVectors { return inner.strideB == 1 || rows >= Machine.rowsForTransposedCopy }
     if contraction.hasCollidingLeft(machine) && columns > 2 * model.lanes { return true }
     if rightBytes <= machine.nearOperandBytes { return false }
-    let rowBytes = inner.strideB * contraction.element.bytes
+    let rowBytes = inner.strideB * contraction.element.byteCount
     if machine.collides(stride: rowBytes, steps: inner.extent) {
       return rows >= Machine.rowsForCollidingCopy
     }
@@ -145,8 +147,8 @@ extension CanonicalContraction {
   /// Whether a tile walks down a large left operand's lines, of which it uses a part, and all of
   /// them fall on the same few sets of the caches: the rest of a line is gone when it is wanted.
   func hasCollidingLeft(_ machine: Machine) -> Bool {
-    let isLarge = rows.extent * depth * element.bytes > machine.largeOperandBytes
+    let isLarge = rows.extent * depth * element.byteCount > machine.largeOperandBytes
     return rows.strideA == 1 && isLarge
-      && machine.collides(stride: inner.strideA * element.bytes, steps: inner.extent)
+      && machine.collides(stride: inner.strideA * element.byteCount, steps: inner.extent)
   }
 }

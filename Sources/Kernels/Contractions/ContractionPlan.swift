@@ -5,6 +5,8 @@
 // (`RegisterTiling`) and, with one file for each form, blocks, units and scratch memory. A back end
 // prints a plan and decides nothing.
 
+package import MixFuseShared
+
 /// A contraction with all that its kernel's text says.
 package struct ContractionPlan: Sendable {
   package let shape: ContractionShape
@@ -34,7 +36,7 @@ package struct ContractionPlan: Sendable {
 
   /// Bytes of scratch memory, aligned to 64, for each concurrent call; 0 if the kernel has no such
   /// parameter.
-  package var scratchBytes: Int { form.scratchElements * shape.element.bytes }
+  package var scratchBytes: Int { form.scratchElements * shape.element.byteCount }
 
   /// The operands that kernels of their own may pack before.
   package var packedOperands: PackedOperands {
@@ -91,8 +93,8 @@ package struct PackingPlan: Hashable, Sendable {
 extension Machine {
   /// Side of the squares that are transposed in registers: the largest that fits into `room` elements.
   /// What is smaller goes element by element.
-  package static func transposedLanes(_ room: Int, _ element: ContractionElement) -> Int {
-    var lanes = 16 / element.bytes
+  package static func transposedLanes(_ room: Int, _ element: FloatType) -> Int {
+    var lanes = 16 / element.byteCount
     while lanes * 2 <= room { lanes *= 2 }
     return lanes
   }

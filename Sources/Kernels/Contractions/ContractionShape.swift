@@ -4,18 +4,7 @@
 // of its own and where its operands lie, `ContractionPlan` how it is computed. A shape knows nothing
 // of graphs, derivatives or names; everything in it is a number that is known when the C is written.
 
-/// Float type of a contraction's two operands and of its result.
-package enum ContractionElement: String, Sendable, Hashable, CaseIterable {
-  case f32, f64
-
-  /// Bytes of one element.
-  package var bytes: Int {
-    switch self {
-    case .f32: 4
-    case .f64: 8
-    }
-  }
-}
+package import MixFuseShared
 
 /// One loop of a contraction.
 ///
@@ -51,7 +40,7 @@ package struct ContractionShape: Sendable, Hashable {
   /// Whether the sum is added to what C holds, or replaces it.
   package var accumulates: Bool
   /// Float type of all three arrays.
-  package var element: ContractionElement
+  package var element: FloatType
   /// Whether an operand comes as the panels of the plan (`PackedOperands`), packed before. The strides
   /// remain those of the array that was packed.
   package var hasPanelsA = false, hasPanelsB = false
@@ -61,7 +50,7 @@ package struct ContractionShape: Sendable, Hashable {
   package init(
     batch: [ContractionDimension] = [], rows: [ContractionDimension],
     columns: [ContractionDimension], inner: [ContractionDimension],
-    accumulates: Bool = false, element: ContractionElement
+    accumulates: Bool = false, element: FloatType
   ) {
     self.batch = batch
     self.rows = rows

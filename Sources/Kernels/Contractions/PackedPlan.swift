@@ -6,6 +6,8 @@
 // lie in the caller's scratch memory, one area per worker, or were packed before by a kernel of their
 // own: the layout is the same, so the tiles and the order of every sum are the same either way.
 
+import MixFuseShared
+
 /// The sizes of a packed kernel.
 package struct PackedBlocking: Hashable, Sendable {
   /// Inner steps of one block.
@@ -21,7 +23,7 @@ package struct PackedBlocking: Hashable, Sendable {
 
   /// Sizes the blocks for the caches of `machine`.
   init(_ contraction: CanonicalContraction, _ tiling: RegisterTiling, on machine: Machine) {
-    let bytes = contraction.element.bytes
+    let bytes = contraction.element.byteCount
     let extent = contraction.inner.extent
     let panelWidth = tiling.columns.main.width
     let limit = machine.deepestBlock(panelRow: panelWidth * bytes)
@@ -100,7 +102,7 @@ package struct PackedPlan: Sendable {
   /// When a tile fetches C whose widest vector has `width` elements.
   package func fetch(vector width: Int) -> ResultFetch {
     if isWhole { return .none }
-    let bytes = contraction.element.bytes
+    let bytes = contraction.element.byteCount
     return machine.fetchesLate(resultRow: resultRowStride * bytes, vector: width * bytes)
       ? .late(steps: Machine.stepsAfterPrefetch) : .early
   }

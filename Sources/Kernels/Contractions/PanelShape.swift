@@ -7,11 +7,13 @@
 //
 //   block 0: panel 0, panel 1, ... | block 1: panel 0, panel 1, ... | ...
 
+package import MixFuseShared
+
 /// An operand and the panels it is copied into. It is also the body of the kernel that does so:
 /// two contractions whose shapes name equal panels of one array can read one copy.
 package struct PanelShape: Sendable, Hashable {
   /// Float type of the operand.
-  package var element: ContractionElement
+  package var element: FloatType
   /// Number of lines, and elements of the operand from one to the next.
   package var lines: Int, lineStride: Int
   /// Terms of the sum, and elements of the operand from one to the next.
@@ -29,7 +31,7 @@ package struct PanelShape: Sendable, Hashable {
   package var panelSize: Int, blockSize: Int
 
   package init(
-    element: ContractionElement, lines: (extent: Int, stride: Int),
+    element: FloatType, lines: (extent: Int, stride: Int),
     terms: (extent: Int, stride: Int), wide: (width: Int, count: Int),
     narrow: (width: Int, count: Int), depth: Int, linePitch: Int? = nil, panelSize: Int,
     blockSize: Int

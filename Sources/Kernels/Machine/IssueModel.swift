@@ -2,6 +2,8 @@
 //
 // What a register tile costs: the cycles of one core, by the instructions of a step of the inner loop.
 
+import MixFuseShared
+
 /// What one core can do per cycle, coarsely.
 ///
 /// Right for Zen 2 to 5, Skylake to Granite Rapids and Neoverse within what choosing a tile needs.
@@ -29,7 +31,7 @@ struct IssueModel {
   /// Rows and columns of a tile of dot products at most: each row and column is a load a step.
   static let tallestDotTile = 4, widestDotTile = 8
 
-  init(_ machine: Machine, _ element: ContractionElement) {
+  init(_ machine: Machine, _ element: FloatType) {
     lanes = machine.lanes(element)
     registers = machine.vectorRegisters
     laneSlot = machine.vectorBytes == Machine.lineBytes ? 1 : 0.5

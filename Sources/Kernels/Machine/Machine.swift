@@ -8,6 +8,8 @@
 // is not this one, speeds always) the defaults stand: those of the processors that the formulas were
 // measured on. So the C of a library for a named CPU is the same wherever it is compiled.
 
+package import MixFuseShared
+
 /// The facts about a machine that shape kernels and say what is worth sharing out, storing, packing.
 package struct Machine: Sendable, Hashable {
   /// Bytes of one vector register: 16, 32 or 64.
@@ -50,7 +52,7 @@ package struct Machine: Sendable, Hashable {
   }
 
   /// Elements of one vector register.
-  package func lanes(_ element: ContractionElement) -> Int { vectorBytes / element.bytes }
+  package func lanes(_ element: FloatType) -> Int { vectorBytes / element.byteCount }
 
   /// Bytes of a line of every cache, on all machines that LLVM knows vectors of. Arrays and their
   /// parts begin at multiples of it.

@@ -46,7 +46,7 @@ extension ElementType: CustomStringConvertible {
   public var description: String { rawValue }
 }
 
-/// The float type that a library computes in.
+/// The float type that a library computes in, and each of its products.
 package enum FloatType: String, CaseIterable, Sendable {
   case f32, f64
 
@@ -57,4 +57,7 @@ package enum FloatType: String, CaseIterable, Sendable {
     case .f64: .float64
     }
   }
+
+  /// Bytes of one element.
+  package var byteCount: Int { elementType.byteCount }
 }

@@ -21,13 +21,14 @@ func attentionKernel(_ node: Node, in region: RegionSchedule, _ planner: KernelP
 }
 
 extension AttentionShape {
-  /// The sizes of an attention op, or `nil` if the op is another.
+  /// The sizes of an attention op, or `nil` if the op is another (its arrays are floats).
   package init?(_ op: StructuredOp, operands: [TensorType]) {
     guard case .attention(let isCausal, let scale) = op.function else { return nil }
     let (q, k) = (operands[0], operands[1])
+    guard let element = q.dtype.floatType else { return nil }
     self.init(
       order: op.order, batch: q.shape[0], queries: q.shape[1], keys: k.shape[1], heads: q.shape[2],
       keyHeads: k.shape[2], width: q.shape[3], isCausal: isCausal, scale: scale,
-      element: q.dtype == .f64 ? .f64 : .f32)
+      element: element)
   }
 }

@@ -47,12 +47,15 @@ struct LoweredContraction {
       default: lists["inner", default: []].append(dimension)
       }
     }
+    guard let element = type.dtype.floatType else {
+      preconditionFailure("compiler bug: a contraction of \(type)")
+    }
     self.a = a
     self.b = b
     self.type = type
     shape = ContractionShape(
       batch: lists["batch"] ?? [], rows: lists["rows"] ?? [], columns: lists["columns"] ?? [],
-      inner: lists["inner"] ?? [], element: type.dtype == .f64 ? .f64 : .f32)
+      inner: lists["inner"] ?? [], element: element)
   }
 
   /// The kernel: parameters a, b, c and scratch.

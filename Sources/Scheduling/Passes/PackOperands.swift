@@ -13,6 +13,7 @@
 // an operand was packed before changes no sum. Not done here: contractions inside of attention.
 
 import Kernels
+import MixFuseShared
 import TensorIR
 
 /// An operand as a contraction reads it: equal keys share a copy.
@@ -179,14 +180,14 @@ private struct PackingDemands {
 
 extension PanelShape {
   /// Bytes that packing reads and writes.
-  var bytesMoved: Int { (operandCount + elementCount) * element.bytes }
+  var bytesMoved: Int { (operandCount + elementCount) * element.byteCount }
 }
 
 extension ScheduledPacking {
   /// The kernel: parameters source and panels.
   func kernel(in region: RegionSchedule, _ planner: KernelPlanner) -> Kernel {
     let panels = operand.panels
-    let dtype: DType = panels.element == .f64 ? .f64 : .f32
+    let dtype = panels.element.dtype
     return Kernel(
       body: .packing(planner.plan(panels)),
       parameters: [
@@ -214,7 +215,7 @@ extension RegionSchedule {
   /// Makes the value that panels are.
   fileprivate mutating func addPanels(_ panels: PanelShape, of operand: String) -> ValueID {
     addValue(
-      TensorType([panels.elementCount], panels.element == .f64 ? .f64 : .f32),
+      TensorType([panels.elementCount], panels.element.dtype),
       named: operand.isEmpty ? "panels" : operand + "_panels")
   }
 }
