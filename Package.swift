@@ -105,7 +105,7 @@ let package = Package(
     tests("Interpreter", ["TensorIR"]),
     tests("Differentiation", ["Interpreter", "MixFuseShared", "TensorIR"]),
     tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),
-    tests("Kernels", ["TensorIR"]),
+    tests("Kernels", ["MixFuseShared", "TensorIR"]),
     tests(
       "Scheduling",
       [

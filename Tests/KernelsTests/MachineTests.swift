@@ -2,6 +2,7 @@
 //
 // What follows from a machine's facts, for machines with vectors of 16, 32 and 64 bytes.
 
+import MixFuseShared
 import Testing
 
 @testable import Kernels

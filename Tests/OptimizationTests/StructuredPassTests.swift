@@ -113,7 +113,7 @@ struct LowerLinearCrossEntropyTests {
       builder.output("w_adj\(index)", adjoints[1])
     }
     #expect(
-      loops(Pass.lowerLinearCrossEntropy.run(builder.graph)).sorted()
+      loops(Pass.lowerLinearCrossEntropy.run(builder.graph)).sorted { "\($0)" < "\($1)" }
         == [.tokenStrips, .tokenStrips, .vocabularyTiles])
     try check(builder.graph, words: 13)
   }
