@@ -1128,13 +1128,11 @@ MF_KERNEL static void sgd_update(const float *restrict lr, const float *restrict
 }
 
 // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, jvp of tanh
-// logits_tanh_tan = 1 - logits_tanh * logits_tanh
-// logits_tanh_tan = (logits_product_tan + direction.theta.b1) * logits_tanh_tan
+// logits_tanh_tan = (logits_product_tan + direction.theta.b1) * (1 - logits_tanh * logits_tanh)
 MF_KERNEL static void tanh_jvp(const float *restrict logits_product,
     const float *restrict theta_b1, const float *restrict logits_product_tan,
     const float *restrict direction_theta_b1, float *restrict logits_tanh,
-    float *restrict logits_tanh_tan, float *restrict logits_tanh_tan_2, int64_t begin,
-    int64_t end) {
+    float *restrict logits_tanh_tan, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
     #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
@@ -1144,16 +1142,12 @@ MF_KERNEL static void tanh_jvp(const float *restrict logits_product,
       const float logits_add_tan_i = (is_inside ? logits_product_tan[i0 * 50 + i1] : 0) + (is_inside
           ? direction_theta_b1[i1] : 0);
       const float logits_tanh_i = mf_tanh_f32(logits_add_i);
-      const float logits_tanh_tan_i_2 = 1.0f - logits_tanh_i * logits_tanh_i;
-      const float logits_tanh_tan_i_3 = logits_add_tan_i * logits_tanh_tan_i_2;
+      const float logits_tanh_tan_i_3 = logits_add_tan_i * (1.0f - logits_tanh_i * logits_tanh_i);
       if (is_inside) {
         logits_tanh[i0 * 50 + i1] = logits_tanh_i;
       }
       if (is_inside) {
-        logits_tanh_tan[i0 * 50 + i1] = logits_tanh_tan_i_2;
-      }
-      if (is_inside) {
-        logits_tanh_tan_2[i0 * 50 + i1] = logits_tanh_tan_i_3;
+        logits_tanh_tan[i0 * 50 + i1] = logits_tanh_tan_i_3;
       }
     }
   }
@@ -1342,15 +1336,15 @@ MF_KERNEL static void logits_matmul_vjp_4(const float *restrict left, const floa
   }
 }
 
-// logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * logits_tanh_tan
+// logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * (1 - logits_tanh *
+//    logits_tanh)
 // logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
 // logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
 // theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
 MF_KERNEL static void logits_vjp_jvp_2(float *restrict hvp_theta_b1,
     const float *restrict logits_tanh_adj_tan, const float *restrict logits_tanh_adj_tan_2,
-    const float *restrict logits_tanh_tan_2, const float *restrict logits_tanh,
-    const float *restrict logits_tanh_tan, const float *restrict logits_tanh_adj,
-    float *restrict logits_add_adj_tan) {
+    const float *restrict logits_tanh_tan, const float *restrict logits_tanh,
+    const float *restrict logits_tanh_adj, float *restrict logits_add_adj_tan) {
   float m0[64];
   #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
   for (int64_t l = 0; l < 64; ++l) {
@@ -1369,13 +1363,13 @@ MF_KERNEL static void logits_vjp_jvp_2(float *restrict hvp_theta_b1,
       const _Bool is_inside = i1 < 50;
       const float logits_tanh_adj_tan_i_3 = (is_inside ? logits_tanh_adj_tan[i0 * 50 + i1] : 0) +
           (is_inside ? logits_tanh_adj_tan_2[i0 * 50 + i1] : 0);
-      const float logits_add_adj_tan_i = (is_inside ? logits_tanh_tan_2[i0 * 50 + i1] : 0) *
-          (is_inside ? logits_tanh[i0 * 50 + i1] : 0);
-      const float logits_add_adj_tan_i_3 = logits_tanh_adj_tan_i_3 * (is_inside ? logits_tanh_tan[i0
-          * 50 + i1] : 0);
+      const float logits_tanh_i = is_inside ? logits_tanh[i0 * 50 + i1] : 0;
+      const float logits_add_adj_tan_i_2 = (is_inside ? logits_tanh_tan[i0 * 50 + i1] : 0) *
+          logits_tanh_i * 2.0f;
       const float logits_add_adj_tan_i_4 = (is_inside ? logits_tanh_adj[i0 * 50 + i1] : 0) *
-          (logits_add_adj_tan_i * 2.0f);
-      const float logits_add_adj_tan_i_5 = logits_add_adj_tan_i_3 - logits_add_adj_tan_i_4;
+          logits_add_adj_tan_i_2;
+      const float logits_add_adj_tan_i_5 = logits_tanh_adj_tan_i_3 * (1.0f - logits_tanh_i *
+          logits_tanh_i) - logits_add_adj_tan_i_4;
       m0[i1] = mf_sum_step_f32(m0[i1], logits_add_adj_tan_i_5);
       if (is_inside) {
         logits_add_adj_tan[i0 * 50 + i1] = logits_add_adj_tan_i_5;
@@ -1656,51 +1650,6 @@ MF_KERNEL static void logits_vjp_jvp_4(float *restrict theta_b2_adj_tan,
   }
 }
 
-// logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * (1 - logits_tanh *
-//    logits_tanh)
-// logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
-// logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
-// theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
-MF_KERNEL static void logits_vjp_jvp_5(float *restrict theta_b1_adj_tan,
-    const float *restrict logits_tanh_adj_tan, const float *restrict logits_tanh_adj_tan_2,
-    const float *restrict logits_tanh_tan, const float *restrict logits_tanh_saved,
-    const float *restrict logits_tanh_adj_saved, float *restrict logits_add_adj_tan) {
-  float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t l = 0; l < 64; ++l) {
-    m0[l] = 0.0f;
-  }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-  for (int64_t i1 = 0; i1 < 64; ++i1) {
-    const _Bool is_inside = i1 < 50;
-    if (is_inside) {
-      theta_b1_adj_tan[i1] = 0.0f;
-    }
-  }
-  for (int64_t i0 = 0; i0 < 50; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
-    for (int64_t i1 = 0; i1 < 64; ++i1) {
-      const _Bool is_inside = i1 < 50;
-      const float logits_tanh_adj_tan_i_3 = (is_inside ? logits_tanh_adj_tan[i0 * 50 + i1] : 0) +
-          (is_inside ? logits_tanh_adj_tan_2[i0 * 50 + i1] : 0);
-      const float logits_tanh = is_inside ? logits_tanh_saved[i0 * 50 + i1] : 0;
-      const float logits_add_adj_tan_i_2 = (is_inside ? logits_tanh_tan[i0 * 50 + i1] : 0) *
-          logits_tanh * 2.0f;
-      const float logits_add_adj_tan_i_4 = (is_inside ? logits_tanh_adj_saved[i0 * 50 + i1] : 0) *
-          logits_add_adj_tan_i_2;
-      const float logits_add_adj_tan_i_5 = logits_tanh_adj_tan_i_3 * (1.0f - logits_tanh *
-          logits_tanh) - logits_add_adj_tan_i_4;
-      m0[i1] = mf_sum_step_f32(m0[i1], logits_add_adj_tan_i_5);
-      if (is_inside) {
-        logits_add_adj_tan[i0 * 50 + i1] = logits_add_adj_tan_i_5;
-      }
-    }
-  }
-  for (int64_t i1 = 0; i1 < 50; ++i1) {
-    theta_b1_adj_tan[i1] = mf_sum_step_f32(theta_b1_adj_tan[i1], m0[i1]);
-  }
-}
-
 // theta.w1_adj = theta.w2_adj_tan + theta.w2_adj_tan + theta.w2_adj_2 * 0.005
 // theta.w2_adj = theta.w2_adj + theta.w1_adj                vjp of inner_gradient
 MF_KERNEL static void inner_gradient_vjp(const float *restrict theta_w2_adj_tan,
@@ -1767,7 +1716,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inpu
 MF_EXPORT int32_t mnist1d_lr_inner_loss_checked(uint64_t abi_digest,
     const mnist1d_lr_inner_loss_inputs *inputs, const mnist1d_lr_inner_loss_outputs *outputs,
     void *arena, const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_loss(inputs, outputs, arena,
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_inner_loss(inputs, outputs, arena,
       parallel);
 }
 
@@ -1838,7 +1787,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_inner_gradient_inputs *inputs,
     const mnist1d_lr_inner_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_gradient(inputs, outputs, arena,
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_inner_gradient(inputs, outputs, arena,
       parallel);
 }
 
@@ -1913,7 +1862,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_step(const mnist1d_lr_inner_step_inputs *inpu
 MF_EXPORT int32_t mnist1d_lr_inner_step_checked(uint64_t abi_digest,
     const mnist1d_lr_inner_step_inputs *inputs, const mnist1d_lr_inner_step_outputs *outputs,
     void *arena, const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_inner_step(inputs, outputs, arena,
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_inner_step(inputs, outputs, arena,
       parallel);
 }
 
@@ -1945,33 +1894,31 @@ MF_EXPORT int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
   float *const logits_product_tan = (float *)((char *)arena + 10048);  // f32[50, 50]
   float *const logits_tanh = (float *)((char *)arena + 20096);  // f32[50, 50]
   float *const logits_tanh_tan = (float *)((char *)arena + 30144);  // f32[50, 50]
-  float *const logits_tanh_tan_2 = (float *)((char *)arena + 40192);  // f32[50, 50]
   float *const logits_product_2 = (float *)((char *)arena);  // f32[50, 10]
   float *const logits_product_tan_2 = (float *)((char *)arena + 2048);  // f32[50, 10]
   float *const logits_product_tan_3 = (float *)((char *)arena + 4096);  // f32[50, 10]
-  float *const shifted_adj_tan = (float *)((char *)arena + 70336);  // f32[50, 10]
-  float *const shifted_adj = (float *)((char *)arena + 72384);  // f32[50, 10]
+  float *const shifted_adj_tan = (float *)((char *)arena + 60288);  // f32[50, 10]
+  float *const shifted_adj = (float *)((char *)arena + 62336);  // f32[50, 10]
   float *const logits_tanh_adj = (float *)((char *)arena);  // f32[50, 50]
   float *const logits_tanh_adj_tan = (float *)((char *)arena + 10048);  // f32[50, 50]
-  float *const logits_tanh_adj_tan_2 = (float *)((char *)arena + 50240);  // f32[50, 50]
+  float *const logits_tanh_adj_tan_2 = (float *)((char *)arena + 40192);  // f32[50, 50]
   float *const theta_w2_adj_tan = (float *)((char *)arena);  // f32[50, 10]
   float *const theta_w2_adj_tan_2 = (float *)((char *)arena + 2048);  // f32[50, 10]
-  float *const logits_add_adj_tan = (float *)((char *)arena + 60288);  // f32[50, 50]
-  float *const theta_w2_panels = (float *)((char *)arena + 50240);  // f32[512]
-  float *const scratch = (float *)((char *)arena + 60288);  // f32[512]
+  float *const logits_add_adj_tan = (float *)((char *)arena + 50240);  // f32[50, 50]
+  float *const theta_w2_panels = (float *)((char *)arena + 40192);  // f32[512]
+  float *const scratch = (float *)((char *)arena + 50240);  // f32[512]
   // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
   logits_matmul(x, theta_w1, logits_product, 0, 9);
   // logits_product_tan = x . direction.theta.w1               mnist1d_lr.mix:18:17, jvp of logits
   logits_matmul(x, direction_theta_w1, logits_product_tan, 0, 9);
   // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10, jvp of tanh
-  // logits_tanh_tan = 1 - logits_tanh * logits_tanh
-  // logits_tanh_tan = (logits_product_tan + direction.theta.b1) * logits_tanh_tan
+  // logits_tanh_tan = (logits_product_tan + direction.theta.b1) * (1 - logits_tanh * logits_tanh)
   tanh_jvp(logits_product, theta_b1, logits_product_tan, direction_theta_b1, logits_tanh,
-      logits_tanh_tan, logits_tanh_tan_2, 0, 50);
+      logits_tanh_tan, 0, 50);
   // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
   logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
   // logits_product_tan = logits_tanh_tan . theta.w2           mnist1d_lr.mix:18:32, jvp of logits
-  logits_matmul_2(logits_tanh_tan_2, theta_w2, logits_product_tan_2, 0, 9);
+  logits_matmul_2(logits_tanh_tan, theta_w2, logits_product_tan_2, 0, 9);
   // logits_product_tan = logits_tanh . direction.theta.w2     mnist1d_lr.mix:18:32, jvp of logits
   logits_matmul_2(logits_tanh, direction_theta_w2, logits_product_tan_3, 0, 9);
   // logits_add_tan = logits_product_tan + logits_product_tan + direction.theta.b2
@@ -1992,14 +1939,15 @@ MF_EXPORT int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
   // logits_tanh_adj_tan = shifted_adj . direction.theta.w2^T
   //   mnist1d_lr.mix:18:32, jvp of vjp of logits
   logits_matmul_vjp(shifted_adj, direction_theta_w2, logits_tanh_adj_tan_2, scratch, 0, 9);
-  // logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * logits_tanh_tan
+  // logits_add_adj_tan = (logits_tanh_adj_tan + logits_tanh_adj_tan) * (1 - logits_tanh *
+  //    logits_tanh)
   // logits_add_adj_tan = logits_tanh_adj * logits_tanh_tan * logits_tanh * 2
   // logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
   // theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of logits
-  logits_vjp_jvp_2(hvp_theta_b1, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan_2,
-      logits_tanh, logits_tanh_tan, logits_tanh_adj, logits_add_adj_tan);
+  logits_vjp_jvp_2(hvp_theta_b1, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan,
+      logits_tanh, logits_tanh_adj, logits_add_adj_tan);
   // theta.w2_adj_tan = logits_tanh_tan^T . shifted_adj   mnist1d_lr.mix:18:32, jvp of vjp of logits
-  logits_matmul_vjp_2(logits_tanh_tan_2, shifted_adj, theta_w2_adj_tan, 0, 9);
+  logits_matmul_vjp_2(logits_tanh_tan, shifted_adj, theta_w2_adj_tan, 0, 9);
   // theta.w2_adj_tan = logits_tanh^T . shifted_adj_tan   mnist1d_lr.mix:18:32, jvp of vjp of logits
   logits_matmul_vjp_2(logits_tanh, shifted_adj_tan, theta_w2_adj_tan_2, 0, 9);
   // theta.w2_adj_tan = theta.w2_adj_tan + theta.w2_adj_tan
@@ -2012,7 +1960,7 @@ MF_EXPORT int32_t mnist1d_lr_hvp(const mnist1d_lr_hvp_inputs *inputs,
 
 MF_EXPORT int32_t mnist1d_lr_hvp_checked(uint64_t abi_digest, const mnist1d_lr_hvp_inputs *inputs,
     const mnist1d_lr_hvp_outputs *outputs, void *arena, const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_hvp(inputs, outputs, arena, parallel);
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_hvp(inputs, outputs, arena, parallel);
 }
 
 MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient(
@@ -2049,7 +1997,7 @@ MF_EXPORT int32_t mnist1d_lr_outer_loss_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_outer_loss_gradient_inputs *inputs,
     const mnist1d_lr_outer_loss_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_outer_loss_gradient(inputs, outputs,
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_outer_loss_gradient(inputs, outputs,
       arena, parallel);
 }
 
@@ -2096,7 +2044,6 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs
   float *const shifted_adj = (float *)((char *)arena + 6800000);  // f32[50, 10]
   float *const logits_add_adj = (float *)((char *)arena + 6810048);  // f32[50, 50]
   float *const logits_add_adj_2 = (float *)((char *)arena + 6800000);  // f32[50, 50]
-  float *const scratch = (float *)((char *)arena + 6802048);  // f32[512]
   float *const total_sum_adj_2 = (float *)((char *)arena + 6820096);  // f32[50]
   float *const shifted_adj_2 = (float *)((char *)arena + 6840192);  // f32[50, 10]
   float *const theta_b2_adj_adj = (float *)((char *)arena + 6820864);  // f32[10]
@@ -2121,6 +2068,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs
   float *const theta_b1_adj_tan = (float *)((char *)arena + 6844288);  // f32[50]
   float *const theta_w1_adj_tan = (float *)((char *)arena + 6800000);  // f32[40, 50]
   float *const value = (float *)((char *)arena + 6844608);  // f32[]
+  float *const scratch = (float *)((char *)arena + 6802048);  // f32[512]
   float *const scratch_2 = (float *)((char *)arena + 6820096);  // f32[512]
   float *const scratch_3 = (float *)((char *)arena + 6832192);  // f32[512]
   // final_w1 = copy of theta.w1                               copy
@@ -2245,7 +2193,7 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient(const mnist1d_lr_meta_gradient_inputs
     // logits_add_adj_tan = logits_add_adj_tan - logits_add_adj_tan
     // theta.b1_adj_tan = sum(logits_add_adj_tan)           mnist1d_lr.mix:18:24, jvp of vjp of
     //    logits
-    logits_vjp_jvp_5(theta_b1_adj_tan, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan,
+    logits_vjp_jvp_2(theta_b1_adj_tan, logits_tanh_adj_tan, logits_tanh_adj_tan_2, logits_tanh_tan,
         logits_tanh_saved + step_2 * 2500, logits_tanh_adj_saved + step_2 * 2500,
         logits_add_adj_tan);
     // theta.w2_adj_tan = logits_tanh_tan^T . shifted_adj   mnist1d_lr.mix:18:32, jvp of vjp of
@@ -2282,11 +2230,11 @@ MF_EXPORT int32_t mnist1d_lr_meta_gradient_checked(uint64_t abi_digest,
     const mnist1d_lr_meta_gradient_inputs *inputs,
     const mnist1d_lr_meta_gradient_outputs *outputs, void *arena,
     const mixfuse_parallel *parallel) {
-  return abi_digest != 0xcfa2d2d3a08d25f2u ? 3 : mnist1d_lr_meta_gradient(inputs, outputs, arena,
+  return abi_digest != 0x43fa08c262524387u ? 3 : mnist1d_lr_meta_gradient(inputs, outputs, arena,
       parallel);
 }
 
 MF_EXPORT uint64_t mnist1d_lr_abi_digest(void) {
-  return 0xcfa2d2d3a08d25f2u;
+  return 0x43fa08c262524387u;
 }
 
