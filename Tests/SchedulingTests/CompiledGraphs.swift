@@ -17,6 +17,8 @@ import Toolchain
 /// A library with one entry point for each graph.
 struct CompiledGraphs {
   let programs: [Program]
+  /// The C that was compiled, as one unit.
+  let text: String
   private let handle: UnsafeMutableRawPointer
 
   /// - Parameter graphs: without `gradient` ops and linear cross-entropy.
@@ -26,6 +28,7 @@ struct CompiledGraphs {
     let library = emitLibrary(
       named: "test", entryPoints: programs, banner: [],
       for: ContractionTarget(vectorBytes: target.vectorBytes))
+    text = library.source
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
       CSource(name: "test_\($0).c", text: $1)
