@@ -92,11 +92,11 @@ sweep: build
 
 ## Formats every Swift source in place.
 format:
-	swift format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 ## Checks formatting and style without changing anything.
 lint:
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
 ## Removes everything that was built.
 clean:

@@ -35,36 +35,37 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
-    // The compiler, front to back.
-    stage("Diagnostics"),
+    // The compiler, front to back; what it shares with the runtime comes first.
+    stage("MixFuseShared"),
+    stage("Diagnostics", ["MixFuseShared"]),
     .target(
       name: "SpecLanguage", dependencies: ["Diagnostics"],
       resources: [.embedInCode("Prelude")], swiftSettings: swiftSettings),
-    stage("TensorIR"),
-    stage("Elaboration", ["Diagnostics", "SpecLanguage", "TensorIR"]),
-    stage("Interpreter", ["TensorIR"]),
-    stage("Differentiation", ["TensorIR"]),
-    stage("Optimization", ["TensorIR"]),
-    stage("Scheduling", ["TensorIR"]),
+    stage("TensorIR", ["MixFuseShared"]),
+    stage("Kernels", ["TensorIR"]),
+    stage("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
+    stage("Interpreter", ["MixFuseShared", "TensorIR"]),
+    stage("Differentiation", ["Kernels", "TensorIR"]),
+    stage("Optimization", ["Kernels", "TensorIR"]),
+    stage("Scheduling", ["Kernels", "TensorIR"]),
     .target(
       name: "CTemplates", path: "Templates",
       exclude: ["README.md", "STYLE.md", "runtime", "update_table.sh"],
       sources: ["templates.c"]),
-    stage("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
+    stage("CEmission", ["CTemplates", "Kernels", "MixFuseShared", "Scheduling", "TensorIR"]),
     .target(name: "CLLVM"),
-    stage("AtomicFiles"),
-    stage("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
+    stage("Toolchain", ["CLLVM", "Diagnostics", "MixFuseShared"]),
     stage(
       "MixFuse",
       [
-        "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
-        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
+        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter", "Kernels",
+        "MixFuseRuntime", "MixFuseShared", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
         "Toolchain",
       ]),
     .executableTarget(
       name: "mixfuse",
       dependencies: [
-        "AtomicFiles", "MixFuse", "MixFuseRuntime",
+        "MixFuse", "MixFuseRuntime", "MixFuseShared",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/mixfuse-command", swiftSettings: swiftSettings),
@@ -72,42 +73,56 @@ let package = Package(
     // What users ship beside a generated library; needs no LLVM.
     .target(name: "CMixFuseThreads"),
     .systemLibrary(name: "CZlib"),
-    stage("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
+    stage("MixFuseRuntime", ["CMixFuseThreads", "CZlib", "MixFuseShared"]),
+
+    // Writes the C that the scripts of Benchmarks/kernels measure.
+    .executableTarget(
+      name: "mixfuse-kernel-bench",
+      dependencies: [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ],
+      path: "Benchmarks/kernels/Emitter", swiftSettings: swiftSettings),
 
     // Tests. Those of the executable run it as a child process.
     .target(
-      name: "TestSupport", dependencies: ["Interpreter", "TensorIR"], path: "Tests/Support",
+      name: "TestSupport", dependencies: ["Interpreter", "MixFuseShared", "TensorIR"],
+      path: "Tests/Support",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "mixfuse-soak",
       dependencies: [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "TestSupport", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "TestSupport", "Toolchain",
       ],
       path: "Tests/Soak", exclude: ["C"], swiftSettings: swiftSettings),
     tests("Diagnostics"),
     tests("SpecLanguage", ["Diagnostics"]),
     tests("TensorIR"),
     tests(
-      "Elaboration", ["Diagnostics", "Interpreter", "SpecLanguage", "TensorIR", "TestSupport"]),
+      "Elaboration",
+      ["Diagnostics", "Interpreter", "MixFuseShared", "SpecLanguage", "TensorIR", "TestSupport"]),
     tests("Interpreter", ["TensorIR"]),
-    tests("Differentiation", ["Interpreter", "TensorIR"]),
+    tests("Differentiation", ["Interpreter", "MixFuseShared", "TensorIR"]),
     tests("Optimization", ["Interpreter", "TensorIR", "TestSupport"]),
+    tests("Kernels", ["TensorIR"]),
     tests(
       "Scheduling",
       [
-        "CEmission", "Differentiation", "Interpreter", "Optimization", "TensorIR", "TestSupport",
-        "Toolchain",
+        "CEmission", "Differentiation", "Interpreter", "Kernels", "Optimization", "TensorIR",
+        "TestSupport", "Toolchain",
       ]),
-    tests("CEmission", ["Scheduling", "TensorIR"]),
-    tests("AtomicFiles"),
-    tests("Toolchain", ["Diagnostics"]),
-    tests("MixFuseRuntime", ["CMixFuseThreads"]),
+    tests("CEmission", ["Kernels", "MixFuseShared", "TensorIR"]),
+    tests("MixFuseShared"),
+    tests("Toolchain", ["Diagnostics", "MixFuseShared"]),
+    tests("MixFuseRuntime", ["CMixFuseThreads", "MixFuseShared"]),
     tests(
       "MixFuse",
       [
         "CEmission", "CTemplates", "Diagnostics", "Differentiation", "Elaboration", "Interpreter",
-        "MixFuseRuntime", "Scheduling", "SpecLanguage", "TensorIR", "TestSupport", "Toolchain",
+        "Kernels", "MixFuseRuntime", "MixFuseShared", "Scheduling", "SpecLanguage", "TensorIR",
+        "TestSupport",
+        "Toolchain",
       ]),
     .testTarget(
       name: "CommandTests", dependencies: ["MixFuseRuntime", "mixfuse"],

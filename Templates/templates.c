@@ -9,65 +9,35 @@ struct template {
   const unsigned char *text;
 };
 
-static const unsigned char text_mf_add_block_f32[] = {
-#embed "runtime/mf_add_block_f32.h"
+static const unsigned char text_mf_add_block[] = {
+#embed "runtime/mf_add_block.h"
     , 0};
-static const unsigned char text_mf_add_block_f64[] = {
-#embed "runtime/mf_add_block_f64.h"
+static const unsigned char text_mf_add_row_products[] = {
+#embed "runtime/mf_add_row_products.h"
     , 0};
-static const unsigned char text_mf_add_row_products_f32[] = {
-#embed "runtime/mf_add_row_products_f32.h"
+static const unsigned char text_mf_add_rows[] = {
+#embed "runtime/mf_add_rows.h"
     , 0};
-static const unsigned char text_mf_add_row_products_f64[] = {
-#embed "runtime/mf_add_row_products_f64.h"
+static const unsigned char text_mf_attention_adjoint[] = {
+#embed "runtime/mf_attention_adjoint.h"
     , 0};
-static const unsigned char text_mf_add_rows_f32[] = {
-#embed "runtime/mf_add_rows_f32.h"
+static const unsigned char text_mf_attention_adjoint_tangent[] = {
+#embed "runtime/mf_attention_adjoint_tangent.h"
     , 0};
-static const unsigned char text_mf_add_rows_f64[] = {
-#embed "runtime/mf_add_rows_f64.h"
+static const unsigned char text_mf_attention_mask[] = {
+#embed "runtime/mf_attention_mask.h"
     , 0};
-static const unsigned char text_mf_attention_adjoint_f32[] = {
-#embed "runtime/mf_attention_adjoint_f32.h"
+static const unsigned char text_mf_attention_tangent[] = {
+#embed "runtime/mf_attention_tangent.h"
     , 0};
-static const unsigned char text_mf_attention_adjoint_f64[] = {
-#embed "runtime/mf_attention_adjoint_f64.h"
+static const unsigned char text_mf_attention_tangent_end[] = {
+#embed "runtime/mf_attention_tangent_end.h"
     , 0};
-static const unsigned char text_mf_attention_adjoint_tangent_f32[] = {
-#embed "runtime/mf_attention_adjoint_tangent_f32.h"
+static const unsigned char text_mf_attention_value[] = {
+#embed "runtime/mf_attention_value.h"
     , 0};
-static const unsigned char text_mf_attention_adjoint_tangent_f64[] = {
-#embed "runtime/mf_attention_adjoint_tangent_f64.h"
-    , 0};
-static const unsigned char text_mf_attention_mask_f32[] = {
-#embed "runtime/mf_attention_mask_f32.h"
-    , 0};
-static const unsigned char text_mf_attention_mask_f64[] = {
-#embed "runtime/mf_attention_mask_f64.h"
-    , 0};
-static const unsigned char text_mf_attention_tangent_end_f32[] = {
-#embed "runtime/mf_attention_tangent_end_f32.h"
-    , 0};
-static const unsigned char text_mf_attention_tangent_end_f64[] = {
-#embed "runtime/mf_attention_tangent_end_f64.h"
-    , 0};
-static const unsigned char text_mf_attention_tangent_f32[] = {
-#embed "runtime/mf_attention_tangent_f32.h"
-    , 0};
-static const unsigned char text_mf_attention_tangent_f64[] = {
-#embed "runtime/mf_attention_tangent_f64.h"
-    , 0};
-static const unsigned char text_mf_attention_value_end_f32[] = {
-#embed "runtime/mf_attention_value_end_f32.h"
-    , 0};
-static const unsigned char text_mf_attention_value_end_f64[] = {
-#embed "runtime/mf_attention_value_end_f64.h"
-    , 0};
-static const unsigned char text_mf_attention_value_f32[] = {
-#embed "runtime/mf_attention_value_f32.h"
-    , 0};
-static const unsigned char text_mf_attention_value_f64[] = {
-#embed "runtime/mf_attention_value_f64.h"
+static const unsigned char text_mf_attention_value_end[] = {
+#embed "runtime/mf_attention_value_end.h"
     , 0};
 static const unsigned char text_mf_cos_f32[] = {
 #embed "runtime/mf_cos_f32.h"
@@ -108,6 +78,18 @@ static const unsigned char text_mf_expm1_f64[] = {
 static const unsigned char text_mf_fault[] = {
 #embed "runtime/mf_fault.h"
     , 0};
+static const unsigned char text_mf_floor_f32[] = {
+#embed "runtime/mf_floor_f32.h"
+    , 0};
+static const unsigned char text_mf_floor_f64[] = {
+#embed "runtime/mf_floor_f64.h"
+    , 0};
+static const unsigned char text_mf_fused_f32[] = {
+#embed "runtime/mf_fused_f32.h"
+    , 0};
+static const unsigned char text_mf_fused_f64[] = {
+#embed "runtime/mf_fused_f64.h"
+    , 0};
 static const unsigned char text_mf_is_far_f32[] = {
 #embed "runtime/mf_is_far_f32.h"
     , 0};
@@ -117,11 +99,8 @@ static const unsigned char text_mf_is_far_f64[] = {
 static const unsigned char text_mf_library[] = {
 #embed "runtime/mf_library.h"
     , 0};
-static const unsigned char text_mf_log1p_f32[] = {
-#embed "runtime/mf_log1p_f32.h"
-    , 0};
-static const unsigned char text_mf_log1p_f64[] = {
-#embed "runtime/mf_log1p_f64.h"
+static const unsigned char text_mf_log1p[] = {
+#embed "runtime/mf_log1p.h"
     , 0};
 static const unsigned char text_mf_log_f32[] = {
 #embed "runtime/mf_log_f32.h"
@@ -129,11 +108,8 @@ static const unsigned char text_mf_log_f32[] = {
 static const unsigned char text_mf_log_f64[] = {
 #embed "runtime/mf_log_f64.h"
     , 0};
-static const unsigned char text_mf_logistic_f32[] = {
-#embed "runtime/mf_logistic_f32.h"
-    , 0};
-static const unsigned char text_mf_logistic_f64[] = {
-#embed "runtime/mf_logistic_f64.h"
+static const unsigned char text_mf_logistic[] = {
+#embed "runtime/mf_logistic.h"
     , 0};
 static const unsigned char text_mf_machine_peak[] = {
 #embed "runtime/mf_machine_peak.h"
@@ -144,11 +120,8 @@ static const unsigned char text_mf_maximum_lanes_f32[] = {
 static const unsigned char text_mf_maximum_lanes_f64[] = {
 #embed "runtime/mf_maximum_lanes_f64.h"
     , 0};
-static const unsigned char text_mf_maximum_step_f32[] = {
-#embed "runtime/mf_maximum_step_f32.h"
-    , 0};
-static const unsigned char text_mf_maximum_step_f64[] = {
-#embed "runtime/mf_maximum_step_f64.h"
+static const unsigned char text_mf_maximum_step[] = {
+#embed "runtime/mf_maximum_step.h"
     , 0};
 static const unsigned char text_mf_ordered_f32[] = {
 #embed "runtime/mf_ordered_f32.h"
@@ -156,29 +129,17 @@ static const unsigned char text_mf_ordered_f32[] = {
 static const unsigned char text_mf_ordered_f64[] = {
 #embed "runtime/mf_ordered_f64.h"
     , 0};
-static const unsigned char text_mf_pack_gathered_f32[] = {
-#embed "runtime/mf_pack_gathered_f32.h"
+static const unsigned char text_mf_pack_gathered[] = {
+#embed "runtime/mf_pack_gathered.h"
     , 0};
-static const unsigned char text_mf_pack_gathered_f64[] = {
-#embed "runtime/mf_pack_gathered_f64.h"
+static const unsigned char text_mf_pack_rows[] = {
+#embed "runtime/mf_pack_rows.h"
     , 0};
-static const unsigned char text_mf_pack_rows_f32[] = {
-#embed "runtime/mf_pack_rows_f32.h"
+static const unsigned char text_mf_pack_scaled[] = {
+#embed "runtime/mf_pack_scaled.h"
     , 0};
-static const unsigned char text_mf_pack_rows_f64[] = {
-#embed "runtime/mf_pack_rows_f64.h"
-    , 0};
-static const unsigned char text_mf_pack_scaled_f32[] = {
-#embed "runtime/mf_pack_scaled_f32.h"
-    , 0};
-static const unsigned char text_mf_pack_scaled_f64[] = {
-#embed "runtime/mf_pack_scaled_f64.h"
-    , 0};
-static const unsigned char text_mf_pack_tiles_f32[] = {
-#embed "runtime/mf_pack_tiles_f32.h"
-    , 0};
-static const unsigned char text_mf_pack_tiles_f64[] = {
-#embed "runtime/mf_pack_tiles_f64.h"
+static const unsigned char text_mf_pack_tiles[] = {
+#embed "runtime/mf_pack_tiles.h"
     , 0};
 static const unsigned char text_mf_pack_transposed_f32x16[] = {
 #embed "runtime/mf_pack_transposed_f32x16.h"
@@ -216,11 +177,8 @@ static const unsigned char text_mf_profile[] = {
 static const unsigned char text_mf_refuse[] = {
 #embed "runtime/mf_refuse.h"
     , 0};
-static const unsigned char text_mf_scale_rows_f32[] = {
-#embed "runtime/mf_scale_rows_f32.h"
-    , 0};
-static const unsigned char text_mf_scale_rows_f64[] = {
-#embed "runtime/mf_scale_rows_f64.h"
+static const unsigned char text_mf_scale_rows[] = {
+#embed "runtime/mf_scale_rows.h"
     , 0};
 static const unsigned char text_mf_share_out[] = {
 #embed "runtime/mf_share_out.h"
@@ -255,11 +213,8 @@ static const unsigned char text_mf_sincos_reduced_f32[] = {
 static const unsigned char text_mf_sincos_reduced_f64[] = {
 #embed "runtime/mf_sincos_reduced_f64.h"
     , 0};
-static const unsigned char text_mf_softplus_f32[] = {
-#embed "runtime/mf_softplus_f32.h"
-    , 0};
-static const unsigned char text_mf_softplus_f64[] = {
-#embed "runtime/mf_softplus_f64.h"
+static const unsigned char text_mf_softplus[] = {
+#embed "runtime/mf_softplus.h"
     , 0};
 static const unsigned char text_mf_sum_f32[] = {
 #embed "runtime/mf_sum_f32.h"
@@ -273,11 +228,8 @@ static const unsigned char text_mf_sum_lanes_f32[] = {
 static const unsigned char text_mf_sum_lanes_f64[] = {
 #embed "runtime/mf_sum_lanes_f64.h"
     , 0};
-static const unsigned char text_mf_sum_step_f32[] = {
-#embed "runtime/mf_sum_step_f32.h"
-    , 0};
-static const unsigned char text_mf_sum_step_f64[] = {
-#embed "runtime/mf_sum_step_f64.h"
+static const unsigned char text_mf_sum_step[] = {
+#embed "runtime/mf_sum_step.h"
     , 0};
 static const unsigned char text_mf_tanh_f32[] = {
 #embed "runtime/mf_tanh_f32.h"
@@ -299,26 +251,16 @@ static const unsigned char text_mixfuse_parallel[] = {
     , 0};
 
 static const struct template templates[] = {
-    {"mf_add_block_f32", text_mf_add_block_f32},
-    {"mf_add_block_f64", text_mf_add_block_f64},
-    {"mf_add_row_products_f32", text_mf_add_row_products_f32},
-    {"mf_add_row_products_f64", text_mf_add_row_products_f64},
-    {"mf_add_rows_f32", text_mf_add_rows_f32},
-    {"mf_add_rows_f64", text_mf_add_rows_f64},
-    {"mf_attention_adjoint_f32", text_mf_attention_adjoint_f32},
-    {"mf_attention_adjoint_f64", text_mf_attention_adjoint_f64},
-    {"mf_attention_adjoint_tangent_f32", text_mf_attention_adjoint_tangent_f32},
-    {"mf_attention_adjoint_tangent_f64", text_mf_attention_adjoint_tangent_f64},
-    {"mf_attention_mask_f32", text_mf_attention_mask_f32},
-    {"mf_attention_mask_f64", text_mf_attention_mask_f64},
-    {"mf_attention_tangent_end_f32", text_mf_attention_tangent_end_f32},
-    {"mf_attention_tangent_end_f64", text_mf_attention_tangent_end_f64},
-    {"mf_attention_tangent_f32", text_mf_attention_tangent_f32},
-    {"mf_attention_tangent_f64", text_mf_attention_tangent_f64},
-    {"mf_attention_value_end_f32", text_mf_attention_value_end_f32},
-    {"mf_attention_value_end_f64", text_mf_attention_value_end_f64},
-    {"mf_attention_value_f32", text_mf_attention_value_f32},
-    {"mf_attention_value_f64", text_mf_attention_value_f64},
+    {"mf_add_block", text_mf_add_block},
+    {"mf_add_row_products", text_mf_add_row_products},
+    {"mf_add_rows", text_mf_add_rows},
+    {"mf_attention_adjoint", text_mf_attention_adjoint},
+    {"mf_attention_adjoint_tangent", text_mf_attention_adjoint_tangent},
+    {"mf_attention_mask", text_mf_attention_mask},
+    {"mf_attention_tangent", text_mf_attention_tangent},
+    {"mf_attention_tangent_end", text_mf_attention_tangent_end},
+    {"mf_attention_value", text_mf_attention_value},
+    {"mf_attention_value_end", text_mf_attention_value_end},
     {"mf_cos_f32", text_mf_cos_f32},
     {"mf_cos_f64", text_mf_cos_f64},
     {"mf_cos_far_f32", text_mf_cos_far_f32},
@@ -332,30 +274,27 @@ static const struct template templates[] = {
     {"mf_expm1_f32", text_mf_expm1_f32},
     {"mf_expm1_f64", text_mf_expm1_f64},
     {"mf_fault", text_mf_fault},
+    {"mf_floor_f32", text_mf_floor_f32},
+    {"mf_floor_f64", text_mf_floor_f64},
+    {"mf_fused_f32", text_mf_fused_f32},
+    {"mf_fused_f64", text_mf_fused_f64},
     {"mf_is_far_f32", text_mf_is_far_f32},
     {"mf_is_far_f64", text_mf_is_far_f64},
     {"mf_library", text_mf_library},
-    {"mf_log1p_f32", text_mf_log1p_f32},
-    {"mf_log1p_f64", text_mf_log1p_f64},
+    {"mf_log1p", text_mf_log1p},
     {"mf_log_f32", text_mf_log_f32},
     {"mf_log_f64", text_mf_log_f64},
-    {"mf_logistic_f32", text_mf_logistic_f32},
-    {"mf_logistic_f64", text_mf_logistic_f64},
+    {"mf_logistic", text_mf_logistic},
     {"mf_machine_peak", text_mf_machine_peak},
     {"mf_maximum_lanes_f32", text_mf_maximum_lanes_f32},
     {"mf_maximum_lanes_f64", text_mf_maximum_lanes_f64},
-    {"mf_maximum_step_f32", text_mf_maximum_step_f32},
-    {"mf_maximum_step_f64", text_mf_maximum_step_f64},
+    {"mf_maximum_step", text_mf_maximum_step},
     {"mf_ordered_f32", text_mf_ordered_f32},
     {"mf_ordered_f64", text_mf_ordered_f64},
-    {"mf_pack_gathered_f32", text_mf_pack_gathered_f32},
-    {"mf_pack_gathered_f64", text_mf_pack_gathered_f64},
-    {"mf_pack_rows_f32", text_mf_pack_rows_f32},
-    {"mf_pack_rows_f64", text_mf_pack_rows_f64},
-    {"mf_pack_scaled_f32", text_mf_pack_scaled_f32},
-    {"mf_pack_scaled_f64", text_mf_pack_scaled_f64},
-    {"mf_pack_tiles_f32", text_mf_pack_tiles_f32},
-    {"mf_pack_tiles_f64", text_mf_pack_tiles_f64},
+    {"mf_pack_gathered", text_mf_pack_gathered},
+    {"mf_pack_rows", text_mf_pack_rows},
+    {"mf_pack_scaled", text_mf_pack_scaled},
+    {"mf_pack_tiles", text_mf_pack_tiles},
     {"mf_pack_transposed_f32x16", text_mf_pack_transposed_f32x16},
     {"mf_pack_transposed_f32x4", text_mf_pack_transposed_f32x4},
     {"mf_pack_transposed_f32x8", text_mf_pack_transposed_f32x8},
@@ -368,8 +307,7 @@ static const struct template templates[] = {
     {"mf_pow_f64", text_mf_pow_f64},
     {"mf_profile", text_mf_profile},
     {"mf_refuse", text_mf_refuse},
-    {"mf_scale_rows_f32", text_mf_scale_rows_f32},
-    {"mf_scale_rows_f64", text_mf_scale_rows_f64},
+    {"mf_scale_rows", text_mf_scale_rows},
     {"mf_share_out", text_mf_share_out},
     {"mf_sin_f32", text_mf_sin_f32},
     {"mf_sin_f64", text_mf_sin_f64},
@@ -381,14 +319,12 @@ static const struct template templates[] = {
     {"mf_sincos_far_f64", text_mf_sincos_far_f64},
     {"mf_sincos_reduced_f32", text_mf_sincos_reduced_f32},
     {"mf_sincos_reduced_f64", text_mf_sincos_reduced_f64},
-    {"mf_softplus_f32", text_mf_softplus_f32},
-    {"mf_softplus_f64", text_mf_softplus_f64},
+    {"mf_softplus", text_mf_softplus},
     {"mf_sum_f32", text_mf_sum_f32},
     {"mf_sum_f64", text_mf_sum_f64},
     {"mf_sum_lanes_f32", text_mf_sum_lanes_f32},
     {"mf_sum_lanes_f64", text_mf_sum_lanes_f64},
-    {"mf_sum_step_f32", text_mf_sum_step_f32},
-    {"mf_sum_step_f64", text_mf_sum_step_f64},
+    {"mf_sum_step", text_mf_sum_step},
     {"mf_tanh_f32", text_mf_tanh_f32},
     {"mf_tanh_f64", text_mf_tanh_f64},
     {"mf_to_i32_f32", text_mf_to_i32_f32},

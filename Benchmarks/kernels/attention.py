@@ -5,7 +5,7 @@
     ./attention.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "value 1 9 2 2 7 full;.."]
 
 A case is ORDER BATCH SEQUENCE HEADS KEY-HEADS WIDTH causal|full, where ORDER is value, tangent,
-adjoint or adjointTangent. Builds attention_emit.swift, writes and compiles the kernels with clang-19
+adjoint or adjointTangent. Builds the emitter, writes and compiles the kernels with clang-19
 and runs them on one thread. Build products go to --build, by default a folder in the system's
 temporary directory.
 """
@@ -16,7 +16,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from emitter import HERE, MARCH, RUNTIME, build_emitter, run
+from emitter import HERE, MARCH, build_emitter, run
 
 ORDERS = ["value", "tangent", "adjoint", "adjointTangent"]
 SIZES = [
@@ -34,10 +34,10 @@ def main():
     options = parser.parse_args()
 
     build = pathlib.Path(options.build)
-    emitter = build_emitter(build / "emitter", "attention_emit.swift")
     every = [f"{order} {size}" for size in SIZES for order in ORDERS]
     cases = options.cases.split(";") if options.cases else every
-    emit = [emitter, options.element, str(options.vector_bytes), RUNTIME]
+    emit = [build_emitter(), "attention", options.element, str(options.vector_bytes)]
+    build.mkdir(parents=True, exist_ok=True)
     text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
     (build / "kernels.c").write_text(text)
 

@@ -5,7 +5,7 @@
     ./bench.py [--element f32|f64] [--vector-bytes 64|32|16] [--cases "nn 10 40 40 1;..."]
     ./bench.py --compare [--blas LIBRARY]    # the comparison in ../results/contractions.md
 
-Builds emit.swift, writes and compiles the kernels with clang-19 and runs them. OpenBLAS is loaded from --blas, else from the Python package scipy-openblas32, else from the
+Builds the emitter, writes and compiles the kernels with clang-19 and runs them. OpenBLAS is loaded from --blas, else from the Python package scipy-openblas32, else from the
 system; nothing else needs it. Build products go to --build, by default a folder in the system's
 temporary directory.
 """
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 
-from emitter import HERE, MARCH, ROOT, RUNTIME, build_emitter, run
+from emitter import HERE, MARCH, build_emitter, run
 
 RESULTS = HERE.parent / "results" / "contractions.md"
 CASES = [
@@ -54,8 +54,7 @@ COMPARED = [
 def build_kernels(build, options, cases):
     """Writes, compiles and links the kernels of `cases`; returns the program that times them."""
     build.mkdir(parents=True, exist_ok=True)
-    emit = [build_emitter(build / "emitter", "emit.swift")]
-    emit += [options.element, str(options.vector_bytes), RUNTIME]
+    emit = [build_emitter(), "contractions", options.element, str(options.vector_bytes)]
     text = run(emit, input="\n".join(cases), text=True, stdout=subprocess.PIPE).stdout
     (build / "kernels.c").write_text(text)
     flags = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-Wall", "-Wextra", "-Werror"]

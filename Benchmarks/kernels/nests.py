@@ -5,7 +5,7 @@
     ./nests.py [--element f32|f64] [--vector-bytes 64|32|16] [--only TITLE] [--out nests.md]
     ./nests.py --sharing     # from what size on two threads pay
 
-Builds nests_emit.swift, writes and compiles the programs with clang-19 and runs them on one thread
+Builds the emitter, writes and compiles the programs with clang-19 and runs them on one thread
 and on two.
 Build products go to --build, by default a folder in the system's temporary directory.
 """
@@ -45,8 +45,7 @@ def main():
         compile_with_pool([HERE / "sharing.c"], options.vector_bytes, build / "sharing")
         command = [build / "sharing"]
     else:
-        emit = build_emitter(build / "emitter", "nests_emit.swift")
-        run([emit, options.element, str(options.vector_bytes), build])
+        run([build_emitter(), "nests", options.element, str(options.vector_bytes), build])
         sources = [build / "nests.c", build / "peak.c", HERE / "nests_driver.c"]
         compile_with_pool(sources, options.vector_bytes, build / "nests")
         command = [build / "nests"] + ([options.only] if options.only else [])

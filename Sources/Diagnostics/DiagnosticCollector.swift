@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where stages put their diagnostics. A collector is passed in; nothing below the executable prints
-// or exits. It drops exact repetitions (a function body is elaborated once per call, and its errors
-// should be shown once) and keeps at most 20 errors, counting the rest.
+// or exits. It drops repetitions (a function body is elaborated once per call, and its errors should
+// be shown once) and keeps at most 20 errors, counting the rest.
 
 /// Gathers the diagnostics of one run.
 package final class DiagnosticCollector {
@@ -16,11 +16,22 @@ package final class DiagnosticCollector {
   private var seen: Set<Key> = []
   private var keptErrors = 0
 
-  /// What makes two diagnostics the same for the reader.
+  /// What makes two diagnostics the same for the reader: what they say and where, whether or not the
+  /// file was read twice.
   private struct Key: Hashable {
     let id: String
     let text: String
-    let span: Span?
+    let file: String?
+    let start: Int?
+    let end: Int?
+
+    init(_ diagnostic: Diagnostic) {
+      id = diagnostic.id
+      text = diagnostic.text
+      file = diagnostic.span?.file.name
+      start = diagnostic.span?.start
+      end = diagnostic.span?.end
+    }
   }
 
   /// Makes an empty collector.
@@ -37,8 +48,7 @@ package final class DiagnosticCollector {
 
   /// Adds a diagnostic, unless the same one was already added.
   package func report(_ diagnostic: Diagnostic) {
-    let key = Key(id: diagnostic.id, text: diagnostic.text, span: diagnostic.span)
-    guard seen.insert(key).inserted else { return }
+    guard seen.insert(Key(diagnostic)).inserted else { return }
     if diagnostic.severity == .error {
       guard keptErrors < Self.errorLimit else {
         suppressedErrors += 1
@@ -55,6 +65,12 @@ package final class DiagnosticCollector {
     notes: [DiagnosticNote] = [], help: String? = nil
   ) {
     report(Diagnostic(message, at: span, operands: operands, notes: notes, help: help))
+  }
+
+  /// Adds what another collector kept, and its count of errors beyond the limit.
+  package func report(_ diagnostics: [Diagnostic], suppressedErrors: Int) {
+    for diagnostic in diagnostics { report(diagnostic) }
+    self.suppressedErrors += suppressedErrors
   }
 
   /// All diagnostics as text in the order of their places, ready to be printed, with a last line

@@ -4,6 +4,7 @@
 // same meta-gradient; they differ in what is kept, what is recomputed, and how the second-order
 // product is formed.
 
+import Kernels
 import TensorIR
 
 /// How a meta-gradient is derived.
@@ -199,7 +200,7 @@ extension MetaProblem {
       // Each has an adjoint of its size.
       bytes += 2 * node.results.reduce(0) { $0 + innerLoss.type(of: $1).byteCount }
     }
-    return steps * bytes <= 16 << 20
+    return steps * bytes <= Machine.usual.keptActivationBytes
   }
 
   /// Whether storing the trajectory takes so much memory that recomputing it is the better choice.
@@ -207,7 +208,7 @@ extension MetaProblem {
   /// ten times theta where a gradient of a large model moves thousands of times as much.
   fileprivate var isWorthReplaying: Bool {
     let stateBytes = (theta + state).reduce(0) { $0 + $1.type.byteCount }
-    return steps <= 32 && steps * stateBytes > 64 << 20
+    return steps <= 32 && steps * stateBytes > Machine.usual.storedTrajectoryBytes
   }
 }
 

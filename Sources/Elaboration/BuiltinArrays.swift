@@ -6,247 +6,248 @@ import Diagnostics
 import SpecLanguage
 import TensorIR
 
+extension Builtin {
+  static let arrays: [Builtin] = creation + movement + indexing
+
+  private static let creation: [Builtin] = [
+    Builtin("zeros", .shape("shape"), summary: "an array of zeros") { e, _, shape in
+      .tensor(e.emitter.constant(0, TensorType(shape, e.floatType)))
+    },
+    Builtin("ones", .shape("shape"), summary: "an array of ones") { e, _, shape in
+      .tensor(e.emitter.constant(1, TensorType(shape, e.floatType)))
+    },
+    Builtin("full", .shape("shape"), .floats("value"), summary: "an array filled with a value") {
+      e, _, shape, value in .tensor(e.emitter.broadcast(value.tensor, to: shape))
+    },
+    Builtin("iota", .positive("count", "a count"), summary: "the whole numbers from 0") {
+      e, _, count in .tensor(e.emitter.add(.iota(axis: 0, shape: [count])))
+    },
+    Builtin(
+      "check_labels", .wholes("labels"), .positive("classes", "the number of classes"),
+      summary: "the labels as they are, checked to be below the number of classes"
+    ) { e, _, labels, classes in .tensor(e.checkedLabels(labels, classes)) },
+  ]
+
+  private static let movement: [Builtin] = [
+    Builtin(
+      "reshape", .array("x"), .sizes("shape"),
+      summary: "the elements in another shape; one size may be -1"
+    ) { .tensor(try $0.reshaped(at: $1, $2, $3)) },
+    Builtin(
+      "transpose", .array("x"), .sizes("axes", or: "the last two exchanged"),
+      summary: "the axes in another order"
+    ) { .tensor(try $0.transposed(at: $1, $2, $3)) },
+    Builtin("broadcast", .array("x"), .shape("shape"), summary: "`x` stretched to a shape") {
+      .tensor(try $0.stretched(at: $1, $2, $3))
+    },
+    Builtin(
+      "concatenate", .any("parts"), .axis("axis", or: 0), summary: "arrays joined along an axis"
+    ) { .tensor(try $0.concatenated(at: $1, $2, $3)) },
+    Builtin("stack", .any("parts"), .axis("axis", or: 0), summary: "arrays joined along a new axis")
+    {
+      .tensor(try $0.stacked(at: $1, $2, $3))
+    },
+    Builtin(
+      "split", .array("x"), .any("count"), .axis("axis", or: -1),
+      summary: "equal parts of an axis, as a tuple"
+    ) { try $0.split(at: $1, $2, into: $3, $4) },
+    Builtin(
+      "pad", .floats("x"), .whole("low", "low"), .whole("high", "high"), .axis("axis", or: -1),
+      summary: "zeros before and after the elements of an axis"
+    ) { .tensor(try $0.padded(at: $1, $2, low: $3, high: $4, $5)) },
+  ]
+
+  private static let indexing: [Builtin] = [
+    Builtin(
+      "take", .array("table"), .wholes("indices"), .axis("axis", or: 0),
+      summary: "the rows of a table with the given numbers"
+    ) { .tensor(try $0.taken(at: $1, $2, $3, $4)) },
+    Builtin(
+      "size", .any("x"), .axes("axis"),
+      summary: "the number of elements, of a tree of all its arrays, or the size of axes"
+    ) { .integer(try $0.size($2, $3)) },
+  ]
+}
+
+// MARK: - Labels
+
 extension Elaborator {
-  /// A creation, movement or indexing function.
-  func array(_ builtin: Builtin, _ call: BuiltinCall) throws -> Value {
-    switch builtin {
-    case .zeros: return .tensor(emitter.constant(0, try createdType(call)))
-    case .ones: return .tensor(emitter.constant(1, try createdType(call)))
-    case .full:
-      let type = try createdType(call)
-      return .tensor(emitter.broadcast(try floatTensor(call["value"]), to: type.shape))
-    case .iota:
-      let count = try integer(call["count"], "a count")
-      try requirePositive(count, call["count"])
-      return .tensor(emitter.add(.iota(axis: 0, shape: [count])))
-    case .oneHot: return .tensor(try oneHot(call))
-    case .checkLabels: return .tensor(try checkedLabels(call).labels)
-    case .reshape: return .tensor(try reshape(call))
-    case .transpose: return .tensor(try transpose(call))
-    case .broadcast:
-      let x = try tensor(call["x"])
-      let target = try shape(call["shape"])
-      guard commonShape(x.shape, target) == target else {
-        throw fail(
-          .broadcast(op: "broadcast", lhs: x.shape.spelling, rhs: target.spelling),
-          at: call.callee.span, operands: [call["x"]])
-      }
-      return .tensor(emitter.broadcast(x, to: target))
-    case .concatenate, .stack: return .tensor(try join(builtin, call))
-    case .split: return try split(call)
-    case .take: return .tensor(try take(call))
-    case .expand:
-      let x = try tensor(call["x"])
-      var target = x.shape
-      target.insert(1, at: try axis(call["axis"], rank: x.shape.count + 1))
-      return .tensor(emitter.reshape(x, to: target))
-    case .pad: return .tensor(try pad(call))
-    case .size: return .integer(try size(call))
-    default: preconditionFailure("compiler bug: \(builtin) is not an array function")
-    }
+  /// Labels checked to be below the number of classes.
+  fileprivate func checkedLabels(_ labels: ArrayArgument, _ classes: Int) -> Tensor {
+    checked(labels.tensor, below: classes, of: labels.operand.expression, "a label")
   }
+}
 
-  /// The sizes in a list, each at least 1.
-  private func shape(_ operand: Operand) throws -> [Int] {
-    let sizes = try sizes(operand)
-    for size in sizes { try requirePositive(size, operand) }
-    return sizes
-  }
+// MARK: - Movement
 
-  private func sizes(_ operand: Operand) throws -> [Int] {
-    guard case .list(let parts) = operand.value else {
-      throw fail(
-        .kind(what: "a shape", expected: "a list such as [2, 3]", found: operand.value.kind),
-        at: operand.expression.span)
-    }
-    return try parts.map {
-      try integer(operand.part($0), "a size")
-    }
-  }
-
-  private func requirePositive(_ size: Int, _ operand: Operand) throws {
-    guard size < 1 else { return }
-    throw fail(
-      .kind(what: "a size", expected: "at least 1", found: String(size)),
-      at: operand.expression.span)
-  }
-
-  private func createdType(_ call: BuiltinCall) throws -> TensorType {
-    TensorType(try shape(call["shape"]), floatType)
-  }
-
-  /// `one_hot(labels, classes)`: 1 where the last axis' position equals the label, else 0.
-  private func oneHot(_ call: BuiltinCall) throws -> Tensor {
-    let (labels, classes) = try checkedLabels(call)
-    let shape = labels.shape + [classes]
-    let positions = emitter.add(.iota(axis: shape.count - 1, shape: shape))
-    let axes = Array(labels.shape.indices)
-    let repeated = emitter.add(.broadcast(shape: shape, axes: axes), labels)
-    return emitter.convert(emitter.add(.compare(.equal), positions, repeated), to: floatType)
-  }
-
-  /// The labels of `check_labels(labels, classes)` and of `one_hot`, checked to be below the number of
-  /// classes.
-  private func checkedLabels(_ call: BuiltinCall) throws -> (labels: Tensor, classes: Int) {
-    let classes = try integer(call["classes"], "the number of classes")
-    try requirePositive(classes, call["classes"])
-    let labels = checked(
-      try indices(call["labels"]), below: classes, of: call["labels"].expression, "a label")
-    return (labels, classes)
-  }
-
-  /// The operand as an array of whole numbers.
-  private func indices(_ operand: Operand) throws -> Tensor {
-    let result = try tensor(operand, dtype: .i32)
-    guard result.dtype == .i32 else {
-      throw fail(
-        .kind(what: "an index", expected: "an i32 array", found: operand.value.kind),
-        at: operand.expression.span, operands: [operand])
-    }
-    return result
-  }
-
-  private func reshape(_ call: BuiltinCall) throws -> Tensor {
-    let x = try tensor(call["x"])
-    var target = try sizes(call["shape"])
-    let place = call["shape"].expression.span
+extension Elaborator {
+  fileprivate func reshaped(
+    at place: Span, _ x: ArrayArgument, _ shape: SizesArgument
+  ) throws -> Tensor {
+    var target = shape.sizes
     let open = target.indices.filter { target[$0] == -1 }
-    guard open.count <= 1 else { throw fail(.ambiguousReshape, at: place) }
+    guard open.count <= 1 else {
+      throw fail(.ambiguousReshape, at: shape.operand.expression.span)
+    }
+    let count = x.tensor.type.elementCount
     if let axis = open.first {
       let known = Self.elementCount(of: target.filter { $0 != -1 }) ?? 0
-      if known > 0, x.type.elementCount.isMultiple(of: known) {
-        target[axis] = x.type.elementCount / known
-      }
+      if known > 0, count.isMultiple(of: known) { target[axis] = count / known }
     }
-    guard target.allSatisfy({ $0 >= 1 }), Self.elementCount(of: target) == x.type.elementCount
-    else {
+    guard target.allSatisfy({ $0 >= 1 }), Self.elementCount(of: target) == count else {
       throw fail(
-        .reshape(from: x.shape.spelling, to: target.spelling), at: call.callee.span,
-        operands: [call["x"]],
-        help: "\(x.shape.spelling) has \(x.type.elementCount) elements")
+        .reshape(from: x.shape.spelling, to: target.spelling), at: place, operands: [x.operand],
+        help: "\(x.shape.spelling) has \(count) elements")
     }
-    return emitter.reshape(x, to: target)
+    return emitter.reshape(x.tensor, to: target)
   }
 
   /// Without axes the last two are exchanged, as in a matrix.
-  private func transpose(_ call: BuiltinCall) throws -> Tensor {
-    let x = try tensor(call["x"])
-    let rank = x.shape.count
-    guard let operand = call.operands["axes"] else {
+  fileprivate func transposed(
+    at place: Span, _ x: ArrayArgument, _ axes: SizesArgument?
+  ) throws -> Tensor {
+    let rank = x.rank
+    guard let axes else {
       guard rank >= 2 else {
         throw fail(
-          .rank(op: "transpose", expected: "at least two axes", found: x.type.spelling),
-          at: call.callee.span, operands: [call["x"]])
+          .rank(op: "transpose", expected: "at least two axes", found: x.tensor.type.spelling),
+          at: place, operands: [x.operand])
       }
-      return emitter.transpose(x, Array(0..<rank - 2) + [rank - 1, rank - 2])
+      return emitter.transpose(x.tensor, Array(0..<rank - 2) + [rank - 1, rank - 2])
     }
-    let permutation = try sizes(operand).map { $0 < 0 ? $0 + rank : $0 }
+    let permutation = axes.sizes.map { $0 < 0 ? $0 + rank : $0 }
     guard permutation.sorted() == Array(0..<rank) else {
       throw fail(
         .kind(
           what: "axes", expected: "each of the \(rank) axes of \(x.shape.spelling) once",
-          found: operand.value.spelling), at: operand.expression.span)
+          found: axes.operand.value.spelling), at: axes.operand.expression.span)
     }
-    return emitter.transpose(x, permutation)
+    return emitter.transpose(x.tensor, permutation)
   }
 
-  /// `concatenate` along an axis there is, `stack` along a new one.
-  private func join(_ builtin: Builtin, _ call: BuiltinCall) throws -> Tensor {
-    let operand = call["parts"]
-    let values: [Value]
+  fileprivate func stretched(at place: Span, _ x: ArrayArgument, _ shape: [Int]) throws -> Tensor {
+    guard commonShape(x.shape, shape) == shape else {
+      throw fail(
+        .broadcast(op: "broadcast", lhs: x.shape.spelling, rhs: shape.spelling), at: place,
+        operands: [x.operand])
+    }
+    return emitter.broadcast(x.tensor, to: shape)
+  }
+
+  /// Zeros before and after the elements of one axis.
+  fileprivate func padded(
+    at place: Span, _ x: ArrayArgument, low: Int, high: Int, _ axis: AxisArgument
+  ) throws -> Tensor {
+    let axis = try self.axis(axis, rank: x.rank, at: place)
+    guard low >= 0, high >= 0 else {
+      throw fail(
+        .kind(what: "low and high", expected: "at least 0", found: "\(low) and \(high)"), at: place)
+    }
+    var before = [Int](repeating: 0, count: x.rank)
+    var after = before
+    before[axis] = low
+    after[axis] = high
+    return low + high == 0 ? x.tensor : emitter.add(.pad(low: before, high: after), x.tensor)
+  }
+}
+
+// MARK: - Parts
+
+extension Elaborator {
+  /// Arrays joined along an axis that they have.
+  fileprivate func concatenated(
+    at place: Span, _ parts: Operand, _ axis: AxisArgument
+  ) throws -> Tensor {
+    let tensors = try self.parts(parts)
+    let axis = try self.axis(axis, rank: tensors[0].shape.count, at: place)
+    return try joined(tensors, along: axis, parts, at: place)
+  }
+
+  /// Arrays joined along an axis that they do not have.
+  fileprivate func stacked(
+    at place: Span, _ parts: Operand, _ axis: AxisArgument
+  ) throws -> Tensor {
+    let tensors = try self.parts(parts)
+    let axis = try self.axis(axis, rank: tensors[0].shape.count + 1, at: place)
+    let expanded = tensors.map { tensor in
+      var shape = tensor.shape
+      shape.insert(1, at: min(axis, shape.count))
+      return emitter.reshape(tensor, to: shape)
+    }
+    return try joined(expanded, along: axis, parts, at: place)
+  }
+
+  /// The arrays of a list or tuple of at least one.
+  private func parts(_ operand: Operand) throws -> [Tensor] {
     switch operand.value {
     case .list(let parts) where !parts.isEmpty, .tuple(let parts) where !parts.isEmpty:
-      values = parts
+      return try parts.map { try tensor(operand.part($0)) }
     default:
       throw fail(
         .kind(what: "parts", expected: "a list of arrays", found: operand.value.kind),
         at: operand.expression.span)
     }
-    var tensors = try values.map {
-      try tensor(operand.part($0))
-    }
-    let rank = tensors[0].shape.count + (builtin == .stack ? 1 : 0)
-    let joined = try axes(call.operands["axis"], rank: rank, absent: [0])
-    guard joined.count == 1, rank > 0, let axis = joined.first else {
-      throw fail(.axisOutOfRange(0, rank: rank), at: call.callee.span, operands: [operand])
-    }
-    if builtin == .stack {
-      tensors = tensors.map { tensor in
-        var shape = tensor.shape
-        shape.insert(1, at: min(axis, shape.count))
-        return emitter.reshape(tensor, to: shape)
-      }
-    }
+  }
+
+  private func joined(
+    _ tensors: [Tensor], along axis: Int, _ parts: Operand, at place: Span
+  ) throws -> Tensor {
+    let first = tensors[0].type
     for tensor in tensors {
       var comparable = tensor.type
-      if comparable.shape.count == rank { comparable.shape[axis] = tensors[0].shape[axis] }
-      guard comparable == tensors[0].type else {
+      if comparable.rank == first.rank { comparable.shape[axis] = first.shape[axis] }
+      guard comparable == first else {
         throw fail(
-          .broadcast(
-            op: call.callee.text, lhs: tensors[0].type.spelling, rhs: tensor.type.spelling),
-          at: call.callee.span, operands: [operand])
+          .broadcast(op: place.text, lhs: first.spelling, rhs: tensor.type.spelling), at: place,
+          operands: [parts])
       }
     }
     return tensors.count == 1 ? tensors[0] : emitter.append(.concatenate(axis: axis), tensors)[0]
   }
 
-  /// `split(x, 3, axis: -1)`: equal parts of an axis, as a tuple.
-  private func split(_ call: BuiltinCall) throws -> Value {
-    let x = try tensor(call["x"])
-    let count = try integer(call["count"], "the number of parts")
-    let axes = try axes(call.operands["axis"], rank: x.shape.count, absent: [x.shape.count - 1])
-    guard let axis = axes.first, count >= 1, x.shape[axis].isMultiple(of: count) else {
+  /// Equal parts of an axis.
+  fileprivate func split(
+    at place: Span, _ x: ArrayArgument, into parts: Operand, _ axis: AxisArgument
+  ) throws -> Value {
+    let count = try integer(parts, "the number of parts")
+    let axis = try self.axis(axis, rank: x.rank, at: place)
+    guard count >= 1, x.shape[axis].isMultiple(of: count) else {
       throw fail(
         .kind(
           what: "the number of parts", expected: "a divisor of the axis' size",
-          found: "\(count) for \(x.shape.spelling)"), at: call["count"].expression.span,
-        operands: [call["x"]])
+          found: "\(count) for \(x.shape.spelling)"), at: parts.expression.span,
+        operands: [x.operand])
     }
     let size = x.shape[axis] / count
     return .tuple(
-      (0..<count).map { .tensor(slice(x, axis: axis, from: $0 * size, to: ($0 + 1) * size)) })
+      (0..<count).map {
+        .tensor(slice(x.tensor, axis: axis, from: $0 * size, to: ($0 + 1) * size))
+      })
   }
 
-  private func take(_ call: BuiltinCall) throws -> Tensor {
-    let table = try tensor(call["table"])
-    let indices = try indices(call["indices"])
-    guard
-      let axis = try axes(call.operands["axis"], rank: table.shape.count, absent: [0]).first,
-      !table.shape.isEmpty
-    else {
+  fileprivate func taken(
+    at place: Span, _ table: ArrayArgument, _ indices: ArrayArgument, _ axis: AxisArgument
+  ) throws -> Tensor {
+    guard table.rank > 0 else {
       throw fail(
-        .rank(op: "take", expected: "a table with axes", found: table.type.spelling),
-        at: call.callee.span, operands: [call["table"]])
+        .rank(op: "take", expected: "a table with axes", found: table.tensor.type.spelling),
+        at: place, operands: [table.operand])
     }
-    return gather(
-      table,
-      checked(
-        indices, below: table.shape[axis], of: call["indices"].expression, axis: axis,
-        in: (call["table"].expression, table)), axis: axis)
+    let axis = try self.axis(axis, rank: table.rank, at: place)
+    let positions = checked(
+      indices.tensor, below: table.shape[axis], of: indices.operand.expression, axis: axis,
+      in: (table.operand.expression, table.tensor))
+    return gather(table.tensor, positions, axis: axis)
   }
+}
 
-  /// `pad(x, low, high, axis: -1)`: zeros before and after the elements of one axis.
-  private func pad(_ call: BuiltinCall) throws -> Tensor {
-    let x = try floatTensor(call["x"])
-    let low = try integer(call["low"], "low")
-    let high = try integer(call["high"], "high")
-    let axes = try axes(call.operands["axis"], rank: x.shape.count, absent: [x.shape.count - 1])
-    guard let axis = axes.first, low >= 0, high >= 0 else {
-      throw fail(
-        .kind(what: "low and high", expected: "at least 0", found: "\(low) and \(high)"),
-        at: call.callee.span)
+extension Elaborator {
+  fileprivate func size(_ operand: Operand, _ axis: AxesArgument) throws -> Int {
+    if case .tree = operand.value {
+      guard axis.operand == nil else { throw arrayNeeded(operand) }
+      return try materialized(operand).tensors.map(\.type.elementCount).reduce(0, +)
     }
-    var before = [Int](repeating: 0, count: x.shape.count)
-    var after = before
-    before[axis] = low
-    after[axis] = high
-    return low + high == 0 ? x : emitter.add(.pad(low: before, high: after), x)
-  }
-
-  /// The number of elements, or the size of one axis.
-  private func size(_ call: BuiltinCall) throws -> Int {
-    let x = try tensor(call["x"])
-    guard let operand = call.operands["axis"] else { return x.type.elementCount }
-    return x.shape[try axis(operand, rank: x.shape.count)]
+    let shape = try tensor(operand).shape
+    return try axes(axis, rank: shape.count).map { shape[$0] }.reduce(1, *)
   }
 }

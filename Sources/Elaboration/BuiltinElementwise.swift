@@ -1,60 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Built-in functions that work element by element. On numbers known at build time they are computed
-// here, in Float64.
+// Built-in functions that work element by element, on trees leaf by leaf. Of numbers known at build
+// time they are computed here, in Float64.
 
 import Diagnostics
+import SpecLanguage
 import TensorIR
 
+extension Builtin {
+  static let elementwise: [Builtin] =
+    UnaryFunction.allCases.compactMap(Builtin.init(of:)) + [
+      Builtin("power", .any("x"), .any("exponent"), summary: "`x ** exponent`") {
+        try $0.binary(.power, at: $1, $2, $3)
+      },
+      Builtin("maximum", .any("a"), .any("b"), summary: "the larger of each two elements") {
+        try $0.extremum(.maximum, at: $1, $2, $3)
+      },
+      Builtin("minimum", .any("a"), .any("b"), summary: "the smaller of each two elements") {
+        try $0.extremum(.minimum, at: $1, $2, $3)
+      },
+      Builtin(
+        "select", .any("condition"), .any("a"), .any("b"), summary: "`if condition then a else b`"
+      ) { e, _, condition, a, b in try e.select(condition, a, b) },
+      Builtin("stop_gradient", .any("x"), summary: "`x`, through which no derivative flows") {
+        e, _, x in try e.mapLeaves(x, e.stopGradient)
+      },
+      Builtin("float", .any("x"), summary: "whole numbers and conditions as floats") { e, _, x in
+        try e.mapLeaves(x, e.float)
+      },
+      Builtin("int", .any("x"), summary: "whole numbers, cut off towards zero") { e, _, x in
+        try e.mapLeaves(x, e.int)
+      },
+    ]
+
+  /// A function of the IR with one argument; nil for one that is an operator of the language.
+  private init?(of function: UnaryFunction) {
+    guard let (name, summary) = function.inLanguage else { return nil }
+    self.init(name, .any("x"), summary: summary) { e, _, x in
+      try e.mapLeaves(x) { try e.unary(function, $0) }
+    }
+  }
+}
+
+extension UnaryFunction {
+  /// What the language calls the function, and what it is; nil for an operator.
+  fileprivate var inLanguage: (name: String, summary: String)? {
+    switch self {
+    case .negate: nil
+    case .exp: ("exp", "e to the power of `x`")
+    case .expm1: ("expm1", "`exp(x) - 1`, exact near 0")
+    case .log: ("log", "the natural logarithm")
+    case .log1p: ("log1p", "`log(1 + x)`, exact near 0")
+    case .sqrt: ("sqrt", "the square root")
+    case .rsqrt: ("rsqrt", "`1 / sqrt(x)`")
+    case .tanh: ("tanh", "the hyperbolic tangent")
+    case .logistic: ("sigmoid", "`1 / (1 + exp(-x))`")
+    case .softplus: ("softplus", "`log(1 + exp(x))`, without overflow")
+    case .sin: ("sin", "the sine of an angle in radians")
+    case .cos: ("cos", "the cosine of an angle in radians")
+    case .erf: ("erf", "the error function")
+    case .erfc: ("erfc", "`1 - erf(x)`, exact for large `x`")
+    case .abs: ("abs", "the absolute value")
+    case .sign: ("sign", "-1, 0 or 1")
+    case .floor: ("floor", "the largest whole number that is not larger")
+    }
+  }
+}
+
 extension Elaborator {
-  /// An elementwise function of one argument that is not a tree.
-  func elementwise(_ builtin: Builtin, _ operand: Operand) throws -> Value {
-    switch builtin {
-    case .float: return .tensor(try float(operand))
-    case .int: return try int(operand)
-    case .stopGradient:
-      let x = try tensor(operand)
-      return .tensor(x.dtype.isFloat ? emitter.add(.stopGradient, x) : x)
-    default: break
+  /// A function of the IR of an argument that is not a tree.
+  fileprivate func unary(_ function: UnaryFunction, _ operand: Operand) throws -> Value {
+    guard let x = operand.value.number else {
+      return .tensor(emitter.unary(function, try floatTensor(operand)))
     }
-    if let x = operand.value.number, let result = fold(builtin, x) {
-      if case .integer = operand.value, let whole = Int(exactly: result) { return .integer(whole) }
-      return .real(result)
-    }
-    if builtin == .square {
-      let x = try tensor(operand)
-      return .tensor(emitter.binary(.multiply, x, x))
-    }
-    let x = try floatTensor(operand)
-    if builtin == .relu {
-      // Not `x > 0 ? x : 0`: the comparison is false for NaN, which has to stay NaN.
-      let zero = emitter.constant(0, x.type)
-      return .tensor(emitter.add(.select, emitter.add(.compare(.lessOrEqual), x, zero), zero, x))
-    }
-    guard let function = builtin.function else {
-      preconditionFailure("compiler bug: \(builtin) is not an elementwise function")
-    }
-    return .tensor(emitter.unary(function, x))
+    let result = function(x)
+    if case .integer = operand.value, let whole = Int(exactly: result) { return .integer(whole) }
+    return .real(result)
   }
 
-  /// The function of a number known at build time.
-  private func fold(_ builtin: Builtin, _ x: Double) -> Double? {
-    switch builtin {
-    case .relu: Swift.max(x, 0)
-    case .square: x * x
-    default: builtin.function?(x)
-    }
+  fileprivate func stopGradient(_ operand: Operand) throws -> Value {
+    let x = try tensor(operand)
+    return .tensor(x.dtype.isFloat ? emitter.add(.stopGradient, x) : x)
   }
 
-  private func float(_ operand: Operand) throws -> Tensor {
+  fileprivate func float(_ operand: Operand) throws -> Value {
     if case .boolean = operand.value {
-      return emitter.convert(try condition(operand), to: floatType)
+      return .tensor(emitter.convert(try condition(operand), to: floatType))
     }
-    return emitter.convert(try tensor(operand), to: floatType)
+    return .tensor(emitter.convert(try tensor(operand), to: floatType))
   }
 
-  /// Whole numbers, cut off towards zero.
-  private func int(_ operand: Operand) throws -> Value {
+  fileprivate func int(_ operand: Operand) throws -> Value {
     if let number = operand.value.number, let whole = Int(exactly: number.rounded(.towardZero)) {
       return .integer(whole)
     }
@@ -62,12 +98,5 @@ extension Elaborator {
       return .tensor(emitter.convert(try condition(operand), to: .i32))
     }
     return .tensor(emitter.convert(try tensor(operand), to: .i32))
-  }
-}
-
-extension Builtin {
-  /// The IR's function of one argument, for those that are one: of the same name but for one.
-  fileprivate var function: UnaryFunction? {
-    self == .sigmoid ? .logistic : UnaryFunction(rawValue: rawValue)
   }
 }

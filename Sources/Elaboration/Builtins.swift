@@ -1,139 +1,118 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The built-in functions: their names, parameters and dispatch. What can be written in the language
-// is in the prelude instead. A new function is a case here, a line in `parameters`, and a line in
-// the switch of its family (BuiltinElementwise.swift, BuiltinReductions.swift, BuiltinArrays.swift).
+// The built-in functions. Each is one row: its name, its parameters with their kinds and what they are
+// if left out, what it gives, and the function that makes its value of arguments of these kinds. Calls,
+// messages, "did you mean" and the tables of Examples/LANGUAGE.md read the rows, so a function is in
+// all of these places or in none; a row without one of its parts does not compile, nor one whose
+// function takes other arguments than its parameters give.
+//
+// What can be written in the language is in the prelude instead. The rows stand with what computes
+// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays and BuiltinStructured.
 
 import Diagnostics
 import SpecLanguage
 import TensorIR
 
-/// The built-in functions by the name the language gives them.
-enum Builtin: String, CaseIterable {
-  // Elementwise; trees are treated leaf by leaf.
-  case exp, expm1, log, log1p, sqrt, rsqrt, tanh, sigmoid, softplus, sin, cos, erf, erfc
-  case abs, sign, floor, relu, square
-  case power, maximum, minimum, select
-  case stopGradient = "stop_gradient"
-  case float, int
+/// A function that the language has without being written in it.
+struct Builtin: Sendable {
+  /// What a parameter is called, and what it is if it is left out.
+  struct Slot: Sendable {
+    let name: String
+    /// As documentation writes it: `-1`. Nil for a parameter that needs an argument.
+    let fallback: String?
+  }
 
-  // Reductions and what is made of them.
-  case sum, mean, max, min, softmax, logsumexp, dot
-  case logSoftmax = "log_softmax"
+  let name: String
+  let parameters: [Slot]
+  /// Whether the last parameter takes all arguments that are left.
+  let takesMore: Bool
+  /// What the function gives, in a line of Markdown.
+  let summary: String
+  private let value: @Sendable (Elaborator, Span, [[Operand]]) throws -> Value
 
-  // Products.
-  case matmul, einsum
-
-  // Functions with fused kernels at every derivative order.
-  case attention
-  case linearCrossEntropy = "linear_cross_entropy"
-
-  // Creation.
-  case zeros, ones, full, iota
-  case oneHot = "one_hot"
-  case checkLabels = "check_labels"
-
-  // Movement and indexing.
-  case reshape, transpose, broadcast, concatenate, stack, split, take, expand, pad, size
-
-  /// The parameters in order; those that end in `=` may be left out.
-  var parameters: [String] {
-    switch self {
-    case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .sigmoid, .softplus, .sin, .cos, .erf,
-      .erfc, .abs, .sign, .floor, .relu, .square, .stopGradient, .float, .int:
-      ["x"]
-    case .power: ["x", "exponent"]
-    case .maximum, .minimum, .dot, .matmul: ["a", "b"]
-    case .select: ["condition", "a", "b"]
-    case .sum, .mean, .max, .min, .logsumexp: ["x", "axis=", "keep="]
-    case .softmax, .logSoftmax: ["x", "axis="]
-    case .einsum: []
-    case .attention: ["q", "k", "v", "causal=", "scale="]
-    case .linearCrossEntropy: ["x", "table", "labels"]
-    case .zeros, .ones: ["shape"]
-    case .full: ["shape", "value"]
-    case .iota: ["count"]
-    case .oneHot, .checkLabels: ["labels", "classes"]
-    case .reshape, .broadcast: ["x", "shape"]
-    case .transpose: ["x", "axes="]
-    case .concatenate, .stack: ["parts", "axis="]
-    case .split: ["x", "count", "axis="]
-    case .take: ["table", "indices", "axis="]
-    case .expand: ["x", "axis"]
-    case .pad: ["x", "low", "high", "axis="]
-    case .size: ["x", "axis="]
+  /// A row of the table.
+  ///
+  /// - Parameters:
+  ///   - parameters: the parameters in order.
+  ///   - value: makes the value of a call of the arguments, one for each parameter, read as their kinds
+  ///     say. The place is the function's name in the call.
+  init<each Argument>(
+    _ name: String, _ parameters: repeat Parameter<each Argument>, summary: String,
+    value: @escaping @Sendable (Elaborator, Span, repeat each Argument) throws -> Value
+  ) {
+    self.name = name
+    self.summary = summary
+    var slots: [Slot] = []
+    var takesMore = false
+    for parameter in repeat each parameters {
+      slots.append(parameter.slot)
+      takesMore = parameter.takesMore
     }
+    self.parameters = slots
+    self.takesMore = takesMore
+    self.value = { elaborator, place, operands in
+      var rest = operands[...]
+      return try value(
+        elaborator, place, repeat try (each parameters).read(elaborator, rest.removeFirst()))
+    }
+  }
+
+  /// The value of a call whose arguments are evaluated.
+  ///
+  /// - Parameter operands: the arguments of each parameter: one, or none if it is left out.
+  func value(_ elaborator: Elaborator, at place: Span, _ operands: [[Operand]]) throws -> Value {
+    try value(elaborator, place, operands)
   }
 }
 
-/// A call of a built-in function with its arguments evaluated.
-struct BuiltinCall {
-  let callee: Name
-  /// By parameter name; arguments not given are absent.
-  let operands: [String: Operand]
-  /// All arguments in the order in which they were written.
-  let all: [Operand]
+extension Builtin {
+  /// All built-in functions, as Examples/LANGUAGE.md lists them.
+  static let families: [(title: String, functions: [Builtin])] = [
+    ("element by element; trees leaf by leaf", elementwise),
+    ("reductions", reductions),
+    ("products, and what is fused", products + structured),
+    ("arrays", arrays),
+  ]
 
-  /// An argument that must have been given; `matched` has made sure of it.
-  subscript(name: String) -> Operand {
-    guard let operand = operands[name] else {
-      preconditionFailure("compiler bug: \(callee.text) was called without \(name)")
+  /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.
+  static var tables: String {
+    families.map { title, functions in
+      let rows = functions.map { "| `\($0.signature)` | \($0.summary) |\n" }
+      return "| \(title) | |\n|---|---|\n\(rows.joined())"
+    }.joined(separator: "\n")
+  }
+
+  static let all: [Builtin] = families.flatMap(\.functions)
+
+  /// The function of a name.
+  static func named(_ name: String) -> Builtin? { byName[name] }
+
+  private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+  /// The call as documentation writes it: `sum(x, axis: all, keep: false)`.
+  var signature: String {
+    var slots = parameters.map { slot in
+      slot.fallback.map { "\(slot.name): \($0)" } ?? slot.name
     }
-    return operand
+    if takesMore, let last = parameters.last { slots[slots.count - 1] = "\(last.name)..." }
+    return "\(name)(\(slots.joined(separator: ", ")))"
   }
 }
 
 extension Elaborator {
   /// The value of a call of a built-in function.
   func call(_ builtin: Builtin, _ callee: Name, _ arguments: [Argument]) throws -> Value {
-    let call = try matched(builtin, callee, arguments)
-    return try calling(callee) { try value(of: builtin, callee, call) }
-  }
-
-  private func value(
-    of builtin: Builtin, _ callee: Name, _ call: BuiltinCall
-  ) throws -> Value {
-    switch builtin {
-    case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .sigmoid, .softplus, .sin, .cos, .erf,
-      .erfc, .abs, .sign, .floor, .relu, .square, .stopGradient, .float, .int:
-      return try mapLeaves(call["x"]) { try elementwise(builtin, $0) }
-    case .power: return try binary(.power, at: callee.span, call["x"], call["exponent"])
-    case .maximum: return try extremum(.maximum, at: callee.span, call["a"], call["b"])
-    case .minimum: return try extremum(.minimum, at: callee.span, call["a"], call["b"])
-    case .select: return try select(call["condition"], call["a"], call["b"])
-    case .sum, .mean, .max, .min, .logsumexp, .softmax, .logSoftmax, .dot:
-      return try reduction(builtin, call)
-    case .matmul: return .tensor(try matrixProduct(at: callee.span, call["a"], call["b"]))
-    case .einsum:
-      guard let specification = call.all.first else {
-        throw fail(.argumentMissing("the letters", of: callee.text), at: callee.span)
+    let matched = try match(
+      arguments, to: builtin.parameters.map(\.name), of: callee, lastTakesMore: builtin.takesMore)
+    let operands = try zip(builtin.parameters, matched).map { slot, arguments in
+      if arguments.isEmpty, slot.fallback == nil {
+        throw fail(.argumentMissing(slot.name, of: callee.text), at: callee.span)
       }
-      return .tensor(try einsum(at: callee.span, specification, Array(call.all.dropFirst())))
-    case .attention: return try attention(call)
-    case .linearCrossEntropy: return try linearCrossEntropy(call)
-    case .zeros, .ones, .full, .iota, .oneHot, .checkLabels, .reshape, .transpose, .broadcast,
-      .concatenate, .stack, .split, .take, .expand, .pad, .size:
-      return try array(builtin, call)
+      let operands = try evaluated(arguments.map(\.value))
+      // `none` says that an argument is left out.
+      return slot.fallback == nil || builtin.takesMore
+        ? operands : operands.filter { !$0.value.isAbsent }
     }
-  }
-
-  private func matched(
-    _ builtin: Builtin, _ callee: Name, _ arguments: [Argument]
-  ) throws -> BuiltinCall {
-    if builtin == .einsum {
-      let all = try evaluated(arguments.map(\.value))
-      return BuiltinCall(callee: callee, operands: [:], all: all)
-    }
-    let names = builtin.parameters.map { $0.hasSuffix("=") ? String($0.dropLast()) : $0 }
-    let matched = try match(arguments, to: names, of: callee)
-    var operands: [String: Operand] = [:]
-    for (index, argument) in matched.enumerated() {
-      if let argument {
-        operands[names[index]] = try evaluated(argument.value)
-      } else if !builtin.parameters[index].hasSuffix("=") {
-        throw fail(.argumentMissing(names[index], of: callee.text), at: callee.span)
-      }
-    }
-    return BuiltinCall(callee: callee, operands: operands, all: [])
+    return try calling(callee) { try builtin.value(self, at: callee.span, operands) }
   }
 }

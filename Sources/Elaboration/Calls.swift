@@ -14,10 +14,10 @@ extension Elaborator {
     if let function = declarations.function(callee.text, forPrelude: isPrelude) {
       return try call(function, callee, arguments)
     }
-    if let builtin = Builtin(rawValue: callee.text) {
+    if let builtin = Builtin.named(callee.text) {
       return try call(builtin, callee, arguments)
     }
-    let known = declarations.functionNames + Builtin.allCases.map(\.rawValue)
+    let known = declarations.functionNames + Builtin.all.map(\.name)
     var help = didYouMean(callee.text, among: known)
     if declarations.optimizer(callee.text) != nil {
       help = "\(callee.text) is an optimiser; it stands after 'by'"
@@ -25,11 +25,15 @@ extension Elaborator {
     throw fail(.functionUnknown(callee.text), at: callee.span, help: help)
   }
 
-  /// Arguments in the order of the parameters; nil where none is given.
+  /// Arguments in the order of the parameters: one for each, or none where none is given.
+  ///
+  /// - Parameter lastTakesMore: whether the last parameter takes any number of arguments, in the order
+  ///   in which they are written.
   func match(
-    _ arguments: [Argument], to parameters: [String], of callee: Name
-  ) throws -> [Argument?] {
-    var matched = [Argument?](repeating: nil, count: parameters.count)
+    _ arguments: [Argument], to parameters: [String], of callee: Name, lastTakesMore: Bool = false
+  ) throws -> [[Argument]] {
+    var matched = [[Argument]](repeating: [], count: parameters.count)
+    let last = lastTakesMore ? parameters.count - 1 : nil
     var position = 0
     for argument in arguments {
       let index: Int
@@ -47,13 +51,13 @@ extension Elaborator {
             .argumentTooMany(of: callee.text, limit: parameters.count), at: argument.value.span)
         }
         index = position
-        position += 1
+        if index != last { position += 1 }
       }
-      guard matched[index] == nil else {
+      guard matched[index].isEmpty || index == last else {
         throw fail(
           .argumentRepeated(parameters[index]), at: argument.name?.span ?? argument.value.span)
       }
-      matched[index] = argument
+      matched[index].append(argument)
     }
     return matched
   }
@@ -65,9 +69,9 @@ extension Elaborator {
     _ arguments: [Argument], for parameters: [ParameterDeclaration], of callee: Name
   ) throws -> [Operand] {
     let matched = try match(arguments, to: parameters.map(\.name.text), of: callee)
-    let results = zip(parameters, matched).map { parameter, argument in
+    let results = zip(parameters, matched).map { parameter, arguments in
       Result {
-        if let argument { return try evaluated(argument.value, for: parameter) }
+        if let argument = arguments.first { return try evaluated(argument.value, for: parameter) }
         guard let value = parameter.defaultValue else {
           throw fail(
             .argumentMissing(parameter.name.text, of: callee.text), at: callee.span,
@@ -107,7 +111,8 @@ extension Elaborator {
     }
     let frame = CallFrame(
       function: function.name.text, declaration: function.name.span, callee: callee.span,
-      arguments: operands.map(label), operands: operands)
+      arguments: operands.map(label),
+      operands: zip(function.parameters, operands).map { ($0.name.text, $1) })
     guard let key = try callKey(function, operands, at: callee.span) else {
       return try calling(callee) { try within(frame) { try run(function, operands) } }
     }
@@ -121,12 +126,14 @@ extension Elaborator {
 
   /// Counts a call. In a spec of very many, what stands for the call among those whose results are
   /// kept: functions that call one function twice would double the work with each level. (Few calls
-  /// are run again instead, so that every place in the spec has nodes of its own.)
+  /// are run again instead, so that every place in the spec has nodes of its own.) Functions of the
+  /// prelude do not count: they call few others.
   ///
   /// - Errors: `call.limit`, if even so there are too many.
   private func callKey(
     _ function: FunctionDeclaration, _ operands: [Operand], at place: Span
   ) throws -> KnownCall? {
+    guard !function.name.span.file.isBuiltIn else { return nil }
     callCount += 1
     guard callCount > Self.freeCalls else { return nil }
     let key = KnownCall(
@@ -177,7 +184,7 @@ extension Elaborator {
       for variable in function.shapeVariables {
         if let size = sizes[variable.text] ?? nil { declare(variable, .integer(size)) }
       }
-      checkedFunctions.insert(function.name.text)
+      checkedFunctions.insert(function.name.span)
       guard let result = try run(function.body) else {
         throw fail(.returnMissing(function.name.text), at: function.name.span)
       }

@@ -25,8 +25,8 @@ struct CallFrame {
   let callee: Span
   /// The arguments with their shapes.
   let arguments: [OperandLabel]
-  /// The arguments with their values, where they are known.
-  var operands: [Operand] = []
+  /// The parameters with the arguments given for them.
+  var operands: [(parameter: String, argument: Operand)] = []
 }
 
 /// An expression with its value, so that messages can point at it.
@@ -53,8 +53,8 @@ final class Elaborator {
   var dimensions: [(name: String, value: Int)] = []
   /// The names of dimensions that were used.
   var usedDimensions: Set<String> = []
-  /// The names of functions whose bodies were looked at.
-  var checkedFunctions: Set<String> = []
+  /// The names, where they are declared, of functions whose bodies were looked at.
+  var checkedFunctions: Set<Span> = []
 
   /// The calls of functions in the current graph, and the results of those that are kept; see
   /// `Calls.swift`.
@@ -90,7 +90,8 @@ final class Elaborator {
 extension Elaborator {
   /// Reports an error and gives back what to throw.
   ///
-  /// An error inside the prelude is shown at the user's call; an error inside a function of the
+  /// An error inside the prelude is shown at the user's argument if it is about a parameter, else at
+  /// the user's call; an error inside a function of the
   /// user's is shown where it is, with a note for each call on the way.
   func fail(
     _ message: ElaborationMessage, at span: Span, operands: [Operand] = [],
@@ -102,8 +103,9 @@ extension Elaborator {
     var calls = frames
     if span.file.isBuiltIn, let index = calls.lastIndex(where: { !$0.callee.file.isBuiltIn }) {
       notes = [DiagnosticNote("in \(calls[index].function)", at: span)]
-      span = calls[index].callee
-      labels = calls[index].arguments
+      span = argument(at: span)?.expression.span ?? calls[index].callee
+      // Defaults stand in the prelude.
+      labels = calls[index].arguments.filter { !$0.span.file.isBuiltIn }
       calls.removeSubrange(index...)
     }
     for frame in calls.reversed().prefix(3)
@@ -112,6 +114,18 @@ extension Elaborator {
     }
     diagnostics.report(message, at: span, operands: labels, notes: notes, help: help)
     return Reported()
+  }
+
+  /// What the user gave for the parameter that a place in the prelude names, if it names one.
+  func argument(at place: Span) -> Operand? {
+    var place = place
+    for frame in frames.reversed() {
+      let given = frame.operands.first { $0.parameter == place.text }
+      guard place.file.isBuiltIn, let argument = given?.argument else { return nil }
+      place = argument.expression.span
+      if !place.file.isBuiltIn { return argument }
+    }
+    return nil
   }
 
   /// `x: [10, 40]` under an operand; only the shape if the operand is long.

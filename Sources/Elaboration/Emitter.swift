@@ -4,6 +4,9 @@
 // outside values only through its inputs; expressions in a body may nevertheless name any value in
 // scope. The emitter closes the gap: a value of an outer region used in an inner one becomes an
 // invariant input of every region between.
+//
+// Axes of size 1 that a reduction keeps are a matter of the language, in which shapes are matched by
+// them. Elementwise ops are therefore made of the arrays before (`UnitAxes.swift`).
 
 import Diagnostics
 import TensorIR
@@ -18,13 +21,15 @@ final class Emitter {
     var inputs: [ValueKey: Tensor] = [:]
   }
 
-  private struct ValueKey: Hashable {
+  struct ValueKey: Hashable {
     let region: Int
     let id: ValueID
   }
 
   private var regions: [Region]
   private var regionCount = 1
+  /// What is known of the arrays that have axes of size 1 for the language's sake.
+  var unitAxes = UnitAxes()
   /// The place in the spec that the next nodes come from.
   var location: Span?
   /// What the value at hand will be called; what is made on the way to it is called after it.
@@ -60,6 +65,7 @@ final class Emitter {
 
   /// Makes a node in the current region.
   func append(_ op: Op, _ operands: [Tensor]) -> [Tensor] {
+    if let result = elementwiseBeforeUnitAxes(op, operands) { return [result] }
     let ids = operands.map { local($0).id }
     let provenance = Provenance(
       location: location?.shortDescription ?? "",
@@ -130,6 +136,9 @@ extension Emitter {
     let value = try making(name, body)
     for (tensor, path) in value.namedTensors(name) where tensor.region == region {
       builder.rename(tensor.id, path, madeSince: mark)
+      if let source = unitAxes.source(of: tensor), source.region == region {
+        builder.rename(source.id, path, madeSince: mark)
+      }
     }
     return value
   }
@@ -185,7 +194,11 @@ extension Op {
 // MARK: - Short names
 
 extension Emitter {
-  func constant(_ value: Double, _ type: TensorType) -> Tensor { add(.constant(value, type)) }
+  func constant(_ value: Double, _ type: TensorType) -> Tensor {
+    let result = add(.constant(value, type))
+    unitAxes.note(result, isFilledWith: value)
+    return result
+  }
 
   func unary(_ function: UnaryFunction, _ x: Tensor) -> Tensor { add(.unary(function), x) }
 
@@ -198,7 +211,9 @@ extension Emitter {
   }
 
   func reshape(_ x: Tensor, to shape: [Int]) -> Tensor {
-    x.shape == shape ? x : add(.reshape(shape), x)
+    if x.shape == shape { return x }
+    if let source = unitAxes.source(of: x), source.shape == shape { return source }
+    return add(.reshape(shape), x)
   }
 
   func transpose(_ x: Tensor, _ permutation: [Int]) -> Tensor {

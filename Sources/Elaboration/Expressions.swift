@@ -75,7 +75,7 @@ extension Elaborator {
     if trees[name] != nil {
       return "a function sees only its parameters; pass \(name) as an argument"
     }
-    if declarations.function(name, forPrelude: false) != nil || Builtin(rawValue: name) != nil {
+    if declarations.function(name, forPrelude: false) != nil || Builtin.named(name) != nil {
       return "\(name) is a function; call it with parentheses"
     }
     return didYouMean(name, among: scope.visibleNames)

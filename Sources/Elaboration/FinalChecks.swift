@@ -64,7 +64,7 @@ extension Elaborator {
   /// Checks the functions not looked at yet, on arrays of their declared types. Functions with
   /// size variables or parameters without a type cannot be checked this way.
   func checkRemainingFunctions() {
-    for function in declarations.functions where !checkedFunctions.contains(function.name.text) {
+    for function in declarations.functions where !checkedFunctions.contains(function.name.span) {
       guard function.shapeVariables.isEmpty else { continue }
       beginGraph(function.name.text)
       let operands = function.parameters.compactMap { parameter in
@@ -88,6 +88,7 @@ extension Elaborator {
       let input = emitter.input(parameter.name.text, try type(syntax))
       return Operand(expression: expression, value: .tensor(input))
     case .tree(let path, let isElement):
+      if !isElement, elements(path) != nil { throw Reported() }
       let declared = try node(at: path)
       let node = isElement ? declared.element : declared
       var inputs = node.leaves.map { path, leaf in

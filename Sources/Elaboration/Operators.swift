@@ -85,6 +85,8 @@ extension Elaborator {
     case .subtract: return .real(a - b)
     case .multiply: return .real(a * b)
     case .divide: return .real(a / b)
+    // As of arrays; `pow` may be off in the last place.
+    case .power where b == 2: return .real(a * a)
     default: return .real(pow(a, b))
     }
   }
@@ -189,6 +191,13 @@ extension Elaborator {
   /// `if condition then a else b`, element by element.
   func select(_ test: Operand, _ lhs: Operand, _ rhs: Operand) throws -> Value {
     let place = test.expression.span
+    if case .tree(let tests) = test.value {
+      return .tree(
+        try tests.mapFields { name, leaf in
+          try select(
+            test.part(leaf), try leafwise(lhs, name, as: test), try leafwise(rhs, name, as: test))
+        })
+    }
     let combine = { [self] (a: Operand, b: Operand) in try select(test, a, b) }
     if let paired = try pairLeaves(at: place, lhs, rhs, combine) { return paired }
     let chosen = try condition(test)
@@ -202,6 +211,22 @@ extension Elaborator {
       emitter.add(
         .select, emitter.broadcast(chosen, to: shape), emitter.broadcast(a, to: shape),
         emitter.broadcast(b, to: shape)))
+  }
+
+  /// The part of an operand that meets a leaf of a tree: of a tree the leaf of the same name, of
+  /// anything else the whole.
+  private func leafwise(_ operand: Operand, _ name: String, as test: Operand) throws -> Operand {
+    guard case .tree(let tree) = operand.value else { return operand }
+    guard case .tree(let tests) = test.value, tests.fields.map(\.name) == tree.fields.map(\.name),
+      let field = tree[name]
+    else {
+      throw fail(
+        .treeMismatch(
+          "trees are combined leaf by leaf, but \(test.value.spelling) and "
+            + "\(operand.value.spelling) have different fields"), at: test.expression.span,
+        operands: [test, operand])
+    }
+    return operand.part(field.value)
   }
 
   /// The operand as an array of truth values.

@@ -5,6 +5,7 @@
 // leaf, so the update reads like that of a single array.
 
 import Diagnostics
+import MixFuseShared
 import SpecLanguage
 import TensorIR
 
@@ -52,15 +53,14 @@ extension Elaborator {
     defer { trees = saved }
     for name in optimizer.updateParameters.prefix(2) { trees[name.text] = parameters }
     return try optimizer.states.map { state in
-      let zeros = Initializer(kind: "zeros")
       let node = try node(of: state)
       let initializer =
-        try state.initializer.map { try self.initializer($0, dtype: floatType) } ?? zeros
-      guard ["zeros", "ones", "constant"].contains(initializer.kind) else {
+        try state.initializer.map { try self.initializer($0, dtype: floatType) } ?? .zeros
+      guard initializer.fixedValue != nil else {
         throw fail(
           .kind(
             what: "the start of a state", expected: "zeros, ones or constant(c)",
-            found: initializer.kind), at: state.name.span)
+            found: initializer.kind.rawValue), at: state.name.span)
       }
       return DeclaredTree(
         name: state.name.text, root: node.with(initializer), declaration: state.name.span)
@@ -74,8 +74,7 @@ extension Elaborator {
       _ = emitter.input(leaf.name, leaf.type)
     }
     for leaf in states.flatMap({ $0.leaves(named: "\(stateName).\($0.name)") }) {
-      let start =
-        leaf.initializer.kind == "ones" ? 1 : leaf.initializer.parameters.first ?? 0
+      let start = leaf.initializer.fixedValue ?? 0
       emitter.output(leaf.name, emitter.constant(start, leaf.type))
     }
     return emitter.graph

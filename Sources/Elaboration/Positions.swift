@@ -71,10 +71,13 @@ extension Elaborator {
   /// what the user gave for it, if it is an argument, or made of the only index array.
   private func userText(of expression: Expression, _ tensor: Tensor) -> String {
     guard expression.span.file.isBuiltIn else { return expression.span.text.onOneLine }
+    if let argument = argument(at: expression.span) {
+      return argument.expression.span.text.onOneLine
+    }
     guard let caller = frames.last(where: { !$0.callee.file.isBuiltIn }) else {
       return expression.span.text.onOneLine
     }
-    let given = caller.operands.compactMap { operand -> (operand: Operand, tensor: Tensor)? in
+    let given = caller.operands.compactMap { _, operand -> (operand: Operand, tensor: Tensor)? in
       if case .tensor(let tensor) = operand.value { (operand, tensor) } else { nil }
     }
     let same = given.first { $0.tensor.id == tensor.id && $0.tensor.region == tensor.region }

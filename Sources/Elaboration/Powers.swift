@@ -15,6 +15,12 @@ extension Elaborator {
   func power(at place: Span, _ lhs: Operand, _ rhs: Operand) throws -> Tensor {
     if let exponent = rhs.value.number {
       let base = try tensor(lhs)
+      guard base.dtype != .bool else {
+        throw fail(
+          .elementTypes(op: "'**'", lhs: lhs.value.spelling, rhs: rhs.value.spelling), at: place,
+          operands: [lhs, rhs],
+          help: "float(...) converts whole numbers and conditions to floats")
+      }
       if let special = power(base, exponent) { return special }
     }
     var exponent = rhs

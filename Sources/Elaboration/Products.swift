@@ -6,6 +6,18 @@ import Diagnostics
 import SpecLanguage
 import TensorIR
 
+extension Builtin {
+  static let products: [Builtin] = [
+    Builtin("matmul", .any("a"), .any("b"), summary: "`a @ b`") {
+      .tensor(try $0.matrixProduct(at: $1, $2, $3))
+    },
+    Builtin(
+      "einsum", .any("letters"), .rest("arrays"),
+      summary: "the sum of products that the letters say: `einsum(\"bsd,dk->bsk\", x, w)`"
+    ) { .tensor(try $0.einsum($2, $3)) },
+  ]
+}
+
 extension Elaborator {
   /// `lhs @ rhs` in the manner of NumPy: the last axis of `lhs` meets the last but one of `rhs`;
   /// axes before those are batch axes and stretch; a vector on either side has its axis summed.
@@ -90,7 +102,7 @@ extension Elaborator {
 extension Elaborator {
   /// `einsum("bsd,dk->bsk", x, w)`: letters name axes, letters that are not in the output are
   /// summed over. More than two operands are multiplied from left to right.
-  func einsum(at place: Span, _ specification: Operand, _ operands: [Operand]) throws -> Tensor {
+  fileprivate func einsum(_ specification: Operand, _ operands: [Operand]) throws -> Tensor {
     guard case .string(let text) = specification.value else {
       throw fail(
         .kind(

@@ -26,6 +26,10 @@ extension Elaborator {
     switch type {
     case .tensor(let syntax): return try conform(operand, to: syntax, what, sizes: sizes)
     case .tree(let path, let isElement):
+      if !isElement, let dtype = elements(path) {
+        return Conformed(
+          value: try conform(operand, toElements: dtype, what, type.span), sizes: sizes)
+      }
       let node = try node(at: path)
       let expected = isElement ? node.element : node
       if let difference = expected.mismatch(operand.value, path: operand.expression.span.text) {
@@ -64,9 +68,55 @@ extension Elaborator {
       throw fail(
         .shape(what: what, expected: expected, found: found.type.spelling),
         at: operand.expression.span, operands: [operand],
-        notes: [DiagnosticNote("\(what) is declared as \(syntax.span.text) here", at: syntax.span)])
+        notes: [DiagnosticNote("\(what) is declared as \(syntax.span.text) here", at: syntax.span)],
+        help: dtype.isFloat && !found.dtype.isFloat ? "float(...) converts" : nil)
     }
     return Conformed(value: .tensor(found), sizes: sizes)
+  }
+
+  /// The element type that a type stands for which is only a word, such as `float`: numbers, arrays of
+  /// any shape and trees have it. A tree of the spec may be called so, too; the prelude knows none.
+  func elements(_ path: [Name]) -> DType? {
+    guard path.count == 1, let name = path.first,
+      name.span.file.isBuiltIn || trees[name.text] == nil
+    else { return nil }
+    switch name.text {
+    case "float": return floatType
+    case "i32": return .i32
+    case "bool": return .bool
+    default: return nil
+    }
+  }
+
+  /// Checks that all arrays of an operand are of one element type. Numbers stay numbers.
+  private func conform(
+    _ operand: Operand, toElements dtype: DType, _ what: String, _ declaration: Span
+  ) throws -> Value {
+    switch operand.value {
+    case .tree:
+      return try mapLeaves(operand) {
+        try conform($0, toElements: dtype, what, declaration)
+      }
+    case .integer where operand.value.fits(dtype), .real where dtype.isFloat: return operand.value
+    case .boolean where dtype == .bool: return operand.value
+    case .tensor(let tensor) where tensor.dtype == dtype: return operand.value
+    case .list:
+      let tensor = try tensor(operand, dtype: dtype)
+      return try conform(
+        operand.part(.tensor(tensor)), toElements: dtype, what, declaration)
+    default:
+      let notes = [
+        DiagnosticNote("\(what) is declared as \(declaration.text) here", at: declaration)
+      ]
+      guard dtype.isFloat else {
+        throw fail(
+          .kind(what: what, expected: "\(declaration.text) elements", found: operand.value.kind),
+          at: operand.expression.span, operands: [operand], notes: notes)
+      }
+      throw fail(
+        .floatsNeeded(operand.value.kind), at: operand.expression.span, operands: [operand],
+        notes: notes, help: "float(...) converts")
+    }
   }
 
   /// The sizes after matching an array with a written type; nil if they do not match.

@@ -5,6 +5,7 @@
 // expressions see.
 
 import Diagnostics
+import MixFuseShared
 import TensorIR
 
 /// One array of a declared tree.

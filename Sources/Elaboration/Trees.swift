@@ -3,6 +3,7 @@
 // From the syntax of `params`, `meta` and data to shapes and initialisers.
 
 import Diagnostics
+import MixFuseShared
 import SpecLanguage
 import TensorIR
 
@@ -88,7 +89,7 @@ extension Elaborator {
       }
       let initializer =
         try leaf.initializer.map { try self.initializer($0, dtype: type.dtype) }
-        ?? Initializer(kind: type.rank >= 2 ? "glorot" : "zeros")
+        ?? (type.rank >= 2 ? .glorot : .zeros)
       return .leaf(
         TreeLeaf(type: type, initializer: initializer, declaration: leaf.name.span))
     }
@@ -148,9 +149,7 @@ extension Elaborator {
               what: "outer data", expected: "the same at every step", found: "a stream"),
             at: datum.name.span)
         }
-        let fallback = Initializer(
-          kind: type.dtype.isFloat ? "normal" : "zeros",
-          parameters: type.dtype.isFloat ? [0, 1] : [])
+        let fallback = type.dtype.isFloat ? Initializer.normal(mean: 0, deviation: 1) : .zeros
         let initializer =
           try datum.initializer.map { try self.initializer($0, dtype: type.dtype) } ?? fallback
         let leaf = Leaf(name: datum.name.text, type: type, initializer: initializer)
@@ -160,64 +159,5 @@ extension Elaborator {
           name: datum.name)
       }
     }
-  }
-
-  /// The initialisers: what each takes, the number of its arguments, their values if none are
-  /// given, and whether it can fill an array of whole numbers.
-  private static let initializers:
-    [String: (takes: String, counts: ClosedRange<Int>, defaults: [Double], fillsIntegers: Bool)] = [
-      "zeros": ("no arguments", 0...0, [], true),
-      "ones": ("no arguments", 0...0, [], true),
-      "constant": ("one number", 1...1, [], true),
-      "normal": ("a mean and a standard deviation", 0...2, [0, 1], false),
-      "uniform": ("a lower and an upper end", 0...2, [0, 1], false),
-      "he": ("no arguments", 0...0, [], false),
-      "glorot": ("no arguments", 0...0, [], false),
-      "integers": ("a first number and an end", 2...2, [], true),
-      "iota": ("no arguments", 0...0, [], true),
-    ]
-
-  /// An initialiser with its arguments as numbers.
-  func initializer(_ syntax: InitializerSyntax, dtype: DType) throws -> Initializer {
-    let name = syntax.name.text
-    guard let known = Self.initializers[name] else {
-      throw fail(
-        .initializerUnknown(name), at: syntax.name.span,
-        help: didYouMean(name, among: Self.initializers.keys)
-          ?? "there are \(Self.initializers.keys.sorted().joined(separator: ", "))")
-    }
-    guard known.counts.contains(syntax.arguments.count),
-      syntax.arguments.count != 1
-        || known.counts.upperBound == 1
-    else {
-      throw fail(
-        .initializerArguments(name, expected: known.takes, found: syntax.arguments.count),
-        at: syntax.name.span)
-    }
-    guard dtype.isFloat || known.fillsIntegers else {
-      throw fail(
-        .kind(
-          what: "the initialiser of whole numbers", expected: "integers(first, end)", found: name),
-        at: syntax.name.span)
-    }
-    let arguments = try syntax.arguments.map { argument in
-      let value = try number(argument, "an argument of \(name)")
-      // `integers` ends before its second argument.
-      let largest = name == "integers" ? value - 1 : value
-      let fits =
-        dtype.isFloat
-        ? DType.f32 == dtype ? Float(value).isFinite : value.isFinite
-        : Int32(exactly: value) != nil || Int32(exactly: largest) != nil
-      guard fits else {
-        throw fail(
-          .kind(
-            what: "an argument of \(name)",
-            expected: dtype.isFloat
-              ? "a finite number of \(dtype.rawValue)" : "a whole number of i32",
-            found: "\(value)"), at: argument.span)
-      }
-      return value
-    }
-    return Initializer(kind: name, parameters: arguments.isEmpty ? known.defaults : arguments)
   }
 }

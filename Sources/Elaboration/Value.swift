@@ -87,9 +87,14 @@ struct Tree {
   subscript(name: String) -> Field? { fields.first { $0.name == name } }
 
   func mapValues(_ transform: (Value) throws -> Value) rethrows -> Tree {
+    try mapFields { try transform($1) }
+  }
+
+  /// The tree with each value replaced by one that is made of it and its name.
+  func mapFields(_ transform: (String, Value) throws -> Value) rethrows -> Tree {
     var result = self
     for index in fields.indices {
-      result.fields[index].value = try transform(fields[index].value)
+      result.fields[index].value = try transform(fields[index].name, fields[index].value)
     }
     return result
   }

@@ -11,6 +11,7 @@
 // cancels here by luck does not cancel.
 // Source: Parker, "Monte Carlo arithmetic", 1997.
 
+import MixFuseShared
 import TensorIR
 
 /// The arithmetic in which a program is interpreted, whatever float types it declares.
@@ -72,27 +73,19 @@ package struct Perturbation: Hashable, Sendable {
   ///     where a program computes a value twice and not in the same order. If not, equal numbers
   ///     stay equal, and a comparison or a maximum of two of them goes the way it went.
   package init(draw: Int, isByNode: Bool = false) {
-    salt = Self.mixed(UInt64(truncatingIfNeeded: draw) &+ 1)
+    salt = SplitMix64.mixed(UInt64(truncatingIfNeeded: draw) &+ 1)
     self.isByNode = isByNode
   }
 
   /// A number in [-1, 1) that depends on the bits of `x`.
   func callAsFunction(_ x: Double) -> Double {
-    Double(Int64(bitPattern: Self.mixed(x.bitPattern ^ salt))) * 0x1p-63
+    Double(Int64(bitPattern: SplitMix64.mixed(x.bitPattern ^ salt))) * 0x1p-63
   }
 
   func within(node index: Int) -> Perturbation {
     guard isByNode else { return self }
     var result = self
-    result.salt = Self.mixed(salt ^ UInt64(index))
+    result.salt = SplitMix64.mixed(salt ^ UInt64(index))
     return result
-  }
-
-  /// Source: the mixing function of SplitMix64.
-  private static func mixed(_ word: UInt64) -> UInt64 {
-    var bits = word &+ 0x9e37_79b9_7f4a_7c15
-    bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-    return bits ^ (bits >> 31)
   }
 }

@@ -8,6 +8,10 @@
 //
 //   spec text -> SyntaxTree -> MetaProblem -> Graph -> Program -> C -> object -> .so + manifest
 //
+// MixFuseShared    What the compiler and the runtime share: the manifest that one writes and the other
+//                  reads, element types, initialisers; files written whole or not at all, one or
+//                  several, what killed processes left being known by its locks and removed; the name
+//                  nearest to a misspelt one; random numbers by a fixed algorithm.
 // Diagnostics      Source files, spans, messages with ids, caret rendering. Every stage reports into a
 //                  collector that is passed in; only the executable prints.
 // SpecLanguage     Lexer, parser, syntax tree, printer, and the prelude: layers, losses and optimisers
@@ -26,13 +30,11 @@
 //                  which operands are packed once, in what order, at which addresses. The arena is laid
 //                  out here; the number printed is the number used.
 // CEmission        Program to C. Fixed text comes from Templates/, loop nests from the Program.
-// AtomicFiles      Files written whole or not at all, one or several; what killed processes left is
-//                  known by its locks and removed.
 // Toolchain        libclang checks the C and reads its interface back, LLVM compiles it for a CPU, a
 //                  linker makes the library; the build cache is here.
 // MixFuse          This target: the stages in a row (`Compilation.swift`), what writes files
 //                  (`Build.swift`), the oracles (`Verification`).
-// MixFuseRuntime   Loads and runs libraries; imports nothing of the above but AtomicFiles.
+// MixFuseRuntime   Loads and runs libraries; imports nothing of the above but MixFuseShared.
 //
 // Invariants
 //   - A Graph that leaves a stage passes the verifier; tests run it after every pass.

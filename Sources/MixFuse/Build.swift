@@ -6,6 +6,7 @@
 package import CEmission
 import Diagnostics
 package import Differentiation
+package import MixFuseShared
 import Scheduling
 package import TensorIR
 package import Toolchain
@@ -48,6 +49,8 @@ extension Compilation {
         cameFromCache: cached != nil)
     } catch let error as ToolchainError {
       throw failure(error)
+    } catch let error as FileFailure {
+      throw failure(ToolchainError(error))
     }
   }
 
@@ -75,7 +78,7 @@ extension Compilation {
   /// What the generator wrote.
   package struct GeneratedText {
     package var library: LibraryText
-    package var manifest: ManifestDescription
+    package var manifest: Manifest
   }
 
   /// Generates the C, and the manifest as the generator sees it.
@@ -87,10 +90,10 @@ extension Compilation {
     of problem: MetaProblem, for target: TargetDescription,
     entries: [EntryPoint] = EntryPoint.allCases, isProfiled: Bool = false
   ) throws -> GeneratedText {
-    let programs = try programs(of: problem, for: target.contractionTarget, entries: entries)
+    let programs = try programs(of: problem, on: target.machine, entries: entries)
     let library = emitLibrary(
       named: problem.name, dims: problem.dims, entryPoints: programs, banner: banner(problem),
-      for: target.contractionTarget, isProfiled: isProfiled)
+      isProfiled: isProfiled)
     return GeneratedText(
       library: library, manifest: manifest(of: problem, programs, library, target))
   }
@@ -121,16 +124,17 @@ extension Compilation {
   private func manifest(
     of problem: MetaProblem, _ programs: [Program], _ library: LibraryText,
     _ target: TargetDescription
-  ) -> ManifestDescription {
-    ManifestDescription(
-      compiler: Compiler.version, name: problem.name, dtype: problem.dtype.rawValue,
+  ) -> Manifest {
+    Manifest(
+      compiler: Compiler.version, name: problem.name, elementType: problem.dtype.elementType,
       dims: Dictionary(problem.dims.map { ($0.name, $0.value) }) { first, _ in first },
-      digests: (library.interface.digest, library.interface.arraysDigest), seed: problem.seed,
+      digests: (library.interface.digest, library.interface.arraysDigest),
+      seed: UInt64(problem.seed),
       options: options.summary,
       sourceDigest: ContentDigest(of: Array(library.source.utf8)).hex,
       target: .init(triple: target.triple, cpu: target.cpu, features: target.features),
       entryPoints: programs.map {
-        ManifestDescription.ProgramDescription(
+        Manifest.EntryPoint(
           $0, names: library.interface.names, usefulFlops: problem.usefulFlops(of: $0.name),
           initializers: problem.initializers)
       })
@@ -149,7 +153,7 @@ extension Compilation {
   private func write(
     _ artifacts: BuildCache.Entry, _ name: String, into folder: String
   ) throws -> [String] {
-    try AtomicFile.createFolder(folder)
+    try createFolder(folder)
     let contents = Self.suffixes.compactMap { suffix in
       artifacts[suffix].map { bytes in
         let path = "\(folder)/\(name)\(suffix)"
@@ -164,7 +168,7 @@ extension Compilation {
   }
 }
 
-extension ManifestDescription {
+extension Manifest {
   /// The symbols that a library with this manifest defines for its callers.
   fileprivate var exports: [String] { entryPoints.map(\.symbol) + ["mixfuse_manifest"] }
 }

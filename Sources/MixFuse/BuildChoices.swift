@@ -4,20 +4,8 @@
 // calls the compiler need not import the stages that act on them.
 
 package import Differentiation
+package import MixFuseShared
 import TensorIR
-
-/// The float type that a library computes in.
-package enum FloatType: String, CaseIterable, Sendable {
-  case f32, f64
-
-  /// The type in the IR.
-  var dtype: DType {
-    switch self {
-    case .f32: .f32
-    case .f64: .f64
-    }
-  }
-}
 
 /// How the meta-gradient is derived.
 package typealias Derivation = DerivationOptions.Derivation

@@ -3,10 +3,9 @@
 // The pipeline as one readable list. Each method is one stage and calls the one before it, so
 // `mixfuse dump --stage` can stop anywhere; `Build.swift` goes to the end and writes files.
 
-package import CEmission
 package import Diagnostics
 package import Differentiation
-import Elaboration
+package import Kernels
 package import Optimization
 package import Scheduling
 package import SpecLanguage
@@ -20,50 +19,48 @@ package struct CompilationFailure: Error, @unchecked Sendable {
   package let diagnostics: DiagnosticCollector
 }
 
-/// The compilation of one spec.
+/// The compilation of one spec. Those of one command share the spec, so it is read once.
 package struct Compilation {
-  package let path: String
+  package let spec: LoadedSpec
   package let options: BuildOptions
   package let diagnostics: DiagnosticCollector
 
+  /// The first compilation of a spec.
+  package init(path: String, options: BuildOptions) {
+    self.init(LoadedSpec(path: path), options: options)
+  }
+
+  /// A compilation of a spec that others share.
   package init(
-    path: String, options: BuildOptions, diagnostics: DiagnosticCollector = DiagnosticCollector()
+    _ spec: LoadedSpec, options: BuildOptions,
+    diagnostics: DiagnosticCollector = DiagnosticCollector()
   ) {
-    self.path = path
+    self.spec = spec
     self.options = options
     self.diagnostics = diagnostics
   }
 
-  /// The name and graphs of one entry point.
-  package typealias NamedGraph = (entry: EntryPoint, graph: Graph)
+  /// The path of the spec.
+  package var path: String { spec.path }
+
+  /// The same spec with other options. What is wrong with them is said with what is wrong with these.
+  package func with(_ options: BuildOptions) -> Compilation {
+    Compilation(spec, options: options, diagnostics: diagnostics)
+  }
+
+  /// The same spec with options that the user did not choose: what is wrong with them is no message.
+  package func trying(_ options: BuildOptions) -> Compilation {
+    Compilation(spec, options: options)
+  }
 
   // MARK: Stages
 
   /// Text to syntax tree, imports included.
-  package func parsed() throws -> SpecFile {
-    guard let file = loadSpec(at: path, diagnostics: diagnostics), !diagnostics.hasErrors else {
-      throw CompilationFailure(diagnostics: diagnostics)
-    }
-    return file
-  }
+  package func parsed() throws -> SpecFile { try spec.parsed(reportingTo: diagnostics) }
 
   /// Syntax tree to problem, ready for derivatives to be taken.
   package func problem() throws -> MetaProblem {
-    let elaborated = try onLargeStack {
-      elaborate(
-        try parsed(), dims: options.dims, preset: options.preset, dtype: options.dtype,
-        diagnostics: diagnostics)
-    }
-    guard var problem = elaborated, !diagnostics.hasErrors else {
-      throw CompilationFailure(diagnostics: diagnostics)
-    }
-    let graphs: [WritableKeyPath<MetaProblem, Graph>] = [
-      \.innerLoss, \.initialState, \.update, \.outerLoss,
-    ]
-    for graph in graphs {
-      problem[keyPath: graph] = runPasses(problem[keyPath: graph], Pipelines.beforeDerivatives)
-    }
-    return problem
+    try spec.problem(for: options, reportingTo: diagnostics)
   }
 
   /// Problem to the graph of one entry point, as derived: large and naive.
@@ -94,26 +91,23 @@ package struct Compilation {
   }
 
   /// Graph to kernels and addresses. A graph that is of no problem has no inputs with bounds of their
-  /// own.
+  /// own. `observe` sees the schedule after each pass.
   package func scheduled(
     _ entry: EntryPoint, _ graph: Graph, of problem: MetaProblem? = nil,
-    for target: ContractionTarget
+    on machine: Machine, observe: (SchedulePass, Schedule) -> Void = { _, _ in }
   ) -> Program {
     schedule(
       graph, named: entry.rawValue, bounds: problem.map { entry.inputBounds(of: $0) } ?? [:],
-      options: ScheduleOptions(
-        mayRunParallel: true,
-        scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
-        packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
+      options: ScheduleOptions(for: machine), observe: observe)
   }
 
   /// All entry points of the library, scheduled.
   package func programs(
-    of problem: MetaProblem, for target: ContractionTarget,
+    of problem: MetaProblem, on machine: Machine,
     entries: [EntryPoint] = EntryPoint.allCases
   ) throws -> [Program] {
     try entries.map { entry in
-      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, for: target)
+      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, on: machine)
     }
   }
 
@@ -157,10 +151,12 @@ public enum Compiler {
 }
 
 extension TargetDescription {
-  /// What the kernels need to know of the machine.
-  package var contractionTarget: ContractionTarget {
-    guard let secondCacheBytes else { return ContractionTarget(vectorBytes: vectorBytes) }
-    return ContractionTarget(vectorBytes: vectorBytes, secondCacheBytes: secondCacheBytes)
+  /// The machine that kernels are planned for. What the processor does not tell is as on the machines
+  /// that plans were measured on.
+  package var machine: Machine {
+    var machine = Machine(vectorBytes: vectorBytes)
+    if let secondCacheBytes { machine.secondCacheBytes = secondCacheBytes }
+    return machine
   }
 }
 

@@ -24,6 +24,8 @@ package enum DumpStage: String, CaseIterable, Sendable {
   case gradient
   /// The derived graph of `meta_gradient`, or of `--entry`.
   case metaGradient = "meta-gradient"
+  /// The schedule on its way from graph to program, after the pass that `--after-pass` names.
+  case schedule
   /// The scheduled program: loops, kernels, buffers and their addresses.
   case kernels
   /// The C source of the library.
@@ -36,8 +38,15 @@ package enum DumpStage: String, CaseIterable, Sendable {
 
 extension Pass {
   /// The name as a flag spells it: `eliminate-dead-code`.
-  var flagName: String { String(name.map { $0 == " " ? "-" : $0 }) }
+  var flagName: String { flagSpelling(name) }
 }
+
+extension SchedulePass {
+  /// The name as a flag spells it: `form-clusters`.
+  var flagName: String { flagSpelling(name) }
+}
+
+private func flagSpelling(_ name: String) -> String { name.replacing(" ", with: "-") }
 
 extension Compilation {
   /// The names of all entry points.
@@ -51,18 +60,21 @@ extension Compilation {
     }
   }
 
+  /// The names that `--after-pass` takes with `--stage schedule`.
+  package static var schedulePassNames: [String] { SchedulePass.pipeline.map(\.flagName) }
+
   /// The state of the compilation at a stage, as text.
   ///
   /// - Parameters:
   ///   - entry: an entry point's name; nil means all of them for the stages `c`, `llvm` and `asm`,
   ///     and the meta-gradient for `kernels`.
-  ///   - pass: for the two stages of derived graphs, the pass after whose last run to stop; nil
-  ///     shows the graph as derived.
+  ///   - pass: for the two stages of derived graphs, the pass after whose last run to stop, nil for
+  ///     the graph as derived; for schedules, the pass to stop after, nil for the last.
   /// - Throws: `CompilationFailure`; `DumpMessage` for names that do not exist and for choices that
   ///   do not go together.
   package func dump(_ stage: DumpStage, entry: String?, afterPass pass: String?) throws -> String {
     let chosen = try entry.map(Self.entryPoint(named:))
-    if pass != nil, stage != .gradient, stage != .metaGradient {
+    if pass != nil, ![.gradient, .metaGradient, .schedule].contains(stage) {
       throw DumpMessage.passWithoutGraph(stage: stage.rawValue)
     }
     switch stage {
@@ -71,9 +83,10 @@ extension Compilation {
     case .ir: return try problemText()
     case .gradient: return try graphText(chosen ?? .innerGradient, afterPass: pass)
     case .metaGradient: return try graphText(chosen ?? .metaGradient, afterPass: pass)
+    case .schedule: return try scheduleText(chosen ?? .metaGradient, afterPass: pass)
     case .kernels:
       return try programs(
-        of: problem(), for: target().contractionTarget, entries: [chosen ?? .metaGradient]
+        of: problem(), on: target().machine, entries: [chosen ?? .metaGradient]
       ).map(\.text).joined(separator: "\n")
     case .c: return try cSource(chosen).text
     case .llvm: return try compiledText(chosen, .optimizedIR)
@@ -91,11 +104,7 @@ extension Compilation {
   /// One token a line: place, kind, spelling.
   private func tokenText() throws -> String {
     let spec = try parsed()
-    let file = spec.source
-    return tokenize(file, diagnostics: DiagnosticCollector()).map { token in
-      let place = token.span.position
-      return "\(place.line):\(place.column)\t\(token.kind.description)\n"
-    }.joined()
+    return describeTokens(tokenize(spec.source, diagnostics: DiagnosticCollector()))
   }
 
   private func problemText() throws -> String {
@@ -111,18 +120,33 @@ extension Compilation {
     _ = optimized(graph) { pass, result in
       if pass.flagName == name || pass.name == name { found = result }
     }
-    guard let found else { throw DumpMessage.passUnknown(name: name) }
+    guard let found else { throw DumpMessage.passUnknown(name: name, known: Self.passNames) }
     return found.text
+  }
+
+  private func scheduleText(_ entry: EntryPoint, afterPass name: String?) throws -> String {
+    let known = Self.schedulePassNames
+    let wanted = name.map(flagSpelling) ?? known.last
+    guard let wanted, known.contains(wanted) else {
+      throw DumpMessage.passUnknown(name: name ?? "", known: known)
+    }
+    let problem = try problem()
+    let graph = try optimized(derived(entry, of: problem))
+    let machine = try target().machine
+    var text = ""
+    _ = scheduled(entry, graph, of: problem, on: machine) { pass, schedule in
+      if pass.flagName == wanted { text = schedule.text }
+    }
+    return text
   }
 
   private func cSource(_ entry: EntryPoint?) throws -> CSource {
     let problem = try problem()
-    let target = try target().contractionTarget
     let entries = entry.map { [$0] } ?? EntryPoint.allCases
     let library = emitLibrary(
       named: problem.name, dims: problem.dims,
-      entryPoints: try programs(of: problem, for: target, entries: entries),
-      banner: banner(problem), for: target)
+      entryPoints: try programs(of: problem, on: target().machine, entries: entries),
+      banner: banner(problem))
     return CSource(name: "\(problem.name).c", text: library.source)
   }
 
@@ -139,7 +163,7 @@ extension Compilation {
 /// Messages of `mixfuse dump`.
 package enum DumpMessage: Error, DiagnosticMessage {
   case entryUnknown(name: String)
-  case passUnknown(name: String)
+  case passUnknown(name: String, known: [String])
   case passWithoutGraph(stage: String)
 
   package var id: String {
@@ -154,10 +178,10 @@ package enum DumpMessage: Error, DiagnosticMessage {
     switch self {
     case .entryUnknown(let name):
       "no entry point is called \(name)" + suggestion(name, Compilation.entryNames)
-    case .passUnknown(let name):
-      "no pass is called \(name)" + suggestion(name, Compilation.passNames)
+    case .passUnknown(let name, let known):
+      "no pass is called \(name)" + suggestion(name, known)
     case .passWithoutGraph(let stage):
-      "--after-pass needs --stage gradient or meta-gradient, found \(stage)"
+      "--after-pass needs --stage gradient, meta-gradient or schedule, found \(stage)"
     }
   }
 

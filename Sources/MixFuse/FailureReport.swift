@@ -7,6 +7,7 @@
 import Diagnostics
 import Interpreter
 import MixFuseRuntime
+import MixFuseShared
 
 /// The last words of a command that failed.
 package struct FailureReport: Sendable {
@@ -27,6 +28,8 @@ package struct FailureReport: Sendable {
       let text = shortened(visible("\(error)", keepsLineBreaks: true), to: 4000)
       self.init(
         "error: \(text) [\(error.id)]\n" + Self.help(error), DiagnosticCategory.userError.exitCode)
+    case let failure as FileFailure:
+      self.init(RuntimeError(failure))
     case EvaluationError.positionOutOfRange:
       // The interpreter met it in the user's arrays.
       self.init("error: \(error) [index.range]\n", DiagnosticCategory.userError.exitCode)

@@ -4,6 +4,7 @@
 
 import CEmission
 import Differentiation
+import MixFuseShared
 import Scheduling
 import TensorIR
 import Toolchain
@@ -14,12 +15,12 @@ extension MetaProblem {
     var result: [String: Initializer] = [:]
     let data = (innerData + outerData).map(\.leaf)
     for leaf in theta + meta + data { result[leaf.name] = leaf.initializer }
-    for leaf in state { result[leaf.name] = Initializer(kind: "zeros") }
+    for leaf in state { result[leaf.name] = .zeros }
     for leaf in theta {
-      result[directionName(of: leaf)] = Initializer(kind: "normal", parameters: [0, 1])
+      result[directionName(of: leaf)] = .normal(mean: 0, deviation: 1)
     }
-    result[stepName] = Initializer(kind: "ones")
-    result[innerLossesName] = Initializer(kind: "ones")
+    result[stepName] = .ones
+    result[innerLossesName] = .ones
     return result
   }
 
@@ -49,7 +50,7 @@ extension Graph {
   var contractionFlops: Int { cost.products.saturatingProduct(2) }
 }
 
-extension ManifestDescription.ProgramDescription {
+extension Manifest.EntryPoint {
   /// The description with names and types as libclang read them from the C.
   ///
   /// - Throws: `GeneratedCodeMismatch` if the C is not what was meant to be written.
@@ -64,9 +65,9 @@ extension ManifestDescription.ProgramDescription {
   }
 
   private func confirm(
-    _ arrays: [ManifestDescription.Array], _ name: String, _ interface: CInterface,
+    _ arrays: [Manifest.ArrayDescription], _ name: String, _ interface: CInterface,
     isConstant: Bool
-  ) throws -> [ManifestDescription.Array] {
+  ) throws -> [Manifest.ArrayDescription] {
     let fields = interface.structure(named: name)?.fields ?? []
     guard fields.count == arrays.count else {
       throw GeneratedCodeMismatch(
@@ -74,23 +75,23 @@ extension ManifestDescription.ProgramDescription {
     }
     return try zip(arrays, fields).map { array, field in
       guard case .pointer(let element, isConstant) = field.type,
-        let dtype = elementNames[element], dtype == array.dtype
+        let elementType = elementTypes[element], elementType == array.elementType
       else {
         throw GeneratedCodeMismatch(
-          symbol: "\(name).\(field.name)", expected: "a pointer to \(array.dtype)",
+          symbol: "\(name).\(field.name)", expected: "a pointer to \(array.elementType)",
           found: "\(field.type)")
       }
       var confirmed = array
       confirmed.cName = field.name
-      confirmed.dtype = dtype
+      confirmed.elementType = elementType
       return confirmed
     }
   }
 
-  private var elementNames: [CType: String] {
+  private var elementTypes: [CType: ElementType] {
     [
-      .floating(bits: 32): "f32", .floating(bits: 64): "f64",
-      .integer(bits: 32, isSigned: true): "i32", .integer(bits: 8, isSigned: false): "bool",
+      .floating(bits: 32): .float32, .floating(bits: 64): .float64,
+      .integer(bits: 32, isSigned: true): .int32, .integer(bits: 8, isSigned: false): .bool,
     ]
   }
 }

@@ -13,6 +13,7 @@
 //     kernels
 //       k0  %3 = contract ...              maml.mix:14:9
 
+import Kernels
 import Scheduling
 import TensorIR
 
@@ -113,9 +114,10 @@ private struct ProgramPrinter {
       switch kernel.body {
       case .fused(let fused):
         "loop nest" + (fused.splitVariable == nil ? "" : ", split \(fused.splitExtent) ways")
-      case .contraction(let shape): "contraction \(text(of: shape))"
-      case .attention(let shape): "attention, \(shape.order.rawValue)"
-      case .packing(let panels): "packing, \(panels.blockCount) x \(panels.panelCount) panels"
+      case .contraction(let plan): "contraction \(text(of: plan.shape))"
+      case .attention(let plan): "attention, \(plan.shape.order.rawValue)"
+      case .packing(let plan):
+        "packing, \(plan.panels.blockCount) x \(plan.panels.panelCount) panels"
       }
     let provenance = call.provenance.description
     return [

@@ -122,7 +122,7 @@ extension RuntimeError: CustomStringConvertible {
 
   /// "; did you mean x" or "; known: a, b" for a misspelt name.
   private func suggestion(for name: String, among known: [String]) -> String {
-    if let nearest = nearestSpelling(to: name, among: known) {
+    if let nearest = closestName(to: name, among: known) {
       return "; did you mean \(nearest)?"
     }
     let shown = known.prefix(8).joined(separator: ", ")

@@ -13,6 +13,7 @@
 // invariant can leave several loops at once. Operands that the body no longer reads are left for
 // `EliminateDeadCode`.
 
+import Kernels
 import TensorIR
 
 extension Pass {
@@ -21,9 +22,6 @@ extension Pass {
     summary: "computes before a loop what every iteration computes alike",
     run: { withHoistedInvariants($0) })
 }
-
-/// Results up to this size are hoisted whatever they are computed from, in bytes.
-private let smallByteCount = 4096
 
 private func withHoistedInvariants(_ graph: Graph) -> Graph {
   Rewriter.rewrite(graph) { rewriter, node, operands in
@@ -75,7 +73,8 @@ private struct InvariantAnalysis {
     let source = sources.reduce(0, +)
     let bytes = node.results.map { body.type(of: $0).byteCount }.reduce(0, +)
     let isAffordable =
-      bytes <= max(source, smallByteCount) || node.op.isCostly && bytes <= largestVarying
+      bytes <= max(source, Machine.usual.hoistedBytes)
+      || node.op.isCostly && bytes <= largestVarying
     if isAffordable && !node.op.isRecomputedFreely { return true }
     for result in node.results { sourceBytes[result.index] = source }
     return false

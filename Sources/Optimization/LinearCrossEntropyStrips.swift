@@ -11,13 +11,8 @@
 // and the tangents of all of them. Tokens that the strip does not divide leave a last, smaller strip,
 // computed after the loop by the same code.
 
+import Kernels
 import TensorIR
-
-/// Elements of a strip of logits: a few such arrays should stay in the last-level cache.
-private let stripElements = 1 << 21
-/// Tokens of a strip. Each strip adds to the whole adjoint of w, so short ones are costly: with 256
-/// tokens there are 512 operations for the eight bytes that an element of it moves.
-private let stripLengths = 256...1024
 
 /// Writes the wanted orders as one loop over strips of tokens.
 struct StripedCrossEntropy {
@@ -39,8 +34,10 @@ struct StripedCrossEntropy {
     tokens = builder.shape(of: operands.x)[0]
     tableType = builder.type(of: operands.w)
     width = tableType.shape[1]
-    let wanted = max(stripElements / tableType.shape[0], stripLengths.lowerBound)
-    let limit = min(wanted, stripLengths.upperBound, max(tokens / 2, 1))
+    let lengths = Machine.logitStripLengths
+    let wanted = max(
+      Machine.usual.logitStripElements / tableType.shape[0], lengths.lowerBound)
+    let limit = min(wanted, lengths.upperBound, max(tokens / 2, 1))
     strip = divisor(of: tokens, upTo: limit)
   }
 

@@ -8,11 +8,8 @@
 // A vocabulary that the tile does not divide leaves a last, smaller tile, computed after the loop by
 // the same code.
 
+import Kernels
 import TensorIR
-
-/// Elements of a tile of logits: it should stay in the second- or third-level cache.
-private let tileElements = 1 << 20
-private let tileWidths = 64...1024
 
 /// Writes the value, or the tangent if there are tangents, as a loop over vocabulary tiles.
 struct TiledCrossEntropy {
@@ -31,7 +28,9 @@ struct TiledCrossEntropy {
     rowType = TensorType([x.shape[0]], x.dtype)
     width = x.shape[1]
     vocabulary = builder.shape(of: parts.inputs[1])[0]
-    let limit = min(max(tileElements / x.shape[0], tileWidths.lowerBound), tileWidths.upperBound)
+    let widths = Machine.logitTileWidths
+    let wanted = max(Machine.usual.logitTileElements / x.shape[0], widths.lowerBound)
+    let limit = min(wanted, widths.upperBound)
     tile = divisor(of: vocabulary, upTo: limit)
   }
 

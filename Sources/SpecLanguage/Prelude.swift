@@ -9,18 +9,26 @@ package import Diagnostics
 package enum Prelude {
   /// The prelude's files, in the order in which they are read.
   package static let sources: [SourceFile] = [
+    source("functions.mix", PackageResources.functions_mix),
     source("layers.mix", PackageResources.layers_mix),
     source("losses.mix", PackageResources.losses_mix),
     source("optimizers.mix", PackageResources.optimizers_mix),
     source("transformer.mix", PackageResources.transformer_mix),
   ]
 
-  /// The declarations of all files of the prelude.
+  /// The declarations of all files of the prelude, which are parsed once.
   ///
   /// The prelude has no errors (a test sees to that), so what is reported here is our bug.
   package static func declarations(diagnostics: DiagnosticCollector) -> [Declaration] {
-    sources.flatMap { parse($0, diagnostics: diagnostics).declarations }
+    for diagnostic in parsed.diagnostics { diagnostics.report(diagnostic) }
+    return parsed.declarations
   }
+
+  private static let parsed: (declarations: [Declaration], diagnostics: [Diagnostic]) = {
+    let diagnostics = DiagnosticCollector()
+    let declarations = sources.flatMap { parse($0, diagnostics: diagnostics).declarations }
+    return (declarations, diagnostics.diagnostics)
+  }()
 
   private static func source(_ name: String, _ bytes: [UInt8]) -> SourceFile {
     SourceFile(

@@ -84,6 +84,6 @@ extension TokenKind {
 package func describeTokens(_ tokens: [Token]) -> String {
   tokens.map { token in
     let position = token.span.position
-    return "\(position.line):\(position.column) \(token.kind.description)\n"
+    return "\(position.line):\(position.column)\t\(token.kind.description)\n"
   }.joined()
 }

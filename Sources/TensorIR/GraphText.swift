@@ -66,7 +66,7 @@ extension Graph {
 
 extension Provenance {
   /// The comment behind a node; empty if nothing is known.
-  var text: String {
+  package var text: String {
     if location.isEmpty && rules.isEmpty { return "" }
     let parts = [location.isEmpty ? "-" : location] + rules
     return parts.map(escapingCommas).joined(separator: ", ")

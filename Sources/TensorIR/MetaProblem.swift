@@ -10,17 +10,7 @@
 //
 // The order of arguments below is the contract between the graphs.
 
-/// How an input is drawn when the user gives none (`mixfuse run` without `--inputs`, `train`).
-package struct Initializer: Hashable, Sendable {
-  /// zeros, ones, constant, normal, uniform, he, glorot, integers, iota.
-  package var kind: String
-  package var parameters: [Double]
-
-  package init(kind: String, parameters: [Double] = []) {
-    self.kind = kind
-    self.parameters = parameters
-  }
-}
+package import MixFuseShared
 
 /// A named array that the program reads: a leaf of a parameter tree or a data array.
 package struct Leaf: Hashable, Sendable {
@@ -28,6 +18,7 @@ package struct Leaf: Hashable, Sendable {
   package var name: String
   /// The type of one use: one task, one inner step.
   package var type: TensorType
+  /// How it is drawn when the user gives none.
   package var initializer: Initializer
 
   package init(name: String, type: TensorType, initializer: Initializer) {

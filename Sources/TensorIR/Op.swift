@@ -13,8 +13,8 @@
 // An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
 // whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
 // `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the
-// language to have it, a case of `Builtin` (`Elaboration`). The compiler asks for each; the tests ask
-// for a domain, a known point and a row of special points.
+// language to have it, its name there (`Elaboration/BuiltinElementwise.swift`). The compiler asks for
+// each; the tests ask for a domain, a known point and a row of special points.
 //
 // Conventions: no implicit broadcasting (operands of an elementwise op have equal shapes); axes count
 // from 0; `bool` values appear only as conditions.

@@ -3,6 +3,8 @@
 // Element types and static tensor types. Every shape in the IR is a list of positive integers known
 // at build time: dimensions are bound before elaboration, so no later stage meets a symbolic size.
 
+package import MixFuseShared
+
 /// The element type of a tensor.
 package enum DType: String, Hashable, Sendable, CaseIterable {
   case f32, f64, i32, bool
@@ -10,12 +12,26 @@ package enum DType: String, Hashable, Sendable, CaseIterable {
   /// Whether derivatives flow through values of this type.
   package var isFloat: Bool { self == .f32 || self == .f64 }
 
-  /// Bytes of one element as stored in a buffer.
-  package var byteCount: Int {
+  /// What a caller's array of this type holds.
+  package var elementType: ElementType {
     switch self {
-    case .f32, .i32: 4
-    case .f64: 8
-    case .bool: 1
+    case .f32: .float32
+    case .f64: .float64
+    case .i32: .int32
+    case .bool: .bool
+    }
+  }
+
+  /// Bytes of one element as stored in a buffer.
+  package var byteCount: Int { elementType.byteCount }
+}
+
+extension FloatType {
+  /// The type in the IR.
+  package var dtype: DType {
+    switch self {
+    case .f32: .f32
+    case .f64: .f64
     }
   }
 }

@@ -13,6 +13,7 @@
 // named file its name and its bytes, both preceded by their length (8 bytes, little-endian).
 
 import Glibc
+import MixFuseShared
 
 /// A folder of finished builds, addressed by the digest of what went into them.
 package struct BuildCache: Sendable {
@@ -88,7 +89,7 @@ package struct BuildCache: Sendable {
     }
     defer { close(file) }
     guard isOwn(file, type: S_IFREG), let size = self.size(of: file), size <= capacity,
-      let bytes = AtomicFile.read(file, size: size),
+      let bytes = readFully(file, size: size),
       let entry = BuildCache.decode(bytes, key: key)
     else {
       unlinkat(directory, name, 0)
@@ -104,13 +105,15 @@ package struct BuildCache: Sendable {
   ///
   /// - Throws: `toolchain.file-unwritable`, also for a folder that is not to be trusted.
   package func store(_ entry: Entry, for key: ContentDigest) throws(ToolchainError) {
-    try AtomicFile.createFolder(folder, isPrivate: true)
+    try writing { () throws(FileFailure) in try createFolder(folder, isPrivate: true) }
     guard let directory = openFolder() else {
       throw .fileUnwritable(path: folder, reason: distrust?.text ?? systemMessage(EACCES))
     }
     close(directory)
-    try AtomicFile.write(
-      BuildCache.encode(entry, key: key), to: "\(folder)/\(fileName(of: key))")
+    let file = AtomicFile.Content(
+      path: "\(folder)/\(fileName(of: key))", bytes: BuildCache.encode(entry, key: key),
+      isExecutable: false)
+    try writing { () throws(FileFailure) in try AtomicFile.write([file]) }
     evict()
   }
 

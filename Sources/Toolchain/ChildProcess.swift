@@ -5,6 +5,7 @@
 // itself, and it passes on this process's whole environment, on which the output would depend.
 
 import Glibc
+import MixFuseShared
 
 /// What a finished program left.
 struct ChildResult {

@@ -6,6 +6,7 @@
 
 import CLLVM
 import Glibc
+import MixFuseShared
 
 /// A module in memory, freed with its context when released. For one thread at a time.
 final class LLVMModule {

@@ -6,6 +6,7 @@
 // path, no time.
 
 import Glibc
+import MixFuseShared
 
 /// Links objects into a shared library in memory.
 ///
@@ -16,8 +17,8 @@ import Glibc
 ///   - tools: where the linker is.
 /// - Returns: the bytes of the library.
 /// - Cost: 5 to 25 ms.
-/// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc and
-///   libm define; `toolchain.tool-result` for a linker that says nothing and leaves no such library;
+/// - Throws: `toolchain.link-failed`, also for a symbol that neither the objects nor libc
+///   define, such as a function of libm; `toolchain.tool-result` for a linker that says nothing and leaves no such library;
 ///   `toolchain.tool-missing`.
 package func linkSharedLibrary(
   _ objects: [CompiledUnit], name: String, exports: [String] = [],
@@ -30,7 +31,7 @@ package func linkSharedLibrary(
 
   var arguments = ["-shared", "--build-id=none", "--no-undefined", "-z", "noexecstack"]
   arguments += ["-soname", name] + inputs.map(\.path)
-  arguments += ["--as-needed", "-l:libc.so.6", "-l:libm.so.6"]
+  arguments += ["--as-needed", "-l:libc.so.6"]
   switch linker.style {
   case .bfd:
     arguments += ["-o", library.path]
@@ -63,7 +64,8 @@ package func linkSharedLibrary(
 ) throws(ToolchainError) {
   let name = path.split(separator: "/").last.map(String.init) ?? path
   let library = try linkSharedLibrary(objects, name: name, tools: tools)
-  try AtomicFile.write(library, to: path, isExecutable: true)
+  let file = AtomicFile.Content(path: path, bytes: library, isExecutable: true)
+  try writing { () throws(FileFailure) in try AtomicFile.write([file]) }
 }
 
 /// Puts the names of the sources in place of the paths that only the linker understands.

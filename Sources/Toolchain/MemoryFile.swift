@@ -6,6 +6,7 @@
 
 import CLLVM
 import Glibc
+import MixFuseShared
 
 /// An unnamed file in memory, closed and gone when the value is released.
 ///
@@ -72,24 +73,4 @@ final class MemoryFile {
   private static func failure(_ code: Int32 = errno) -> ToolchainError {
     .fileUnwritable(path: "a file in memory", reason: systemMessage(code))
   }
-}
-
-/// Writes all bytes to a descriptor, however many system calls that takes.
-///
-/// - Returns: 0, or the `errno` of the call that failed.
-func writeFully(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32 {
-  var rest = bytes
-  while !rest.isEmpty {
-    let written = write(descriptor, rest.baseAddress, rest.count)
-    if written < 0 && errno == EINTR { continue }
-    guard written > 0 else { return written < 0 ? errno : ENOSPC }
-    rest = UnsafeRawBufferPointer(rebasing: rest[written...])
-  }
-  return 0
-}
-
-/// The system's text for an `errno` value, lower case at the start as our messages are.
-func systemMessage(_ code: Int32) -> String {
-  let text = strerror(code).map { String(cString: $0) } ?? "error \(code)"
-  return text.prefix(1).lowercased() + text.dropFirst()
 }

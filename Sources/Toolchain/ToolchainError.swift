@@ -5,6 +5,7 @@
 // The driver turns an error into a diagnostic and an exit code; nothing here prints.
 
 package import Diagnostics
+package import MixFuseShared
 
 /// Why C text could not be checked, compiled, linked, stored or written.
 package enum ToolchainError: Error, Equatable, DiagnosticMessage {
@@ -129,4 +130,18 @@ package enum CacheWarning: Equatable, DiagnosticMessage {
       "the build cache \(folder) is not used: \(reason)"
     }
   }
+}
+
+extension ToolchainError {
+  /// The error for a file that cannot be written.
+  package init(_ failure: FileFailure) {
+    self = .fileUnwritable(path: failure.path, reason: failure.reason)
+  }
+}
+
+/// Runs what writes a file.
+///
+/// - Throws: `toolchain.file-unwritable`.
+func writing(_ body: () throws(FileFailure) -> Void) throws(ToolchainError) {
+  do { try body() } catch { throw ToolchainError(error) }
 }

@@ -5,6 +5,7 @@
 import ArgumentParser
 import MixFuse
 import MixFuseRuntime
+import MixFuseShared
 
 extension FloatType: ExpressibleByArgument {}
 extension Derivation: ExpressibleByArgument {}

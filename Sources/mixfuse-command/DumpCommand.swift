@@ -12,10 +12,13 @@ struct DumpCommand: ParsableCommand {
     commandName: "dump",
     abstract: "Print a spec at a stage of its compilation.",
     discussion: """
-      Passes, in order: \(Compilation.passNames.joined(separator: ", ")).
+      Passes over graphs, in order: \(Compilation.passNames.joined(separator: ", ")).
+
+      Passes over schedules: \(Compilation.schedulePassNames.joined(separator: ", ")).
 
         mixfuse dump maml.mix --stage ir
         mixfuse dump maml.mix --stage gradient --after-pass simplify-algebra
+        mixfuse dump maml.mix --stage schedule --after-pass fuse-epilogues
         mixfuse dump maml.mix --stage c --entry inner_gradient
       """)
 
@@ -31,7 +34,8 @@ struct DumpCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Stop after this pass (its last run); for gradient and meta-gradient.", valueName: "name"))
+      "Stop after this pass (its last run); for gradient, meta-gradient and schedule.",
+      valueName: "name"))
   var afterPass: String?
 
   mutating func run() throws {

@@ -6,8 +6,8 @@
 // first signal is a request, which lets the running step finish and the state be saved, and only the
 // second one ends the process.
 
-import AtomicFiles
 import Foundation
+import MixFuseShared
 import Synchronization
 
 enum Interruption {

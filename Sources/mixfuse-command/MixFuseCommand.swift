@@ -5,9 +5,9 @@
 // yet, 3 a bug of the compiler, 130 interrupted after saving).
 
 import ArgumentParser
-import AtomicFiles
 import Foundation
 import MixFuse
+import MixFuseShared
 
 @main
 struct MixFuseCommand: ParsableCommand {

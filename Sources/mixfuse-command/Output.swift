@@ -3,13 +3,12 @@
 // Standard output and standard error, as all commands use them: nothing is buffered, and a write that
 // fails is an error of the command. A command whose output is lost has not done its work.
 
-import AtomicFiles
 import Foundation
-import MixFuseRuntime
+import MixFuseShared
 
 /// Writes a line, or with an empty terminator any text, to standard output.
 ///
-/// - Throws: `RuntimeError.fileUnwritable`; `ReaderIsGone` if nobody reads it any more.
+/// - Throws: `FileFailure`; `ReaderIsGone` if nobody reads it any more.
 func printOutput(_ text: String, terminator: String = "\n") throws {
   let code = writeFully(text + terminator, to: STDOUT_FILENO)
   if code == EPIPE { throw ReaderIsGone() }
@@ -72,27 +71,12 @@ extension ReaderIsGone {
   }
 }
 
-private func outputFailure(_ code: Int32) -> RuntimeError {
-  .fileUnwritable(path: "standard output", reason: String(cString: strerror(code)))
+private func outputFailure(_ code: Int32) -> FileFailure {
+  FileFailure(path: "standard output", code: code)
 }
 
-/// Writes all bytes; returns 0 or the number of the error.
+/// Writes all of a text; returns 0 or the number of the error.
 private func writeFully(_ text: String, to descriptor: Int32) -> Int32 {
   var text = text
-  return text.withUTF8 { bytes in
-    var done = 0
-    while done < bytes.count, let base = bytes.baseAddress {
-      let written = write(descriptor, base + done, bytes.count - done)
-      if written < 0 && errno == EINTR { continue }
-      if written < 0 && errno == EAGAIN {
-        // A pipe that does not block: wait until it takes more.
-        var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        poll(&waiting, 1, -1)
-        continue
-      }
-      guard written > 0 else { return written < 0 ? errno : ENOSPC }
-      done += written
-    }
-    return 0
-  }
+  return text.withUTF8 { MixFuseShared.writeFully(UnsafeRawBufferPointer($0), to: descriptor) }
 }

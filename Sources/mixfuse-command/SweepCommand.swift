@@ -45,6 +45,7 @@ struct SweepCommand: ParsableCommand {
     let report = try request.run { done in
       if done % 50 == 0 || done == count { printError("\(done) of \(count) planned\n") }
     }
+    printError(report.warningText)
     try files.csv?.finish(report.csv)
     try files.svg?.finish(report.svg)
     try printOutput(csv == nil ? report.csv : report.summary, terminator: "")

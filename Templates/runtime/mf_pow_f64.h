@@ -1,11 +1,11 @@
 // mf_pow_f64
-// requires: mf_exp_f64
+// requires: mf_exp_f64 mf_floor_f64 mf_fused_f64
 // SPDX-License-Identifier: Apache-2.0
 //
 // x raised to y. The logarithm is computed as a sum of two doubles, about 65 bits, so that
 // multiplying it by y up to 700 loses nothing. Error below 1.6 ULP. A negative x needs an integer
 // y (else NaN) unless it is infinite; pow(x, 0) and pow(1, y) are 1; the sign of a zero x is
-// ignored. Needs fused multiply-add.
+// ignored.
 
 __attribute__((always_inline)) static inline double mf_pow_f64(double x, double y) {
   const double size = __builtin_fabs(x);
@@ -26,9 +26,9 @@ __attribute__((always_inline)) static inline double mf_pow_f64(double x, double 
   const double d = 2.0 + f;
   const double d_low = f - (d - 2.0);
   const double s = f / d;
-  const double s_low = (__builtin_fma(-s, d, f) - s * d_low) / d;
+  const double s_low = (mf_fused_f64(-s, d, f) - s * d_low) / d;
   const double z = s * s;
-  const double z_low = __builtin_fma(s, s, -z) + 2.0 * s * s_low;
+  const double z_low = mf_fused_f64(s, s, -z) + 2.0 * s * s_low;
 
   // log(m) = 2 s + s z t, t = 2/3 + z p.
   double p = 0x1.eb1201a5b3b16p-4;
@@ -43,9 +43,9 @@ __attribute__((always_inline)) static inline double mf_pow_f64(double x, double 
   const double t = 0x1.5555555555555p-1 + tail;
   const double t_low = tail - (t - 0x1.5555555555555p-1) + 0x1.5555555555555p-55;
   const double c = s * z;
-  const double c_low = __builtin_fma(s, z, -c) + s * z_low + s_low * z;
+  const double c_low = mf_fused_f64(s, z, -c) + s * z_low + s_low * z;
   const double m = c * t;
-  const double m_low = __builtin_fma(c, t, -m) + c * t_low + c_low * t;
+  const double m_low = mf_fused_f64(c, t, -m) + c * t_low + c_low * t;
 
   // log(x) = e log(2) + 2 s + m, summed from the largest term down.
   const double power = e * 0x1.62e42fee00000p-1;
@@ -61,16 +61,17 @@ __attribute__((always_inline)) static inline double mf_pow_f64(double x, double 
   const double is_finite = ((size > 0.0) & (size < __builtin_inf())) ? 1.0 : 0.0;
   const double log = is_finite != 0.0 ? log_high : edge;
   const double product = y * log;
-  const double rest = __builtin_fma(y, log, -product) + y * log_rest;
+  const double rest = mf_fused_f64(y, log, -product) + y * log_rest;
   const double value = mf_exp_f64(product);
+  // What has overflowed has nothing to refine, and an infinity less a part of itself is NaN.
   const double is_plain =
-      ((is_finite != 0.0) & (__builtin_fabs(product) < 745.0)) ? 1.0 : 0.0;
+      ((is_finite != 0.0) & (product > -745.0) & (value < __builtin_inf())) ? 1.0 : 0.0;
   const double refined = is_plain != 0.0 ? value + value * rest : value;
   const double result = size == 1.0 ? 1.0 : refined;
 
   const double half = 0.5 * y;
-  const double is_odd = y - 2.0 * __builtin_floor(half) == 1.0 ? 1.0 : 0.0;
-  const double is_integer = __builtin_floor(y) == y ? 1.0 : 0.0;
+  const double is_odd = y - 2.0 * mf_floor_f64(half) == 1.0 ? 1.0 : 0.0;
+  const double is_integer = mf_floor_f64(y) == y ? 1.0 : 0.0;
   const double signed_result = is_odd != 0.0 ? -result : result;
   const double fractional = size < __builtin_inf() ? __builtin_nan("") : result;
   const double negative = is_integer != 0.0 ? signed_result : fractional;

@@ -1,10 +1,10 @@
 // mf_sincos_far_f64
-// requires: mf_sincos_f64
+// requires: mf_fused_f64 mf_sincos_f64
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sine of x + quadrant * pi/2 for any x: beyond 2^50 the argument is multiplied by those 192 bits
 // of 2/pi that make quarter turns below four and their fractions (Payne and Hanek 1983). Not for
-// vector lanes. Error below 1.5 ULP. NaN for infinities. Needs fused multiply-add.
+// vector lanes. Error below 1.5 ULP. NaN for infinities.
 
 static inline double mf_sincos_far_f64(double x, uint64_t quadrant) {
   // 2/pi after 64 zeros.
@@ -41,7 +41,7 @@ static inline double mf_sincos_far_f64(double x, uint64_t quadrant) {
   const double leading = (double)fraction;
   const double rest = (double)(fraction - (int64_t)leading) + (double)(uint64_t)middle * 0x1p-64;
   const double product = leading * 0x1.921fb54442d18p-62;
-  const double lost = __builtin_fma(leading, 0x1.921fb54442d18p-62, -product);
+  const double lost = mf_fused_f64(leading, 0x1.921fb54442d18p-62, -product);
   const double angle =
       product + (lost + leading * 0x1.1a62633145c07p-116 + rest * 0x1.921fb54442d18p-62);
   const uint64_t turns = (x < 0 ? -whole : whole) + quadrant;

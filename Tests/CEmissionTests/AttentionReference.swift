@@ -4,7 +4,7 @@
 // kernels under test hold no such matrix and share no code with this.
 
 import Foundation
-import Scheduling
+import Kernels
 import TensorIR
 
 /// Evaluates what an attention kernel of `shape` should compute.

@@ -6,7 +6,8 @@
 
 import CEmission
 import Foundation
-import Scheduling
+import Kernels
+import MixFuseShared
 import TensorIR
 import Testing
 
@@ -59,7 +60,7 @@ struct AttentionTests {
       isCausal: true, scale: 0.2, element: .f32)
     let bench = try AttentionBench<Float>([shape], 64, "-O3")
     let operands = bench.operands(shape)
-    let units = bench.kernels[0].splitCount
+    let units = bench.plans[0].splitCount
     let whole = try bench.run(0, operands, [0..<units])
     let single = try bench.run(0, operands, (0..<units).reversed().map { $0..<$0 + 1 })
     #expect(zip(whole, single).allSatisfy { $0.map(\.bitPattern) == $1.map(\.bitPattern) })
@@ -74,7 +75,7 @@ struct AttentionTests {
       let shape = AttentionShape(
         order: order, batch: 1, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
         isCausal: true, scale: 0.5, element: .f64)
-      var source = SplitMix(seed: 5)
+      var source = SplitMix64(seed: 5)
       let operands = AttentionCase.operands(shape, using: &source)
       let tangents = AttentionCase.tangents(of: operands, shape, using: &source)
       let step = 1e-5
@@ -101,9 +102,9 @@ struct AttentionTests {
       let shape = AttentionShape(
         order: order, batch: 1, queries: length, keys: length, heads: 8, keyHeads: 8, width: 64,
         isCausal: true, scale: 0.125, element: .f32)
-      let kernel = emitAttention(shape, named: "kernel", for: .init(vectorBytes: 64))
-      #expect(Double(kernel.executedFlops) < 1.1 * Double(shape.flops))
-      return kernel.scratchBytesPerWorker
+      let plan = AttentionPlan(shape, on: Machine(vectorBytes: 64))
+      #expect(Double(plan.executedFlops) < 1.1 * Double(shape.flops))
+      return plan.scratchBytes
     }
     #expect(bytes[0] == bytes[1])
     #expect(bytes[0] < 1 << 20)
@@ -114,9 +115,9 @@ struct AttentionTests {
     let shape = AttentionShape(
       order: order, batch: 2, queries: 101, keys: 67, heads: 4, keyHeads: 2, width: 24,
       isCausal: true, scale: 0.1, element: .f64)
-    let target = ContractionTarget(vectorBytes: 32)
-    let first = emitAttention(shape, named: "kernel", for: target)
-    #expect(first.text == emitAttention(shape, named: "kernel", for: target).text)
+    let plan = AttentionPlan(shape, on: Machine(vectorBytes: 32))
+    let first = emitAttention(plan, named: "kernel")
+    #expect(first.text == emitAttention(plan, named: "kernel").text)
     #expect(first.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
   }
 
@@ -147,7 +148,7 @@ struct AttentionTests {
       let exact = operands.map { $0.map { Double($0) } }
       let expected = AttentionReference(shape: shape).results(exact)
       for bench in benches {
-        let units = bench.kernels[number].splitCount
+        let units = bench.plans[number].splitCount
         let found = try bench.run(number, operands, [units / 3..<units, 0..<units / 3])
         for (result, reference) in zip(found, expected) {
           let error = AttentionCase.relativeError(result.map { Double($0) }, reference)
@@ -162,7 +163,7 @@ struct AttentionTests {
 enum AttentionCase {
   /// Operands of any order that belong together: results and row statistics are those of the
   /// queries, keys and values, their tangents likewise.
-  static func operands(_ shape: AttentionShape, using source: inout SplitMix) -> [[Double]] {
+  static func operands(_ shape: AttentionShape, using source: inout SplitMix64) -> [[Double]] {
     func random(_ counts: some Sequence<Int>) -> [[Double]] {
       counts.map { count in (0..<count).map { _ in Double(source.next(below: 2001)) / 1000 - 1 } }
     }
@@ -189,7 +190,7 @@ enum AttentionCase {
 
   /// Random tangents of operands; those of results and row statistics belong to the others.
   static func tangents(
-    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix
+    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix64
   ) -> [[Double]] {
     var tangents = operands.map { operand in
       operand.map { _ in Double(source.next(below: 2001)) / 1000 - 1 }
@@ -218,14 +219,13 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
     @convention(c) (UnsafePointer<UnsafeMutableRawPointer?>, Int64, Int64) -> Void
 
   let shapes: [AttentionShape]
-  let kernels: [AttentionKernel]
+  let plans: [AttentionPlan]
   private let library: CompiledLibrary
 
   init(_ shapes: [AttentionShape], _ vectorBytes: Int, _ optimization: String) throws {
     self.shapes = shapes
-    kernels = shapes.enumerated().map { number, shape in
-      emitAttention(shape, named: "k\(number)", for: ContractionTarget(vectorBytes: vectorBytes))
-    }
+    plans = shapes.map { AttentionPlan($0, on: Machine(vectorBytes: vectorBytes)) }
+    let kernels = plans.enumerated().map { emitAttention($1, named: "k\($0)") }
     let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
     let doors = shapes.enumerated().map { number, shape in
       let count = shape.order.operands.count + shape.order.results.count + 1
@@ -241,7 +241,7 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
   }
 
   func operands(_ shape: AttentionShape) -> [[Real]] {
-    var source = SplitMix(seed: UInt64(shape.queries * 7 + shape.width))
+    var source = SplitMix64(seed: UInt64(shape.queries * 7 + shape.width))
     return AttentionCase.operands(shape, using: &source).map { $0.map { Real($0) } }
   }
 
@@ -254,7 +254,7 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
       + AttentionReference(shape: shape).resultCounts.map {
         EnclosedArray([Real](repeating: .nan, count: $0))
       }
-    let scratchCount = kernels[number].scratchBytesPerWorker / MemoryLayout<Real>.stride
+    let scratchCount = plans[number].scratchBytes / MemoryLayout<Real>.stride
     let scratch = EnclosedArray([Real](repeating: .nan, count: scratchCount))
     let pointers = (arrays + [scratch]).map { UnsafeMutableRawPointer?($0.start) }
     for range in ranges {

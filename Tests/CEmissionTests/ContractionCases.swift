@@ -5,7 +5,8 @@
 // sums of the reference, whatever its order of additions.
 
 import CEmission
-import Scheduling
+import Kernels
+import MixFuseShared
 
 /// A contraction and the sizes of its arrays.
 struct ContractionCase: CustomStringConvertible {
@@ -103,7 +104,7 @@ extension ContractionCase {
 extension ContractionCase {
   /// A contraction with up to two loops of each kind and random memory orders.
   static func random(
-    _ element: ContractionElement, using source: inout SplitMix
+    _ element: ContractionElement, using source: inout SplitMix64
   ) -> ContractionCase {
     let choices = [2, 3, 4, 5, 7, 8, 11, 13, 16, 17, 24, 31, 33, 40]
     func extents(_ limit: Int) -> [Int] {
@@ -130,7 +131,7 @@ extension ContractionCase {
   /// Gives one array strides: its loops in random order, now and then with a gap.
   private static func assign(
     _ stride: WritableKeyPath<ContractionDimension, Int>, in groups: [Int],
-    of dimensions: inout [[ContractionDimension]], using source: inout SplitMix
+    of dimensions: inout [[ContractionDimension]], using source: inout SplitMix64
   ) {
     var places = groups.flatMap { group in dimensions[group].indices.map { (group, $0) } }
     var next = source.next(below: 8) == 0 ? 2 : 1
@@ -143,23 +144,4 @@ extension ContractionCase {
       if source.next(below: 6) == 0 { next += 3 }
     }
   }
-}
-
-/// A small deterministic source of random numbers (Steele, Lea and Flood, 2014).
-struct SplitMix {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// The next 64 random bits.
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  /// A number in `0 ..< bound`.
-  mutating func next(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

@@ -6,7 +6,8 @@
 
 import CEmission
 import Foundation
-import Scheduling
+import Kernels
+import MixFuseShared
 import Testing
 
 @Suite("contraction kernels")
@@ -23,7 +24,7 @@ struct ContractionTests {
 
   @Test("random loops, strides and memory orders are exact", arguments: machines)
   func randomShapes(_ element: ContractionElement, _ vectorBytes: Int) throws {
-    var source = SplitMix(seed: 20_260 + UInt64(vectorBytes + element.bytes))
+    var source = SplitMix64(seed: 20_260 + UInt64(vectorBytes + element.bytes))
     let cases = (0..<40).map { _ in ContractionCase.random(element, using: &source) }
     try check(cases, element, vectorBytes)
   }
@@ -40,7 +41,7 @@ struct ContractionTests {
     }
     let bench = try KernelBench<Float>(cases, element: .f32, vectorBytes: 32)
     for number in cases.indices {
-      let units = bench.kernels[number].splitCount
+      let units = bench.plans[number].splitCount
       let whole = try bench.run(number, ranges: [0..<units], whole: false).result
       let backwards = (0..<units).reversed().map { $0..<$0 + 1 }
       let single = try bench.run(number, ranges: backwards, whole: false)
@@ -60,19 +61,19 @@ struct ContractionTests {
     for (layout, m, n, k, batch, strategy) in expected {
       let item = ContractionCase.product(
         layout, m, n, k, batch: batch, accumulates: false, element: .f32)
-      let kernel = emitContraction(item.shape, named: "kernel", for: .init(vectorBytes: 64))
-      #expect(kernel.strategy == strategy, "\(item)")
-      #expect((kernel.scratchBytesPerWorker > 0) == strategy.contains("packed"), "\(item)")
-      #expect(kernel.flops == 2 * m * n * k * batch)
+      let plan = ContractionPlan(item.shape, on: Machine(vectorBytes: 64))
+      #expect(plan.strategy == strategy, "\(item)")
+      #expect((plan.scratchBytes > 0) == strategy.contains("packed"), "\(item)")
+      #expect(item.shape.flops == 2 * m * n * k * batch)
     }
   }
 
   @Test("the same shape gives the same text")
   func determinism() {
     let shape = ContractionCase.product("nt", 31, 37, 41, accumulates: true, element: .f64).shape
-    let target = ContractionTarget(vectorBytes: 32)
-    let first = emitContraction(shape, named: "kernel", for: target)
-    let second = emitContraction(shape, named: "kernel", for: target)
+    let plan = ContractionPlan(shape, on: Machine(vectorBytes: 32))
+    let first = emitContraction(plan, named: "kernel")
+    let second = emitContraction(plan, named: "kernel")
     #expect(first.text == second.text)
     #expect(first.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
   }
@@ -101,16 +102,15 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     ) -> Void
 
   let cases: [ContractionCase]
-  let kernels: [ContractionKernel]
+  let plans: [ContractionPlan]
   private let library: CompiledLibrary
   private let functions: [UnsafeMutableRawPointer]
 
   init(_ cases: [ContractionCase], element: ContractionElement, vectorBytes: Int) throws {
     self.cases = cases
-    let target = ContractionTarget(vectorBytes: vectorBytes)
-    kernels = cases.enumerated().map { number, item in
-      emitContraction(item.shape, named: "k\(number)", for: target)
-    }
+    let machine = Machine(vectorBytes: vectorBytes)
+    plans = cases.map { ContractionPlan($0.shape, on: machine) }
+    let kernels = plans.enumerated().map { emitContraction($1, named: "k\($0)") }
     let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
     let table = cases.indices.map { number in
       "void *get_k\(number)(void) { return (void *)k\(number); }\n"
@@ -132,11 +132,11 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
   /// Runs every kernel on whole numbers and compares with the reference, gaps of C included.
   func check() throws {
     for number in cases.indices {
-      let units = kernels[number].splitCount
+      let units = plans[number].splitCount
       let middle = units / 3
       let found = try run(number, ranges: [middle..<units, 0..<middle], whole: true)
       let isEqual = found.result == found.expected
-      #expect(isEqual, "\(kernels[number].strategy): \(cases[number])")
+      #expect(isEqual, "\(plans[number].strategy): \(cases[number])")
     }
   }
 
@@ -147,7 +147,7 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     _ number: Int, ranges: [Range<Int>], whole: Bool
   ) throws -> (result: [Real], expected: [Real]) {
     let item = cases[number]
-    var source = SplitMix(seed: UInt64(number) + 7)
+    var source = SplitMix64(seed: UInt64(number) + 7)
     let value = { () -> Real in
       whole ? Real(source.next(below: 9)) - 4 : Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5
     }
@@ -155,7 +155,7 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     let b = GuardedArray<Real>((0..<item.count(\.strideB)).map { _ in value() })
     let old = (0..<item.count(\.strideC)).map { _ in value() }
     let c = GuardedArray<Real>(old)
-    let bytes = kernels[number].scratchBytesPerWorker
+    let bytes = plans[number].scratchBytes
     let scratch = GuardedArray<Real>(
       [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
     for range in ranges {

@@ -6,7 +6,8 @@
 
 import CEmission
 import Foundation
-import Scheduling
+import Kernels
+import MixFuseShared
 import Testing
 
 @Suite("operands packed before a contraction")
@@ -29,7 +30,7 @@ struct PackedPanelTests {
       ("tn", 307, 211, 702), ("tn", 1024, 133, 70), ("nt", 40, 2200, 130), ("nn", 513, 301, 331),
     ]
     let random = (0..<60).reduce(into: [ContractionCase]()) { cases, seed in
-      var source = SplitMix(seed: UInt64(seed) + 99)
+      var source = SplitMix64(seed: UInt64(seed) + 99)
       cases.append(.random(element, using: &source))
     }
     return sizes.enumerated().map { number, size in
@@ -41,9 +42,9 @@ struct PackedPanelTests {
   private func check<Real: BinaryFloatingPoint & SIMDScalar>(
     _: Real.Type, _ element: ContractionElement, _ vectorBytes: Int
   ) throws {
-    let target = ContractionTarget(vectorBytes: vectorBytes)
+    let machine = Machine(vectorBytes: vectorBytes)
     let cases = Self.cases(element).filter {
-      let operands = packedOperands(of: $0.shape, for: target)
+      let operands = ContractionPlan($0.shape, on: machine).packedOperands
       return operands.a != nil || operands.b != nil
     }
     #expect(cases.count >= 12)
@@ -53,35 +54,35 @@ struct PackedPanelTests {
 
   @Test("a product reads only the panels that it was offered, and needs less scratch memory")
   func scratch() throws {
-    let target = ContractionTarget(vectorBytes: 32)
+    let machine = Machine(vectorBytes: 32)
     var shape = ContractionCase.product(
       "tn", 256, 256, 2048, accumulates: false, element: .f32
     ).shape
-    let operands = packedOperands(of: shape, for: target)
+    let operands = ContractionPlan(shape, on: machine).packedOperands
     let a = try #require(operands.a)
     let b = try #require(operands.b)
     #expect(a.isRepeated != b.isRepeated, "one operand is divided over the workers")
     #expect(b.panels.elementCount >= 256 * 2048 && a.panels.elementCount >= 256 * 2048)
-    let plain = emitContraction(shape, named: "k", for: target).scratchBytesPerWorker
+    let plain = ContractionPlan(shape, on: machine).scratchBytes
     shape.hasPanelsB = true
-    let left = emitContraction(shape, named: "k", for: target)
+    let left = ContractionPlan(shape, on: machine)
     #expect(left.strategy == "panels, left operand packed")
-    #expect(left.scratchBytesPerWorker < plain)
+    #expect(left.scratchBytes < plain)
     shape.hasPanelsA = true
-    let both = emitContraction(shape, named: "k", for: target)
-    #expect(both.strategy == "panels" && both.scratchBytesPerWorker == 0)
+    let both = ContractionPlan(shape, on: machine)
+    #expect(both.strategy == "panels" && both.scratchBytes == 0)
   }
 
   @Test("products of several pieces, and operands that are read in place, have no panels")
   func others() {
-    let target = ContractionTarget(vectorBytes: 32)
+    let machine = Machine(vectorBytes: 32)
     let cases = [
       ContractionCase.product("nn", 10, 40, 40, accumulates: false, element: .f32),
       ContractionCase.product("nt", 31, 37, 41, batch: 2, accumulates: false, element: .f32),
       ContractionCase.product("lane", 10, 40, 40, batch: 16, accumulates: false, element: .f32),
     ]
     for item in cases {
-      let operands = packedOperands(of: item.shape, for: target)
+      let operands = ContractionPlan(item.shape, on: machine).packedOperands
       #expect(operands.a == nil && operands.b == nil, "\(item)")
     }
   }
@@ -106,26 +107,28 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
   /// A contraction kernel with the operands that it wants packed.
   private struct Variant {
     var name: String
-    var kernel: ContractionKernel
+    var plan: ContractionPlan
     var a: PanelShape?, b: PanelShape?
   }
 
   private let cases: [ContractionCase]
   private let library: CompiledLibrary
   private let variants: [[Variant]]
-  private let packings: [PanelShape: (name: String, kernel: ContractionKernel)]
+  private let packings: [PanelShape: (name: String, plan: PackingPlan)]
 
   init(_ cases: [ContractionCase], vectorBytes: Int) throws {
     self.cases = cases
-    let target = ContractionTarget(vectorBytes: vectorBytes)
-    var packings: [PanelShape: (name: String, kernel: ContractionKernel)] = [:]
-    var kernels: [(name: String, kernel: ContractionKernel)] = []
+    let machine = Machine(vectorBytes: vectorBytes)
+    var packings: [PanelShape: (name: String, plan: PackingPlan)] = [:]
+    var kernels: [(name: String, text: KernelText)] = []
     variants = cases.enumerated().map { number, item in
-      let operands = packedOperands(of: item.shape, for: target)
+      let operands = ContractionPlan(item.shape, on: machine).packedOperands
       for panels in [operands.a?.panels, operands.b?.panels].compactMap({ $0 })
       where packings[panels] == nil {
         let name = "pack\(packings.count)"
-        packings[panels] = (name, emitPacking(panels, named: name, for: target))
+        let plan = PackingPlan(panels, on: machine)
+        packings[panels] = (name, plan)
+        kernels.append((name, emitPacking(plan, named: name)))
       }
       let choices = [(false, false), (true, false), (false, true), (true, true)].filter {
         ($0.0 ? operands.a != nil : true) && ($0.1 ? operands.b != nil : true)
@@ -134,20 +137,19 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
         var shape = item.shape
         (shape.hasPanelsA, shape.hasPanelsB) = panels
         let name = "k\(number)_\(choice)"
-        let kernel = emitContraction(shape, named: name, for: target)
-        kernels.append((name, kernel))
+        let plan = ContractionPlan(shape, on: machine)
+        kernels.append((name, emitContraction(plan, named: name)))
         return Variant(
-          name: name, kernel: kernel, a: panels.0 ? operands.a?.panels : nil,
+          name: name, plan: plan, a: panels.0 ? operands.a?.panels : nil,
           b: panels.1 ? operands.b?.panels : nil)
       }
     }
     self.packings = packings
-    kernels += packings.values.sorted { $0.name < $1.name }
-    let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.kernel.requiredHelpers)))
+    let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.text.requiredHelpers)))
     let getters = kernels.map { "void *get_\($0.name)(void) { return (void *)\($0.name); }\n" }
     let text =
       "#include <stdint.h>\n" + helpers.map(RuntimeHelpers.text(of:)).joined(separator: "\n")
-      + kernels.map(\.kernel.text).joined() + getters.joined()
+      + kernels.map(\.text.text).joined() + getters.joined()
     library = try CompiledLibrary(
       text, flags: ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: vectorBytes))
   }
@@ -159,7 +161,7 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
 
   func check(_ number: Int) throws {
     let item = cases[number]
-    var source = SplitMix(seed: UInt64(number) + 7)
+    var source = SplitMix64(seed: UInt64(number) + 7)
     let value = { () -> Real in Real(source.next(below: 1 << 20)) / 1_000_003 - 0.5 }
     let a = GuardedArray<Real>((0..<item.count(\.strideA)).map { _ in value() })
     let b = GuardedArray<Real>((0..<item.count(\.strideB)).map { _ in value() })
@@ -169,10 +171,10 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
       let left = try variant.a.map { try pack(a, $0) } ?? a
       let right = try variant.b.map { try pack(b, $0) } ?? b
       let c = GuardedArray<Real>(old)
-      let bytes = variant.kernel.scratchBytesPerWorker
+      let bytes = variant.plan.scratchBytes
       let scratch = GuardedArray<Real>(
         [Real](repeating: .nan, count: bytes / MemoryLayout<Real>.stride))
-      let units = variant.kernel.splitCount
+      let units = variant.plan.splitCount
       for range in [units / 3..<units, 0..<units / 3] {
         let (first, last) = (Int64(range.lowerBound), Int64(range.upperBound))
         if bytes == 0 {
@@ -184,7 +186,7 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
         }
       }
       let isEqual = c.elements == expected ?? c.elements
-      #expect(isEqual, "\(variant.kernel.strategy): \(item)")
+      #expect(isEqual, "\(variant.plan.strategy): \(item)")
       expected = c.elements
     }
   }
@@ -196,7 +198,7 @@ private struct PanelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     let packing = try #require(packings[panels])
     let result = GuardedArray<Real>([Real](repeating: .nan, count: panels.elementCount))
     let function = unsafeBitCast(try function(packing.name), to: Packing.self)
-    let units = packing.kernel.splitCount
+    let units = packing.plan.splitCount
     for range in [units / 2..<units, 0..<units / 2] {
       function(
         operand.start, result.start, Int64(range.lowerBound), Int64(range.upperBound))

@@ -105,6 +105,14 @@ struct RuntimeHelperTests {
           "pow(\(x), \(y)) = \(found), not \(expected)")
       }
     }
+    // Just beyond the largest number, and far beyond; at both ends.
+    let largest = element == "f32" ? Double(Float.greatestFiniteMagnitude) : 0x1p1023 * 1.999
+    for step in 1...200 {
+      let x = 1.5 + Double(step)
+      let y = (log(largest) + 0.4 + Double(step) * 0.3) / log(x)
+      #expect(value(x, y) == infinity, "pow(\(x), \(y)) = \(value(x, y))")
+      #expect(value(x, -y) < 1 / largest * 2, "pow(\(x), \(-y)) = \(value(x, -y))")
+    }
   }
 
   @Test(

@@ -41,9 +41,17 @@ struct DumpCommandTests {
       "dump", spec, "--stage", "gradient", "--after-pass", "eliminate-dead-cod")
     #expect(unknown.exitCode == 1)
     #expect(unknown.errors.contains("did you mean eliminate-dead-code?"))
+    let fused = try place.run(
+      "dump", spec, "--stage", "schedule", "--after-pass", "form-clusters")
+    #expect(fused.output.hasPrefix("schedule \"meta_gradient\" {"))
+    #expect(fused.output.contains("  cluster ["))
+    let ofGraphs = try place.run(
+      "dump", spec, "--stage", "schedule", "--after-pass", "form-cluster")
+    #expect(ofGraphs.exitCode == 1)
+    #expect(ofGraphs.errors.contains("did you mean form-clusters?"))
     let misplaced = try place.run(
       "dump", spec, "--stage", "c", "--after-pass", "eliminate-dead-code")
     #expect(misplaced.exitCode == 1)
-    #expect(misplaced.errors.contains("--after-pass needs --stage gradient or meta-gradient"))
+    #expect(misplaced.errors.contains("--after-pass needs --stage gradient, meta-gradient or schedule"))
   }
 }

@@ -31,10 +31,10 @@ struct OutputTests {
     let arguments = command.map { $0 == "LIBRARY" ? library : $0 == "DATA" ? "data.npz" : $0 }
     let full = try place.workplace.run(arguments, by: "exec \"$@\" > /dev/full")
     #expect(full.exitCode == 1)
-    #expect(full.errors.contains("standard output: cannot be written: No space left on device"))
+    #expect(full.errors.contains("standard output: cannot be written: no space left on device"))
     let closed = try place.workplace.run(arguments, by: "exec \"$@\" >&-")
     #expect(closed.exitCode == 1)
-    #expect(closed.errors.contains("standard output: cannot be written: Bad file descriptor"))
+    #expect(closed.errors.contains("standard output: cannot be written: bad file descriptor"))
     // Whatever was written is whole: the output did not go into a file.
     if command[0] == "train" {
       let state = try ArrayFile.read(place.file("results/checkpoint.npz"))

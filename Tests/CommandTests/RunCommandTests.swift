@@ -153,7 +153,7 @@ struct RunCommandTests {
     let disk = try place.run(
       "run", library, "--outputs", place.file("outputs.npz"), fileLimit: 1)
     #expect(disk.exitCode == 1)
-    #expect(disk.errors.contains("outputs.npz: cannot be written: File too large"))
+    #expect(disk.errors.contains("outputs.npz: cannot be written: file too large"))
     #expect(place.names() == ["errors", "library", "output"])
   }
 }

@@ -36,6 +36,31 @@ struct DiagnosticCollectorTests {
     #expect(collector.diagnostics.count == 2)
   }
 
+  @Test("a file that was read twice has no message twice")
+  func repetitionOfContent() {
+    let collector = DiagnosticCollector()
+    for name in ["a.mix", "a.mix", "b.mix"] {
+      let file = SourceFile(name: name, text: "one\ntwo\nthree\n")
+      collector.report(Numbered(number: 1), at: Span(file: file, start: 0, end: 3))
+      collector.report(Numbered(number: 2), at: Span(file: file, start: 0, end: 3))
+    }
+    #expect(
+      collector.diagnostics.map { $0.span?.file.name } == ["a.mix", "a.mix", "b.mix", "b.mix"])
+  }
+
+  @Test("what other collectors kept is taken over, and what they did not keep is counted")
+  func others() {
+    let collector = DiagnosticCollector()
+    for first in [1, 16] {
+      let other = DiagnosticCollector()
+      for number in first...first + 21 { other.report(Numbered(number: number), at: nil) }
+      collector.report(other.diagnostics, suppressedErrors: other.suppressedErrors)
+    }
+    // Two of each were beyond the limit already; 16 to 20 are known, 21 to 35 are beyond it now.
+    #expect(collector.diagnostics.count == 20)
+    #expect(collector.suppressedErrors == 4 + 15)
+  }
+
   @Test("diagnostics are shown in the order of their places")
   func order() throws {
     let collector = DiagnosticCollector()

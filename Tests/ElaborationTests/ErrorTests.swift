@@ -153,6 +153,32 @@ private let cases = [
 
       """),
   ErrorCase(
+    description: "a prelude function on an argument of another type",
+    inner: "minimize sum(relu(y))",
+    expected: """
+      test.mix:8:21: error: expected an array of floats, found an array i32 [10] [type.float]
+      8 |   minimize sum(relu(y))
+        |                     ^
+        |                     `- y: i32 [10]
+      note: test.mix:7:18: y is declared here
+      note: prelude/layers.mix:32:14: x is declared as float here
+      note: test.mix:8:16: relu is called here
+      help: float(...) converts
+
+      """),
+  ErrorCase(
+    description: "what a prelude function passes on is shown at the argument",
+    inner: "minimize sum(mean(x, axis: n - 8))",
+    expected: """
+      test.mix:8:30: error: there is no axis 2, the array has 2 axes [shape.axis]
+      8 |   minimize sum(mean(x, axis: n - 8))
+        |                     -        ^~~~~
+        |                     |        `- n - 8: 2
+        |                     `- x: [10, 1]
+      note: prelude/functions.mix:12:23: in mean
+
+      """),
+  ErrorCase(
     description: "a loss that is not a scalar",
     inner: "minimize square(x)",
     expected: """
@@ -255,7 +281,7 @@ struct ErrorTests {
       ("concatenate([theta.b, x])", "shape.broadcast"), ("concatenate([])", "type.kind"),
       ("stack([theta.b, theta.w1])", "shape.broadcast"),
       ("stack([theta.w1, theta.b])", "shape.broadcast"),
-      ("split(x, 3, axis: 0)[0]", "type.kind"), ("one_hot(x, 3)", "type.kind"),
+      ("split(x, 3, axis: 0)[0]", "type.kind"), ("one_hot(x, 3)", "shape.mismatch"),
       ("take(x, x)", "type.kind"), ("zeros([0])", "type.kind"), ("relu(y)", "type.float"),
       ("y / 2", "type.float"), ("if x then 1 else 2", "type.condition"),
       ("x and x", "type.condition"),
@@ -275,7 +301,15 @@ struct ErrorTests {
       ("sgd(0.1)", "name.function"), ("f", "name.unknown"), ("x + \"text\"", "type.kind"),
       ("{a: x, a: x}.a", "declaration.repeated"), ("1.5 + y", "type.mixed"),
       ("expand(x, 3)", "shape.axis"), ("x + none", "type.kind"), ("none", "type.kind"),
-      ("layer_norm(x, none)", "type.kind"),
+      ("layer_norm(x, none)", "type.kind"), ("mean(y)", "type.float"), ("mean(none)", "type.float"),
+      ("mean(theta, axis: 0)", "type.kind"), ("softmax(theta)", "type.kind"),
+      ("softmax(y)", "shape.mismatch"), ("softmax(x, axis: 2)", "shape.axis"),
+      ("dot(x, theta.w1 + y)", "type.mixed"), ("square(x > 0)", "type.mixed"),
+      ("(x > 0) ** 2", "type.mixed"), ("relu(x > 0)", "type.float"),
+      ("expand(x, 0.5)", "type.whole"),
+      ("one_hot(y, 0)", "type.kind"), ("one_hot(y, n, 3)", "call.count"),
+      ("split(x, 5, axis: [0, 1])[0]", "type.whole"), ("theta > 0 and x", "type.condition"),
+      ("sum(if theta > 0 then {w1: 1} else 0)", "type.tree"),
     ])
   func expressions(expression: String, id: String) {
     let outcome = elaborated(

@@ -103,6 +103,50 @@ struct ExpressionTests {
   func reductions(test: ExpressionCase) throws { try check(test) }
 
   @Test(
+    "functions of the prelude that are made of reductions and choices",
+    arguments: [
+      ExpressionCase("mean(\(m), axis: [0, 1])", [], [3.5]),
+      ExpressionCase("mean(\(m), axis: 0, keep: true)", [1, 3], [2.5, 3.5, 4.5]),
+      ExpressionCase("mean(theta.value)", [], [2]), ExpressionCase("mean(7)", [], [7]),
+      ExpressionCase("mean([3], axis: 0)", [], [3]), ExpressionCase("dot(2, 3)", [], [6]),
+      ExpressionCase("dot({a: [1, 2], b: 3}, {a: [4, 5], b: 6 * theta.value})", [], [50]),
+      ExpressionCase("float(dot(iota(3), iota(3)))", [], [5]),
+      ExpressionCase("softmax(log(\(m)), axis: [0, 1]) * 21", [2, 3], [1, 2, 3, 4, 5, 6]),
+      ExpressionCase("softmax([[1, 5], [1, 5]], axis: 0)", [2, 2], [0.5, 0.5, 0.5, 0.5]),
+      ExpressionCase(
+        "exp(log_softmax(log([[1, 3], [3, 1]]), axis: 0))", [2, 2], [0.25, 0.75, 0.75, 0.25]),
+      ExpressionCase("exp(logsumexp(log(\(m)), axis: [0, 1]))", [], [21]),
+      ExpressionCase("exp(logsumexp(log(\(m)), axis: 0, keep: true))", [1, 3], [5, 7, 9]),
+      ExpressionCase("exp(logsumexp(log([[0, 0], [1, 0]])))", [2], [0, 1]),
+      ExpressionCase("relu({a: -theta.value, b: {c: [3, -1]}}).b.c", [2], [3, 0]),
+      ExpressionCase("relu({a: -theta.value, b: 2}).a", [], [0]),
+      ExpressionCase("ones([relu(two), relu(square(two) - 1)])", [2, 3], [1, 1, 1, 1, 1, 1]),
+      ExpressionCase(
+        "zeros([relu(-2) + square(-two)]) + square(0.1)", [4], [0.01, 0.01, 0.01, 0.01]),
+      ExpressionCase("square({a: [1, 2], b: -theta.value}).b", [], [4]),
+      ExpressionCase("float(square(iota(3)))", [3], [0, 1, 4]),
+      ExpressionCase("one_hot([0, 2], 3)", [2, 3], [1, 0, 0, 0, 0, 1]),
+      ExpressionCase("one_hot(1, 2)", [2], [0, 1]),
+      ExpressionCase("sum(expand(theta.value, 0))", [], [2]),
+      ExpressionCase("expand(\(m), -2)[:, 0]", [2, 3], [1, 2, 3, 4, 5, 6]),
+    ])
+  func reductionsOfThePrelude(test: ExpressionCase) throws { try check(test) }
+
+  @Test(
+    "arguments that are left out, sizes of several axes and of trees, choices by trees",
+    arguments: [
+      ExpressionCase("sum(\(m), axis: none, keep: none)", [], [21]),
+      ExpressionCase("transpose(\(m), axes: none)[2]", [2], [3, 6]),
+      ExpressionCase("full([1], size(\(m), axis: [1, 0]))", [1], [6]),
+      ExpressionCase("full([1], size({a: \(m), b: theta.value, c: {d: [1, 2]}}))", [1], [9]),
+      ExpressionCase(
+        "(if {a: [1, 3] > 2, b: two > 1} then {a: 5, b: 6} else 7 * theta.value).a", [2], [14, 5]),
+      ExpressionCase("(if {a: [1, 3] > 2} then 1 else {a: [8, 9]}).a", [2], [8, 1]),
+      ExpressionCase("select({a: [1, 3]} > 2, {a: [5, 6]}, {a: [8, 9]}).a", [2], [8, 6]),
+    ])
+  func treesAndNone(test: ExpressionCase) throws { try check(test) }
+
+  @Test(
     "products",
     arguments: [
       ExpressionCase("\(m) @ [[1], [0], [1]]", [2, 1], [4, 10]),

@@ -134,6 +134,7 @@ struct IndexArrayTests {
     ),
     ("sum(theta.w[if y > 0 then 0 * y + 9 else 4])", "reaches"),
     ("sum(one_hot(iota(4), 3))", "iota(4) reaches 3, expected a label from 0 to 2"),
+    ("sum(one_hot([0, 5], 3))", "[0, 5] reaches 5, expected a label from 0 to 2"),
     ("sum(cross_entropy(x, iota(4)))", "iota(4) reaches 3, expected a label from 0 to 2"),
     (
       "sum(token_cross_entropy(x, x[0:2], iota(4)))",

@@ -6,24 +6,12 @@
 import Diagnostics
 import Elaboration
 import Foundation
+import MixFuseShared
 import SpecLanguage
 import Testing
 
 @Suite("specs with random slips")
 struct MutationTests {
-  /// A small generator with a fixed seed (SplitMix64).
-  private struct Random {
-    var state: UInt64
-
-    mutating func next(below limit: Int) -> Int {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return Int((z ^ (z >> 31)) % UInt64(limit))
-    }
-  }
-
   private static let specs = [
     "Examples/maml_sinusoid.mix", "Examples/mnist1d_lr.mix", "Examples/digits_reweighting.mix",
     "Tests/Cases/chinchilla/model.mix", "Tests/Cases/chinchilla/loss_weighting.mix",
@@ -42,7 +30,7 @@ struct MutationTests {
 
   @Test("one to three slips in a spec never stop the compiler", arguments: 0..<150)
   func slips(seed: Int) throws {
-    var random = Random(state: UInt64(seed))
+    var random = SplitMix64(seed: UInt64(seed))
     var words = try words(Self.specs[seed % Self.specs.count])
     for _ in 0...random.next(below: 3) {
       let position = random.next(below: words.count)

@@ -3,6 +3,7 @@
 // The problem a spec stands for: names, shapes, dimensions and initialisers are a contract with the
 // user's data files.
 
+import MixFuseShared
 import TensorIR
 import Testing
 
@@ -100,15 +101,15 @@ struct ProblemTests {
     #expect(problem.seed == 7)
     #expect(
       problem.meta.map(\.initializer) == [
-        Initializer(kind: "glorot"), Initializer(kind: "zeros"),
-        Initializer(kind: "normal", parameters: [1, 2]), Initializer(kind: "he"),
-        Initializer(kind: "ones"),
+        .glorot, .zeros,
+        .normal(mean: 1, deviation: 2), .he,
+        .ones,
       ])
     #expect(
       problem.innerData.map(\.leaf.initializer) == [
-        Initializer(kind: "normal", parameters: [0, 1]),
-        Initializer(kind: "integers", parameters: [0, 2]),
-        Initializer(kind: "uniform", parameters: [-1, 1]), Initializer(kind: "zeros"),
+        .normal(mean: 0, deviation: 1),
+        .integers(low: 0, high: 2),
+        .uniform(low: -1, high: 1), .zeros,
       ])
   }
 

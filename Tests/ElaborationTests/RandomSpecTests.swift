@@ -3,6 +3,7 @@
 // The generator of random specs keeps its promise: every spec is valid, in both float types, and
 // together they use the whole language.
 
+import Diagnostics
 import SpecLanguage
 import TensorIR
 import TestSupport
@@ -33,14 +34,14 @@ struct RandomSpecTests {
   func useEverything() {
     let text = (0..<1500).map { RandomSpec(seed: $0).text }.joined()
     let words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
-    let prelude = [
-      "linear", "rms_norm", "layer_norm", "embedding", "gelu", "silu", "elu",
-      "cross_entropy", "binary_cross_entropy", "mean_squared_error", "token_cross_entropy",
-      "token_logits", "rope", "swiglu", "geglu", "global_norm", "clip_by_norm", "regularized",
-      "sgd",
-      "momentum", "nesterov", "rmsprop", "adam", "adamw",
-    ]
-    for name in Builtin.allCases.map(\.rawValue) + prelude {
+    let prelude = Prelude.declarations(diagnostics: DiagnosticCollector()).compactMap {
+      switch $0 {
+      case .function(let function): function.name.text
+      case .optimizer(let optimizer): optimizer.name.text
+      default: nil as String?
+      }
+    }
+    for name in Builtin.all.map(\.name) + prelude {
       #expect(words.contains(name), "\(name) is never used")
     }
     for word in [

@@ -104,6 +104,80 @@ struct StatementTests {
     #expect(softplus == [0])
   }
 
+  @Test("a parameter that is only an element type takes numbers, arrays and trees, as they are")
+  func elementTypes() throws {
+    let functions = """
+      func double(x: float) -> float { return 2 * x }
+      func size_of(n: i32) { return ones([n]) }
+      func choose(c: bool, x: float) { return if c then x else 0 }
+      """
+    func value(_ expression: String, _ shape: [Int]) throws -> [Double] {
+      try evaluate(expression, shape: shape, declarations: functions)
+    }
+    #expect(try value("double([[1], [2]])", [2, 1]) == [2, 4])
+    #expect(try value("double({a: 1, b: theta.value}).b", []) == [4])
+    #expect(try value("ones([double(two)])", [4]) == [1, 1, 1, 1])
+    #expect(try value("size_of(two)", [2]) == [1, 1])
+    #expect(try value("choose(true, theta.value) + choose(two > 3, 5)", []) == [2])
+    #expect(try value("choose([1, 3] > 2, theta.value)", [2]) == [0, 2])
+    for (call, id) in [
+      ("double(iota(2))", "type.float"), ("double({a: iota(2)})", "type.float"),
+      ("double(two > 1)", "type.float"), ("size_of(0.5)", "type.kind"),
+      ("choose(two, 1)", "type.kind"), ("double(\"text\")", "type.float"),
+    ] {
+      let text = """
+        spec test dim two = 2 params theta { value: [] } meta lr: [] \(functions)
+        inner { minimize sum(\(call)) * lr by sgd(0.1) for 2 } outer { minimize theta.value }
+        """
+      #expect(elaborated(text).errorIDs == [id], "\(call)")
+    }
+  }
+
+  @Test("a tree may be called like an element type")
+  func treeOfThatName() {
+    let outcome = elaborated(
+      """
+      spec test
+      params float { w: [2] }
+      meta lr: []
+      func total(p: float) { return sum(p.w) }
+      func unused(p: float) { return relu(p.w) }
+      inner { minimize total(float) * lr by sgd(0.1) for 1 }
+      outer { minimize mean(float) }
+      """)
+    #expect(outcome.errors == "")
+  }
+
+  @Test("an unused function of the user's is looked at, though the prelude has one of its name")
+  func unusedNamesake() {
+    let outcome = elaborated(
+      """
+      spec test
+      params theta { w: [2] }
+      meta lr: []
+      func square(x: [2]) -> [] { return x }
+      inner { minimize mean_squared_error(theta.w, theta.w + 1) * lr by sgd(0.1) for 1 }
+      outer { minimize sum(theta.w) }
+      """)
+    #expect(outcome.errorIDs == ["shape.mismatch"])
+  }
+
+  @Test("calls of the prelude do not count as calls of the user's functions")
+  func manyCalls() {
+    let calls = [String](repeating: "relu(x)", count: 90).joined(separator: " + ")
+    let body = (0..<400).map { "h = h + f(h + \($0))" }.joined(separator: " ")
+    let outcome = elaborated(
+      """
+      spec test
+      params theta { w: [] }
+      meta lr: []
+      func f(x: []) { return \(calls) }
+      inner { var h = theta.w \(body) minimize h * lr by sgd(0.1) for 1 }
+      outer { minimize theta.w }
+      """)
+    #expect(outcome.errors == "")
+  }
+
   @Test("constants of the file are visible in functions")
   func constants() throws {
     let declarations = "let (a, b) = (2 * two, [1, 2])  func f(x) { return x * a + b[1] }"

@@ -3,6 +3,7 @@
 // The .npz and .safetensors formats, both ways, and what is said about damaged files.
 
 import MixFuseRuntime
+import MixFuseShared
 import Testing
 
 @Suite("archives of arrays")
@@ -60,7 +61,7 @@ struct ArchiveTests {
     arrays["empty"] = try NDArray(zeros: [0, 3], elementType: .float32)
     // Longer than zlib's buffers, and not all zeros.
     var long = try NDArray(zeros: [300, 1000], elementType: .float64)
-    var generator = SeededGenerator(seed: 3)
+    var generator = SplitMix64(seed: 3)
     try long.withUnsafeMutableElements(of: Double.self) { elements in
       for index in elements.indices where index % 3 == 0 {
         elements[index] = Double.random(in: -1...1, using: &generator)
@@ -164,7 +165,7 @@ struct ArchiveTests {
 
   @Test("damaged bytes give an array or an error, never a crash")
   func fuzz() throws {
-    var generator = SeededGenerator(seed: 20_260_723)
+    var generator = SplitMix64(seed: 20_260_723)
     try ArrayFile.write(contents(), to: folder.file("seed.safetensors"))
     let seeds = [
       NumpyFixtures.storedArchive, NumpyFixtures.deflatedArchive, NumpyFixtures.fortranOrder,

@@ -31,7 +31,7 @@ struct LibraryTests {
     let entryPoint = try library.entryPoint("meta_gradient")
     #expect(entryPoint.inputs.map(\.name) == ["eta.x", "scale", "index"])
     #expect(entryPoint.inputs[0].typeDescription == "f32 [2, 3]")
-    #expect(entryPoint.inputs[0].initializer?.parameters == [0, 0.1])
+    #expect(entryPoint.inputs[0].initializer == .normal(mean: 0, deviation: 0.1))
     #expect(entryPoint.arenaBytes(workers: 3) == 64 + 3 * 64)
     let misspelt = #expect(throws: RuntimeError.self) { try library.entryPoint("meta_gradent") }
     #expect(
@@ -119,7 +119,7 @@ struct LibraryTests {
       #expect(refusal(text) == "text.so: cannot be loaded: it is not a shared library")
       #expect(
         refusal(folder.file("absent.so"))
-          == "absent.so: cannot be read: No such file or directory")
+          == "absent.so: cannot be read: no such file or directory")
     }
   #endif
 
@@ -136,7 +136,7 @@ struct LibraryTests {
     let good = SampleLibrary.manifestText()
     let cases: [(String, String)] = [
       ("not json", "text that is not JSON"),
-      (#"{"mixfuse_abi": 1}"#, "no compiler"),
+      (#"{"mixfuse_abi": 1}"#, "no abi_digest"),
       (good.replacing("[2, 3]", with: "[-2, 3]"), "meta_gradient: eta.x has the impossible shape"),
       (
         good.replacing("\"scale\"", with: "\"eta.x\""),
@@ -144,6 +144,8 @@ struct LibraryTests {
       ),
       (good.replacing("\"fails\"", with: "\"sum64\""), "two entry points are called sum64"),
       (good.replacing("\"f64\"", with: "\"f80\""), "an unexpected value at entry_points"),
+      (good.replacing("\"normal\"", with: "\"nrmal\""), "an unexpected value at entry_points"),
+      (good.replacing("[0, 0.1]", with: "[0.1]"), "an unexpected value at entry_points"),
       (SampleLibrary.manifestText(arenaBytes: -1), "meta_gradient: an arena of negative size"),
       (
         SampleLibrary.manifestText(symbol: "absent"),

@@ -140,7 +140,7 @@ struct NpyTests {
   @Test("a missing file and a folder are reported")
   func unreadable() {
     let missing = #expect(throws: RuntimeError.self) { try ArrayFile.read("/nowhere/x.npz") }
-    #expect(missing?.description == "/nowhere/x.npz: cannot be read: No such file or directory")
+    #expect(missing?.description == "/nowhere/x.npz: cannot be read: no such file or directory")
     let directory = #expect(throws: RuntimeError.self) { try ArrayFile.read(folder.path) }
     #expect(directory?.description == "\(folder.path): cannot be read: is a directory")
   }

@@ -38,6 +38,7 @@ struct SampleLibrary {
     return """
       {"mixfuse_abi": \(abi), "compiler": "mixfuse 0.1.0", "name": "sample", "dtype": "f32",
        "dims": {"rows": 2}, "seed": 7, "options": {"derivation": "mixed"}, "source_digest": "00ff",
+       "abi_digest": "0123456789abcdef", "arrays_digest": "fedcba9876543210",
        "target": {"triple": "\(triple ?? host)", "cpu": "testcpu", "features": [\(featureList)]},
        "entry_points": [
         {"name": "meta_gradient", "symbol": "\(symbol ?? "sample_meta_gradient")",

@@ -10,12 +10,12 @@ import Testing
 @Suite("drawing inputs")
 struct SamplingTests {
   private func draw(
-    _ kind: String, _ parameters: [Double] = [], shape: [Int] = [100, 200], name: String = "x",
+    _ initializer: Initializer, shape: [Int] = [100, 200], name: String = "x",
     seed: UInt64 = 5, as elementType: ElementType = .float64
   ) throws -> NDArray {
     let array = Manifest.ArrayDescription(
       name: name, cName: "x", elementType: elementType, shape: shape,
-      initializer: .init(kind: kind, parameters: parameters))
+      initializer: initializer)
     return try InputSampler(seed: seed).draw(array)
   }
 
@@ -42,33 +42,33 @@ struct SamplingTests {
 
   @Test("constants and counting")
   func fixedKinds() throws {
-    #expect(try draw("zeros", shape: [2]).doubles() == [0, 0])
-    #expect(try draw("ones", shape: [2], as: .int32).doubles() == [1, 1])
-    #expect(try draw("constant", [0.5], shape: []).doubles() == [0.5])
-    #expect(try draw("iota", shape: [2, 3], as: .int32).doubles() == [0, 1, 2, 0, 1, 2])
-    #expect(try draw("iota", shape: []).doubles() == [0])
+    #expect(try draw(.zeros, shape: [2]).doubles() == [0, 0])
+    #expect(try draw(.ones, shape: [2], as: .int32).doubles() == [1, 1])
+    #expect(try draw(.constant(0.5), shape: []).doubles() == [0.5])
+    #expect(try draw(.iota, shape: [2, 3], as: .int32).doubles() == [0, 1, 2, 0, 1, 2])
+    #expect(try draw(.iota, shape: []).doubles() == [0])
   }
 
   @Test("random kinds have the moments they should have")
   func randomKinds() throws {
-    let normal = moments(try draw("normal", [3, 2]).doubles())
+    let normal = moments(try draw(.normal(mean: 3, deviation: 2)).doubles())
     #expect(abs(normal.mean - 3) < 0.05)
     #expect(abs(normal.deviation - 2) < 0.05)
-    let he = moments(try draw("he").doubles())
+    let he = moments(try draw(.he).doubles())
     #expect(abs(he.mean) < 0.004)
     #expect(abs(he.deviation - (2.0 / 100).squareRoot()) < 0.003)
-    let glorot = try draw("glorot").doubles()
+    let glorot = try draw(.glorot).doubles()
     let limit = (6.0 / 300).squareRoot()
     #expect(glorot.allSatisfy { abs($0) <= limit })
     #expect(abs(moments(glorot).deviation - limit / 3.0.squareRoot()) < 0.002)
-    let uniform = try draw("uniform", [-1, 3]).doubles()
+    let uniform = try draw(.uniform(low: -1, high: 3)).doubles()
     #expect(uniform.allSatisfy { (-1..<3).contains($0) })
     #expect(abs(moments(uniform).mean - 1) < 0.03)
   }
 
   @Test("integers cover their range evenly, without its end")
   func integers() throws {
-    let values = try draw("integers", [-2, 3], as: .int32).elements(as: Int32.self)
+    let values = try draw(.integers(low: -2, high: 3), as: .int32).elements(as: Int32.self)
     for value in Int32(-2)..<3 {
       let share = Double(values.count { $0 == value }) / Double(values.count)
       #expect(abs(share - 0.2) < 0.015)
@@ -78,11 +78,12 @@ struct SamplingTests {
 
   @Test("values depend on seed and name, and on nothing else")
   func dependence() throws {
-    let values = try draw("normal", [0, 1])
-    #expect(try draw("normal", [0, 1]) == values)
-    #expect(try draw("normal", [0, 1], name: "y") != values)
-    #expect(try draw("normal", [0, 1], seed: 6) != values)
-    #expect(try draw("normal", [0, 1], as: .float32) == values.converted(to: .float32))
+    let normal = Initializer.normal(mean: 0, deviation: 1)
+    let values = try draw(normal)
+    #expect(try draw(normal) == values)
+    #expect(try draw(normal, name: "y") != values)
+    #expect(try draw(normal, seed: 6) != values)
+    #expect(try draw(normal, as: .float32) == values.converted(to: .float32))
   }
 
   @Test("all inputs of an entry point are drawn")
@@ -99,16 +100,14 @@ struct SamplingTests {
 
   @Test("initialisers that cannot be used are reported")
   func unusable() {
-    let cases: [(String, [Double], String)] = [
-      ("nrmal", [], "no initialiser nrmal; there are: constant, glorot, he, integers, iota, "),
-      ("normal", [1], "normal with 1 parameters"),
-      ("normal", [0, -1], "normal needs a standard deviation of at least 0"),
-      ("uniform", [2, 1], "uniform needs low <= high, found 2.0, 1.0"),
-      ("integers", [0, 0], "integers needs whole numbers low < high, found 0.0, 0.0"),
-      ("integers", [0, .nan], "integers needs whole numbers low < high, found 0.0, nan"),
+    let cases: [(Initializer, String)] = [
+      (.normal(mean: 0, deviation: -1), "normal needs a standard deviation of at least 0"),
+      (.uniform(low: 2, high: 1), "uniform needs low <= high, found 2.0, 1.0"),
+      (.integers(low: 0, high: 0), "integers needs whole numbers low < high, found 0.0, 0.0"),
+      (.integers(low: 0, high: .nan), "integers needs whole numbers low < high, found 0.0, nan"),
     ]
-    for (kind, parameters, reason) in cases {
-      let error = #expect(throws: RuntimeError.self) { try draw(kind, parameters) }
+    for (initializer, reason) in cases {
+      let error = #expect(throws: RuntimeError.self) { try draw(initializer) }
       #expect(error?.description.hasPrefix("x: cannot draw a value: \(reason)") == true)
     }
   }

@@ -136,7 +136,7 @@ struct ThreadPoolTests {
 
   @Test("impossible numbers of workers are errors", arguments: [0, -1, 1 << 20])
   func impossibleWorkers(workers: Int) {
-    #expect(throws: RuntimeError.threadsUnavailable(workers: workers, reason: "Invalid argument")) {
+    #expect(throws: RuntimeError.threadsUnavailable(workers: workers, reason: "invalid argument")) {
       try ThreadPool(workers: workers)
     }
   }

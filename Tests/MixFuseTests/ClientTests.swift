@@ -92,7 +92,7 @@ struct ClientTests {
       let modules = Set(built.filter { $0.hasSuffix(".swiftmodule") })
       #expect(
         modules == [
-          "AtomicFiles.swiftmodule", "MixFuseRuntime.swiftmodule", "RuntimeClient.swiftmodule",
+          "MixFuseRuntime.swiftmodule", "MixFuseShared.swiftmodule", "RuntimeClient.swiftmodule",
         ])
       #expect(!FileManager.default.fileExists(atPath: "\(bin)/CLLVM.build"))
 

@@ -217,4 +217,34 @@ struct GeneratedNameTests {
       }
     }
   }
+
+  @Test("kernels that differ in their numbers of units share one function, and its parts do")
+  func sharedParts() throws {
+    try Repository.withTemporaryFolder { folder in
+      let spec = """
+        spec parts
+        dim n = 300000, m = 400000
+        params theta { a: [n] ~ normal(0, 1)  b: [m] ~ normal(0, 1) }
+        meta lr: [] ~ constant(0.1)
+        inner(x: [n], y: [m]) {
+          minimize sum(square(theta.a - x)) + sum(square(theta.b - y)) by adam(rate: lr) for 2
+        }
+        outer { minimize sum(square(theta.a)) + sum(square(theta.b)) }
+        """
+      let library = try Library(path: Self.check(spec, in: folder).library)
+      let session = try Session(
+        library, entryPoint: "inner_gradient", pool: ThreadPool(workers: 2))
+      let inputs = try InputSampler(seed: 1).inputs(of: session.entryPoint)
+      let outputs = try session.run(inputs)
+      for (parameter, data) in [("a", "x"), ("b", "y")] {
+        let theta = try #require(inputs["theta.\(parameter)"]).doubles()
+        let target = try #require(inputs[data]).doubles()
+        let name = try #require(
+          session.entryPoint.outputs.map(\.name).first { $0.hasSuffix(".\(parameter)") })
+        // A difference of two floats, rounded, and its double, which is exact.
+        let expected = zip(theta, target).map { Double(Float($0) - Float($1)) * 2 }
+        #expect(try #require(outputs[name]).doubles() == expected, "\(name)")
+      }
+    }
+  }
 }

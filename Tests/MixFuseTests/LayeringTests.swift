@@ -11,36 +11,44 @@ import Testing
 struct LayeringTests {
   /// What each target may import of ours, in the order of the pipeline.
   static let layers: [(target: String, mayImport: Set<String>)] = [
-    ("Diagnostics", []),
+    ("MixFuseShared", []),
+    ("Diagnostics", ["MixFuseShared"]),
     ("SpecLanguage", ["Diagnostics"]),
-    ("TensorIR", []),
-    ("Elaboration", ["Diagnostics", "SpecLanguage", "TensorIR"]),
-    ("Interpreter", ["TensorIR"]),
-    ("Differentiation", ["TensorIR"]),
-    ("Optimization", ["TensorIR"]),
-    ("Scheduling", ["TensorIR"]),
+    ("TensorIR", ["MixFuseShared"]),
+    ("Kernels", ["TensorIR"]),
+    ("Elaboration", ["Diagnostics", "MixFuseShared", "SpecLanguage", "TensorIR"]),
+    ("Interpreter", ["MixFuseShared", "TensorIR"]),
+    ("Differentiation", ["Kernels", "TensorIR"]),
+    ("Optimization", ["Kernels", "TensorIR"]),
+    ("Scheduling", ["Kernels", "TensorIR"]),
     ("CTemplates", []),
-    ("CEmission", ["CTemplates", "Scheduling", "TensorIR"]),
+    ("CEmission", ["CTemplates", "Kernels", "MixFuseShared", "Scheduling", "TensorIR"]),
     ("CLLVM", []),
-    ("AtomicFiles", []),
-    ("Toolchain", ["AtomicFiles", "CLLVM", "Diagnostics"]),
+    ("Toolchain", ["CLLVM", "Diagnostics", "MixFuseShared"]),
     (
       "MixFuse",
       [
-        "AtomicFiles", "CEmission", "Diagnostics", "Differentiation", "Elaboration",
-        "Interpreter", "MixFuseRuntime", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
+        "CEmission", "Diagnostics", "Differentiation", "Elaboration", "Interpreter", "Kernels",
+        "MixFuseRuntime", "MixFuseShared", "Optimization", "Scheduling", "SpecLanguage", "TensorIR",
         "Toolchain",
       ]
     ),
     ("CMixFuseThreads", []),
     ("CZlib", []),
-    ("MixFuseRuntime", ["AtomicFiles", "CMixFuseThreads", "CZlib"]),
-    ("mixfuse", ["AtomicFiles", "MixFuse", "MixFuseRuntime"]),
+    ("MixFuseRuntime", ["CMixFuseThreads", "CZlib", "MixFuseShared"]),
+    ("mixfuse", ["MixFuse", "MixFuseRuntime", "MixFuseShared"]),
+    (
+      "mixfuse-kernel-bench",
+      [
+        "CEmission", "Differentiation", "Kernels", "MixFuse", "Optimization", "Scheduling",
+        "TensorIR",
+      ]
+    ),
     (
       "mixfuse-soak",
       [
-        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "MixFuse", "MixFuseRuntime",
-        "Scheduling", "TensorIR", "Toolchain",
+        "CEmission", "Diagnostics", "Differentiation", "Interpreter", "Kernels", "MixFuse",
+        "MixFuseRuntime", "Scheduling", "TensorIR", "Toolchain",
       ]
     ),
   ]
@@ -48,7 +56,7 @@ struct LayeringTests {
   /// Where the sources of a target are, unless in a folder of its name.
   static let paths = [
     "CTemplates": "Templates", "mixfuse": "Sources/mixfuse-command",
-    "mixfuse-soak": "Tests/Soak",
+    "mixfuse-kernel-bench": "Benchmarks/kernels/Emitter", "mixfuse-soak": "Tests/Soak",
   ]
 
   @Test("every import of a target is one its layer may make", arguments: layers.map(\.target))

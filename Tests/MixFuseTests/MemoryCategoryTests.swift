@@ -111,7 +111,7 @@ struct MemoryCategoryTests {
         let problem = try compilation.problem()
         let shapes = Set(Self.stateShapes(of: problem).map { "\(TensorType($0, .f32))" })
         let programs = try compilation.programs(
-          of: problem, for: compilation.target().contractionTarget,
+          of: problem, on: compilation.target().machine,
           entries: [.metaGradient, .innerStep, .hessianVectorProduct])
         for buffer in programs.flatMap(\.buffers) {
           switch buffer.category {

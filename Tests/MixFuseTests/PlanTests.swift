@@ -6,6 +6,8 @@
 import CEmission
 import Differentiation
 import Foundation
+import Kernels
+import MixFuseShared
 import Scheduling
 import TensorIR
 import Testing
@@ -116,7 +118,7 @@ struct PlanTests {
   ) throws -> Int {
     let compilation = compilation(spec, longSequence.merging(dims) { $1 }, switches: switches)
     let programs = try compilation.programs(
-      of: compilation.problem(), for: compilation.target().contractionTarget)
+      of: compilation.problem(), on: compilation.target().machine)
     return programs.flatMap(\.buffers).filter { $0.role != .port }.map(\.elementCount).max() ?? 0
   }
 

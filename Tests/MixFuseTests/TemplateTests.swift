@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The C helpers that generated libraries are made with: the table that embeds them lists exactly
-// the files, each begins with its symbol and what it requires, and each compiles with nothing but
-// that (and what every generated source begins with), without a warning.
+// the files, each begins with its symbols and what they require, each helper compiles with nothing
+// but that (and what every generated source begins with), without a warning, and none is written
+// twice.
 
+import CEmission
 import CTemplates
 import Foundation
 import Testing
@@ -44,24 +46,24 @@ struct TemplateTests {
     }
   }
 
-  @Test("each helper names itself and what it requires", arguments: helpers.keys.sorted())
-  func header(of symbol: String) throws {
-    let text = try #require(Self.helpers[symbol])
+  @Test("each file names its helpers and what they require", arguments: helpers.keys.sorted())
+  func header(of file: String) throws {
+    let text = try #require(Self.helpers[file])
     let lines = text.split(separator: "\n", maxSplits: 2)
-    #expect(lines.first == "// \(symbol)")
-    #expect(lines.dropFirst().first?.hasPrefix("// requires:") == true)
-    for required in Self.required(by: symbol) {
-      #expect(Self.helpers[required] != nil, "\(symbol) requires \(required)")
+    #expect(["// \(file)", "// \(file)_f32, \(file)_f64"].contains(lines.first ?? ""))
+    let requires = try #require(lines.dropFirst().first)
+    #expect(requires.hasPrefix("// requires:"))
+    for required in requires.dropFirst("// requires:".count).split(separator: " ") {
+      #expect(RuntimeHelpers.symbols.contains(String(required)), "\(file) requires \(required)")
     }
   }
 
   @Test(
-    "each helper compiles with what it requires and nothing else", arguments: helpers.keys.sorted())
+    "each helper compiles with what it requires and nothing else",
+    arguments: RuntimeHelpers.symbols)
   func compiles(_ symbol: String) throws {
-    var order: [String] = []
-    Self.collect("mf_library", into: &order)
-    Self.collect(symbol, into: &order)
-    let source = order.compactMap { Self.helpers[$0] }.joined(separator: "\n")
+    let source = RuntimeHelpers.closure(of: [symbol]).map(RuntimeHelpers.text(of:))
+      .joined(separator: "\n")
     try Repository.withTemporaryFolder { folder in
       let file = folder.appending(path: "\(symbol).c")
       try source.write(to: file, atomically: true, encoding: .utf8)
@@ -76,16 +78,43 @@ struct TemplateTests {
     }
   }
 
-  private static func required(by symbol: String) -> [String] {
-    let lines = (helpers[symbol] ?? "").split(separator: "\n", maxSplits: 2)
-    let list = lines.dropFirst().first?.split(separator: ":").dropFirst().first ?? ""
-    return list.split(separator: " ").map(String.init)
+  @Test("what is the same for both float types is written once")
+  func twins() {
+    let pairs = Self.helpers.keys.filter { $0.hasSuffix("_f32") }.map { $0.dropLast(4) }
+      .filter { Self.helpers["\($0)_f64"] != nil }
+    #expect(!pairs.isEmpty)
+    for name in pairs {
+      let texts = ["f32", "f64"].map { Self.withoutTypes(Self.helpers["\(name)_\($0)"] ?? "") }
+      #expect(texts[0] != texts[1], "\(name)")
+    }
+    // Without a pair to be found the test above would say nothing.
+    #expect(
+      Self.withoutTypes("float mf_a_f32 = 1.5f * 0x1p-2f + __builtin_fabsf(x);")
+        == Self.withoutTypes("double mf_a_f64 = 1.5 * 0x1p-2 + __builtin_fabs(x);"))
   }
 
-  /// Appends a helper after everything that it requires.
-  private static func collect(_ symbol: String, into order: inout [String]) {
-    guard !order.contains(symbol) else { return }
-    for required in required(by: symbol) { collect(required, into: &order) }
-    order.append(symbol)
+  @Test("a helper written for f32 has nothing of f32 left for f64")
+  func expansions() {
+    let both = Self.helpers.filter { $0.value.hasPrefix("// \($0.key)_f32, ") }.map(\.key)
+    #expect(both.count >= 20)
+    for name in both {
+      let text = RuntimeHelpers.text(of: "\(name)_f64")
+      #expect(text.hasPrefix("// \(name)_f64\n"))
+      for rest in [
+        #/\bfloat\b/#, #/f32/#, #/\d\.\d*f\b/#, #/p[-+]?\d+f\b/#, #/__builtin_(?!inf\()\w+f\(/#,
+      ] {
+        let found = text.firstMatch(of: rest).map { String($0.output) }
+        #expect(found == nil, "\(name): \(found ?? "")")
+      }
+      #expect(
+        Self.withoutTypes(text) == Self.withoutTypes(RuntimeHelpers.text(of: "\(name)_f32")))
+    }
+  }
+
+  /// A helper's text without what tells the float types apart.
+  private static func withoutTypes(_ text: String) -> String {
+    text.replacing(#/f32|f64/#, with: "real").replacing(#/\b(float|double)\b/#, with: "real")
+      .replacing(#/(__builtin_\w+?)f*\(/#) { "\($0.output.1)(" }
+      .replacing(#/\b(\d+\.\d*|0x[0-9a-f.]+p[-+]?\d+)f?\b/#) { "\($0.output.1)" }
   }
 }

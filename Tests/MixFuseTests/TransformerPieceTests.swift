@@ -7,6 +7,7 @@
 import CEmission
 import Differentiation
 import Foundation
+import Kernels
 import Scheduling
 import TensorIR
 import Testing
@@ -42,7 +43,7 @@ struct TransformerPieceTests {
     let dims = ["seq": sequence, "vocab": vocabulary, "batch": 1]
     let compilation = PlanTests.compilation(Self.spec, dims)
     let programs = try compilation.programs(
-      of: compilation.problem(), for: compilation.target().contractionTarget)
+      of: compilation.problem(), on: compilation.target().machine)
     let largest = programs.flatMap(\.buffers).filter { $0.role != .port }.map(\.elementCount).max()
     #expect(try #require(largest) < sequence * sequence / 2)
   }

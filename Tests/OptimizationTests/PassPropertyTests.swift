@@ -13,8 +13,7 @@ import Testing
 let allPasses: [Pass] = [
   .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
   .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
-  .lowerLinearCrossEntropy,
-  .decomposeStructuredOps, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
+  .lowerLinearCrossEntropy, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 
 /// Relative to the bound on what an output is computed from.

@@ -171,7 +171,7 @@ struct LowerLinearCrossEntropyTests {
     }
     // A tile of 1024 words, or a strip of half of the tokens.
     #expect(largest(lowered) <= max(64 * 1024, 32 * 5000))
-    #expect(largest(Pass.decomposeStructuredOps.run(graph)) == 64 * 5000)
+    #expect(largest(decomposed(graph)) == 64 * 5000)
   }
 
   @Test("decomposing leaves primitives only", arguments: [UInt64](0..<40))
@@ -182,7 +182,6 @@ struct LowerLinearCrossEntropyTests {
       }
     }
     let program = RandomProgram(seed: seed)
-    let decomposed = Pass.decomposeStructuredOps.run(program.graph)
-    #expect(!hasStructuredOp(decomposed))
+    #expect(!hasStructuredOp(decomposed(program.graph)))
   }
 }

@@ -4,6 +4,7 @@
 // and row indices that are out of range.
 
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport

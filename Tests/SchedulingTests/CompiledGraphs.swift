@@ -10,8 +10,10 @@
 import CEmission
 import Foundation
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
+import Testing
 import Toolchain
 
 /// A library with one entry point for each graph.
@@ -21,13 +23,15 @@ struct CompiledGraphs {
   let text: String
   private let handle: UnsafeMutableRawPointer
 
-  /// - Parameter graphs: without `gradient` ops and linear cross-entropy.
-  init(_ graphs: [Graph], level: OptimizationLevel = .aggressive) throws {
-    let target = TargetDescription.host()
-    programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)") }
-    let library = emitLibrary(
-      named: "test", entryPoints: programs, banner: [],
-      for: ContractionTarget(vectorBytes: target.vectorBytes))
+  /// - Parameters:
+  ///   - graphs: without `gradient` ops and linear cross-entropy.
+  ///   - target: a processor whose code this machine runs.
+  init(
+    _ graphs: [Graph], level: OptimizationLevel = .aggressive,
+    for target: TargetDescription = .host()
+  ) throws {
+    programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)", for: target) }
+    let library = emitLibrary(named: "test", entryPoints: programs, banner: [])
     text = library.source
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
@@ -111,14 +115,14 @@ struct CompiledGraphs {
   }
 }
 
-/// Schedules a graph for this machine.
-func scheduled(_ graph: Graph, named name: String) -> Program {
-  let target = ContractionTarget(vectorBytes: TargetDescription.host().vectorBytes)
-  return schedule(
-    graph, named: name,
-    options: ScheduleOptions(
-      scratchBytes: { CEmission.scratchBytes(of: $0, for: target) },
-      packedOperands: { CEmission.packedOperands(of: $0, for: target) }))
+/// Schedules a graph for a processor; the schedule is verified after every pass.
+func scheduled(
+  _ graph: Graph, named name: String, for target: TargetDescription = .host()
+) -> Program {
+  let machine = Machine(vectorBytes: target.vectorBytes)
+  return schedule(graph, named: name, options: ScheduleOptions(for: machine)) { pass, schedule in
+    for fault in schedule.faults() { Issue.record("after \(pass.name): \(fault)") }
+  }
 }
 
 /// A call that went wrong.

@@ -3,6 +3,7 @@
 // Elementwise work that contractions do before C leaves the cache, and sums that they add to: which
 // clusters are taken, and that the programs compute what they should.
 
+import Kernels
 import Scheduling
 import TensorIR
 import Testing
@@ -23,7 +24,8 @@ struct EpilogueTests {
   private func kinds(_ graph: Graph) -> String {
     calls(scheduled(graph, named: "program").steps).map { call in
       switch call.kernel.body {
-      case .contraction(let shape): shape.epilogue != nil ? "e" : shape.accumulates ? "+" : "c"
+      case .contraction(let plan):
+        plan.shape.epilogue != nil ? "e" : plan.shape.accumulates ? "+" : "c"
       case .fused: "n"
       case .attention: "a"
       case .packing: ""

@@ -4,6 +4,7 @@
 // a stopwatch.
 
 import Differentiation
+import Kernels
 import Optimization
 import Scheduling
 import TensorIR

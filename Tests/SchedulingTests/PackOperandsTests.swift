@@ -3,6 +3,7 @@
 // Which operands are packed by a step of their own, where that step stands, and that programs with
 // such steps compute what they should in the memory that they ask for.
 
+import Kernels
 import Scheduling
 import TensorIR
 import Testing
@@ -26,7 +27,8 @@ struct PackOperandsTests {
   /// How many operands of contractions are panels.
   private func panelsRead(_ program: Program) -> Int {
     calls(program.steps).reduce(0) { count, step in
-      guard case .contraction(let shape) = step.call.kernel.body else { return count }
+      guard case .contraction(let plan) = step.call.kernel.body else { return count }
+      let shape = plan.shape
       return count + (shape.hasPanelsA ? 1 : 0) + (shape.hasPanelsB ? 1 : 0)
     }
   }

@@ -5,6 +5,7 @@
 // memory around all arrays is guarded.
 
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport

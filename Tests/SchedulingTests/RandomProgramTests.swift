@@ -9,6 +9,7 @@ import Optimization
 import TensorIR
 import TestSupport
 import Testing
+import Toolchain
 
 /// Relative to the bound on what an output is computed from.
 private let valueTolerance = 1e-10
@@ -25,17 +26,21 @@ struct RandomProgramTests {
     var nodes = 30
     /// Whether the passes run first; without them the scheduler sees what they remove.
     var isOptimized = false
+    /// The processor to compile for, if not this machine's.
+    var processor: String?
 
     var testDescription: String {
       "seeds from \(firstSeed), \(nodes) nodes\(isOptimized ? ", optimised" : "")"
+        + (processor.map { ", \($0)" } ?? "")
     }
   }
 
-  static let batches: [Batch] = [
-    Batch(firstSeed: 0), Batch(firstSeed: 100, isOptimized: true),
-    Batch(firstSeed: 200, nodes: 12), Batch(firstSeed: 300, nodes: 60, isOptimized: true),
-    Batch(firstSeed: 400, sizes: .wide), Batch(firstSeed: 500, sizes: .wide, isOptimized: true),
-  ]
+  static let batches: [Batch] =
+    [
+      Batch(firstSeed: 0), Batch(firstSeed: 100, isOptimized: true),
+      Batch(firstSeed: 200, nodes: 12), Batch(firstSeed: 300, nodes: 60, isOptimized: true),
+      Batch(firstSeed: 400, sizes: .wide), Batch(firstSeed: 500, sizes: .wide, isOptimized: true),
+    ] + PlainMachine.names.map { Batch(firstSeed: 600, isOptimized: true, processor: $0) }
 
   /// What must run before scheduling, and what may.
   private func passes(_ batch: Batch) -> [Pass] {
@@ -53,7 +58,8 @@ struct RandomProgramTests {
     let graphs = programs.map { program in
       runPasses(program.graph, passes(batch)) { _, _ in }
     }
-    let library = try CompiledGraphs(graphs)
+    let target = try batch.processor.map { try TargetDescription.named($0) } ?? .host()
+    let library = try CompiledGraphs(graphs, for: target)
     for (index, (seed, program)) in zip(seeds, programs).enumerated() {
       let expected = try Evaluator().evaluate(program.graph, inputs: program.inputs)
       do {

@@ -5,6 +5,7 @@
 // number of workers, and what the interpreter gives up to rounding.
 
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport

@@ -3,6 +3,7 @@
 // Views against a list: the element of the root behind every element of the view, moved about by
 // the plain definition of each op.
 
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport

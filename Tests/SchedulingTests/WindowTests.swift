@@ -3,6 +3,7 @@
 // Concatenations and padded arrays whose parts are made in place: how many kernels that takes, that
 // the values are right whoever else reads a part, and that views move into windows correctly.
 
+import Kernels
 import Scheduling
 import TensorIR
 import TestSupport

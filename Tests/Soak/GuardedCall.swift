@@ -7,6 +7,7 @@
 import CEmission
 import Foundation
 import Interpreter
+import Kernels
 import Scheduling
 import TensorIR
 import Toolchain
@@ -24,8 +25,7 @@ final class GuardedLibrary {
     self.programs = programs
     self.name = name
     let target = TargetDescription.host()
-    let library = emitLibrary(
-      named: name, entryPoints: programs, banner: [], for: target.soakTarget)
+    let library = emitLibrary(named: name, entryPoints: programs, banner: [])
     let sources = library.units(count: 2).enumerated().map {
       CSource(name: "\(name)_\($0).c", text: $1)
     }
@@ -93,8 +93,8 @@ final class GuardedLibrary {
 }
 
 extension TargetDescription {
-  /// What the kernels need to know of the machine.
-  var soakTarget: ContractionTarget { ContractionTarget(vectorBytes: vectorBytes) }
+  /// A machine with this one's vectors.
+  var soakMachine: Machine { Machine(vectorBytes: vectorBytes) }
 }
 
 /// A call that went wrong.

@@ -53,7 +53,7 @@ struct LexerTests {
     let tokens = tokenize(
       SourceFile(name: "a.mix", text: "a b\n  c"), diagnostics: DiagnosticCollector())
     #expect(tokens.map(\.startsLine).prefix(3) == [true, false, true])
-    #expect(describeTokens(tokens) == "1:1 'a'\n1:3 'b'\n2:3 'c'\n2:4 the end of the file\n")
+    #expect(describeTokens(tokens) == "1:1\t'a'\n1:3\t'b'\n2:3\t'c'\n2:4\tthe end of the file\n")
   }
 
   @Test("a stray character, an endless string and a huge number are one error each")

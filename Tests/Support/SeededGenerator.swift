@@ -2,19 +2,15 @@
 //
 // The random numbers of tests: a function of the seed, the same on every machine.
 
-/// A deterministic generator (SplitMix64).
+import MixFuseShared
+
+/// `SplitMix64` with the choices that random programs and specs are made by.
 package struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
+  private var words: SplitMix64
 
-  package init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { words = SplitMix64(seed: seed) }
 
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  package mutating func next() -> UInt64 { words.next() }
 
   /// One of the elements.
   package mutating func choose<Element>(_ elements: [Element]) -> Element {

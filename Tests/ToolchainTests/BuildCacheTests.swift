@@ -5,6 +5,7 @@
 
 import Diagnostics
 import Glibc
+import MixFuseShared
 import Testing
 
 @testable import Toolchain
@@ -60,7 +61,7 @@ struct BuildCacheTests {
     let cache = BuildCache(folder: folder.path)
     try cache.store(entry, for: key)
     let path = "\(folder.path)/\(key.hex).mixcache"
-    let whole = try #require(AtomicFile.read(path))
+    let whole = try #require(readRegularFile(path))
     for position in whole.indices {
       var damaged = whole
       damaged[position] ^= 0x10
@@ -75,7 +76,7 @@ struct BuildCacheTests {
     let folder = try TemporaryFolder()
     let cache = BuildCache(folder: folder.path)
     try cache.store(entry, for: key)
-    let whole = try #require(AtomicFile.read("\(folder.path)/\(key.hex).mixcache"))
+    let whole = try #require(readRegularFile("\(folder.path)/\(key.hex).mixcache"))
     for length in [0, 1, 40, 79, 80, whole.count - 1] {
       try AtomicFile.write(Array(whole.prefix(length)), to: "\(folder.path)/\(key.hex).mixcache")
       #expect(cache.entry(for: key) == nil)

@@ -5,6 +5,7 @@
 
 import Diagnostics
 import Glibc
+import MixFuseShared
 import Testing
 
 @testable import Toolchain
@@ -36,7 +37,7 @@ struct LinkTests {
     #expect(folder.contents() == ["libaffine.so"])
     #expect(try LoadedLibrary(path).call("affine", [1, 2]) == [4, 7])
 
-    let text = String(decoding: try #require(AtomicFile.read(path)), as: UTF8.self)
+    let text = String(decoding: try #require(readRegularFile(path)), as: UTF8.self)
     #expect(text.contains("libaffine.so"))
     #expect(!text.contains(folder.path))
     #expect(!text.contains("/dev/fd"))
@@ -58,9 +59,9 @@ struct LinkTests {
     }
   }
 
-  @Test("functions of libc and libm are found")
-  func systemLibraries() throws {
-    let source = CSource(
+  /// C with an entry point that copies, and calls `function` of libm if there is one.
+  private func systemCaller(_ function: String?) -> CSource {
+    CSource(
       name: "system.c",
       text: """
         #include <math.h>
@@ -68,14 +69,28 @@ struct LinkTests {
         __attribute__((visibility("default")))
         void entry(const float *x, float *y, long count) {
           memmove(y, x, (unsigned long)count * sizeof(float));
-          y[0] = lgammaf(x[0]);
+          \(function.map { "y[0] = \($0)(x[0]);" } ?? "")
         }
 
         """)
+  }
+
+  @Test("functions of libc are found")
+  func systemLibrary() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/libsystem.so"
-    try linkSharedLibrary(try compile([source], for: .host()), to: path)
+    try linkSharedLibrary(try compile([systemCaller(nil)], for: .host()), to: path)
     #expect(try LoadedLibrary(path).call("entry", [3, 4])[1] == 4)
+  }
+
+  @Test("functions of libm are refused: a library needs nothing but libc")
+  func mathematicalLibrary() throws {
+    let units = try compile([systemCaller("lgammaf")], for: .host())
+    let error = #expect(throws: ToolchainError.self) {
+      try linkSharedLibrary(units, name: "libsystem.so")
+    }
+    #expect(error?.id == "toolchain.link-failed")
+    #expect(error?.details.joined().contains("undefined reference to `lgammaf'") == true)
   }
 
   @Test("a missing linker is reported with the package that brings it")
@@ -103,7 +118,7 @@ struct LinkTests {
       try linkSharedLibrary(units, to: path, tools: tools)
     }
     #expect(folder.contents() == ["libaffine.so"])
-    #expect(AtomicFile.read(path) == Array("old".utf8))
+    #expect(readRegularFile(path) == Array("old".utf8))
   }
 
   @Test(
@@ -133,7 +148,7 @@ struct LinkTests {
       try linkSharedLibrary(units, to: path, tools: tools)
     }
     #expect(folder.contents() == ["libaffine.so"])
-    #expect(AtomicFile.read(path) == Array("old".utf8))
+    #expect(readRegularFile(path) == Array("old".utf8))
   }
 
   @Test("a library is checked for its symbols, and one that was cut off anywhere is damaged")

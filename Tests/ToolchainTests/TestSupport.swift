@@ -4,6 +4,7 @@
 // of a small kernel with vector types, as generated libraries have.
 
 import Glibc
+import MixFuseShared
 
 @testable import Toolchain
 
@@ -42,8 +43,11 @@ final class TemporaryFolder {
 
   /// Writes a text file, executable so that it can stand in for a program.
   func write(_ text: String, as name: String) throws -> String {
-    try AtomicFile.write(Array(text.utf8), to: "\(path)/\(name)", isExecutable: true)
-    return "\(path)/\(name)"
+    let path = "\(path)/\(name)"
+    try AtomicFile.write([
+      AtomicFile.Content(path: path, bytes: Array(text.utf8), isExecutable: true)
+    ])
+    return path
   }
 }
 

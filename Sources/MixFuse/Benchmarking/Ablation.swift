@@ -5,10 +5,10 @@
 // same drawn inputs; what comes out is compared. How far the combinations may differ depends on the
 // problem, so the first one is also called on inputs with noise in their last place.
 
-import AtomicFiles
 import Differentiation
 import Foundation
 import MixFuseRuntime
+import MixFuseShared
 import TensorIR
 
 /// What to measure, and how.
@@ -68,7 +68,7 @@ extension Compilation {
   private func with(_ switches: DerivationOptions) -> Compilation {
     var options = options
     options.derivation = switches
-    return Compilation(path: path, options: options, diagnostics: diagnostics)
+    return with(options)
   }
 
   private func measured(
@@ -87,7 +87,7 @@ extension Compilation {
     let row = AblationReport.Row(
       switches: options.derivation, arenaBytes: run.arenaBytes, peakResidentBytes: run.peakBytes,
       workingBytes: run.workingBytes, secondsMedian: run.secondsMedian,
-      usefulGflopsPerSecond: (useful?.usefulFlops ?? 0) / run.secondsMedian * 1e-9)
+      usefulGflopsPerSecond: Double(useful?.usefulFlops ?? 0) / run.secondsMedian * 1e-9)
     return (row, try ArrayFile.read(file), library)
   }
 
@@ -157,7 +157,7 @@ extension Compilation {
     do {
       return try TemporaryFolder()
     } catch {
-      throw .fileUnwritable(path: error.path, reason: String(cString: strerror(error.code)))
+      throw RuntimeError(error)
     }
   }
 }

@@ -35,7 +35,7 @@ struct MachineLoops {
     let helper = "mf_machine_peak"
     let text = RuntimeHelpers.closure(of: [helper]).map { RuntimeHelpers.text(of: $0) }
     let source = CSource(name: "\(helper).c", text: text.joined(separator: "\n"))
-    try Toolchain.AtomicFile.createFolder(folder)
+    try createFolder(folder)
     let path = "\(folder)/\(helper).so"
     try linkSharedLibrary(try compile([source], for: target), to: path)
     let name = dtype == .f64 ? "mf_peak_products_f64" : "mf_peak_products_f32"
@@ -66,17 +66,19 @@ struct MachineLoops {
 
   /// Rounds of multiply-adds in one measurement: a few milliseconds.
   private static let rounds: Int64 = 4_000_000
-  /// Bytes that each worker copies: more than a cache holds.
-  private static let copyBytes = 64 << 20
+  /// Bytes that all workers copy at most, and that one does: more than a cache holds.
+  private static let allCopyBytes = 512 << 20
+  private static let workerCopyBytes = 64 << 20
   /// Measurements, of which the best counts.
   private static let repetitions = 7
 
   /// Measures the workers of a pool together.
   func measure(_ pool: ThreadPool) -> MachinePeak {
+    let copyBytes = min(Self.workerCopyBytes, Self.allCopyBytes / pool.workers)
     let blocks = (0..<pool.workers).map { _ in
       Blocks(
-        from: .allocate(byteCount: Self.copyBytes, alignment: 4096),
-        to: .allocate(byteCount: Self.copyBytes, alignment: 4096))
+        from: .allocate(byteCount: copyBytes, alignment: 4096),
+        to: .allocate(byteCount: copyBytes, alignment: 4096))
     }
     defer {
       for block in blocks {
@@ -84,7 +86,7 @@ struct MachineLoops {
         block.to.deallocate()
       }
     }
-    for block in blocks { memset(block.from, 1, Self.copyBytes) }
+    for block in blocks { memset(block.from, 1, copyBytes) }
     let (products, copy) = (products, copy)
     var (bestProducts, bestCopy) = (Double.infinity, Double.infinity)
     for _ in 0..<Self.repetitions {
@@ -93,14 +95,14 @@ struct MachineLoops {
       bestProducts = min(bestProducts, watch.seconds)
       let copyWatch = Stopwatch()
       pool.forEach(pool.workers) { index, _ in
-        copy(blocks[index].to, blocks[index].from, Int64(Self.copyBytes))
+        copy(blocks[index].to, blocks[index].from, Int64(copyBytes))
       }
       bestCopy = min(bestCopy, copyWatch.seconds)
     }
     let operations = products(1) * Double(Self.rounds) * Double(pool.workers)
     return MachinePeak(
       flopsPerSecond: operations / bestProducts,
-      bytesPerSecond: 2 * Double(Self.copyBytes * pool.workers) / bestCopy)
+      bytesPerSecond: 2 * Double(copyBytes * pool.workers) / bestCopy)
   }
 
   /// Memory that one worker copies. Each worker uses its own, so sharing the pointers is safe.

@@ -37,9 +37,9 @@ extension Compilation {
       of: problem, for: target, entries: [.metaGradient], isProfiled: true)
     let name = text.library.interface.names.library
     let files = try artifacts(text, name, for: target)
-    try Toolchain.AtomicFile.createFolder(folder)
+    try createFolder(folder)
     let path = "\(folder)/\(name).so"
-    try Toolchain.AtomicFile.write(files[".so"] ?? [], to: path, isExecutable: true)
+    try AtomicFile.write(files[".so"] ?? [], to: path)
 
     let pool = try ThreadPool(workers: request.threads ?? ThreadPool.availableProcessors)
     let loops = try MachineLoops(dtype: problem.dtype, for: target, in: folder)

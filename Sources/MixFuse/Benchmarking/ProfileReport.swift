@@ -4,6 +4,7 @@
 
 import CEmission
 import Foundation
+import Kernels
 import Scheduling
 import TensorIR
 
@@ -38,16 +39,13 @@ package struct ProfileReport: Sendable {
   /// The kernels, the most expensive first.
   package let rows: [Row]
 
-  /// Arrays of a call that are smaller together may stay in a cache, in bytes.
-  private static let cacheBytes = 4.0 * 1024 * 1024
-
   /// The part of the machine's peak that a row reaches: of arithmetic, or of memory if that is more
   /// and no cache holds the arrays.
   package func peakPart(of row: Row) -> Double {
     guard row.seconds > 0 else { return 0 }
     let peak = row.isShared ? allPeak : onePeak
     let arithmetic = row.flops / peak.flopsPerSecond / row.seconds
-    guard row.bytes > Self.cacheBytes * Double(row.calls) else { return arithmetic }
+    guard row.bytes > Double(Machine.usual.warmBytes) * Double(row.calls) else { return arithmetic }
     return max(arithmetic, row.bytes / peak.bytesPerSecond / row.seconds)
   }
 

@@ -59,7 +59,7 @@ extension Compilation {
       options.derivation.rematerialization = secondOrder
       options.derivation.gradientRematerialization = gradients
       options.derivation.lastStep = lastStep
-      return Compilation(path: path, options: options, diagnostics: diagnostics)
+      return with(options)
     }
   }
 }

@@ -16,7 +16,7 @@ extension Compilation {
   package func plan(_ entries: [EntryPoint] = EntryPoint.allCases) throws -> PlanReport {
     let problem = try problem()
     let programs = try programs(
-      of: problem, for: try target().contractionTarget, entries: entries)
+      of: problem, on: try target().machine, entries: entries)
     return PlanReport(
       name: problem.name, dtype: problem.dtype.rawValue, dims: problem.dims,
       switches: options.derivation, thetaCount: problem.theta.elementCount,

@@ -4,6 +4,7 @@
 // the standard derivation (with and without rematerialisation of blocks) and in the mixed one. Only
 // numbers are computed, so configurations that no machine at hand could run are no problem.
 
+import Diagnostics
 import Differentiation
 import Dispatch
 import Synchronization
@@ -70,13 +71,15 @@ extension SweepRequest {
     }
   }
 
-  /// Plans the meta-gradient of every configuration in every derivation.
+  /// Plans the meta-gradient of every configuration in every derivation. A spec is read once, and
+  /// elaborated once for all derivations of a configuration.
   ///
   /// - Parameter progress: told the number of configurations done, from any thread.
   /// - Cost: about half a second a configuration, shared by all processors.
   /// - Throws: `CompilationFailure` of the first configuration that has one.
   package func run(_ progress: @Sendable (Int) -> Void) throws -> SweepReport {
     let points = points
+    let loaded = Dictionary(specs.map { ($0, LoadedSpec(path: $0)) }) { first, _ in first }
     let results = Mutex((done: 0, bytes: [[Int]](repeating: [], count: points.count)))
     let failure = Mutex<(index: Int, error: any Error)?>(nil)
     DispatchQueue.concurrentPerform(iterations: points.count) { index in
@@ -84,7 +87,7 @@ extension SweepRequest {
       guard failure.withLock({ $0 == nil }) else { return }
       do {
         let bytes = try SweepDerivation.allCases.map {
-          try arenaBytes(of: points[index], $0)
+          try arenaBytes(of: points[index], loaded, $0)
         }
         let done = results.withLock { results in
           results.bytes[index] = bytes
@@ -97,17 +100,23 @@ extension SweepRequest {
       }
     }
     if let failure = failure.withLock({ $0 }) { throw failure.error }
+    let diagnostics = DiagnosticCollector()
+    for spec in specs { loaded[spec]?.repeatDiagnostics(to: diagnostics) }
     return SweepReport(
-      dimensions: dims.map(\.name), points: points, arenaBytes: results.withLock { $0.bytes })
+      dimensions: dims.map(\.name), points: points, arenaBytes: results.withLock { $0.bytes },
+      warningText: diagnostics.diagnostics.isEmpty ? "" : diagnostics.rendered())
   }
 
   /// Bytes of the arena of the meta-gradient for one worker.
-  private func arenaBytes(of point: SweepPoint, _ derivation: SweepDerivation) throws -> Int {
+  private func arenaBytes(
+    of point: SweepPoint, _ specs: [String: LoadedSpec], _ derivation: SweepDerivation
+  ) throws -> Int {
     var options = BuildOptions()
     options.preset = point.preset
     options.dims = Dictionary(zip(dims.map(\.name), point.sizes)) { _, last in last }
     options.derivation = derivation.options
-    let report = try Compilation(path: point.spec, options: options).plan([.metaGradient])
+    let spec = specs[point.spec] ?? LoadedSpec(path: point.spec)
+    let report = try Compilation(spec, options: options).plan([.metaGradient])
     return report.entryPoints[0].totalBytes(workers: 1)
   }
 }

@@ -10,6 +10,8 @@ package struct SweepReport: Sendable {
   package let points: [SweepPoint]
   /// For each point, bytes in the order of `SweepDerivation.allCases`.
   package let arenaBytes: [[Int]]
+  /// What the user should know of the specs.
+  package let warningText: String
 
   /// How many times the memory of the mixed derivation another one needs, for each point.
   package func ratios(of derivation: SweepDerivation) -> [Double] {

@@ -68,7 +68,7 @@ package struct RunReport: Sendable {
     lines.append(
       "\(entryPoint.name): \(calls) on \(threads), best \(shortNumber(secondsMin * 1e3)) ms, "
         + "median \(shortNumber(secondsMedian * 1e3)) ms, "
-        + "\(shortNumber(entryPoint.usefulFlops / secondsMin * 1e-9)) useful GFLOP/s")
+        + "\(shortNumber(Double(entryPoint.usefulFlops) / secondsMin * 1e-9)) useful GFLOP/s")
     lines.append(
       "memory: arena \(byteCount(arenaBytes))"
         + (peakResidentBytes.map { ", process \(byteCount($0)) at most" } ?? ""))

@@ -35,9 +35,8 @@ enum InitialParameters {
     for parameter in parameters {
       let name = parameter.name
       if let (_, value) = options.initialValues.last(where: { $0.name == name }) {
-        let filling = Manifest.Initializer(kind: "constant", parameters: [value])
         var filled = parameter
-        filled.initializer = filling
+        filled.initializer = .constant(value)
         result[name] = try sampler.draw(filled)
       } else if let array = file[name] {
         guard array.shape == parameter.shape else {

@@ -4,6 +4,8 @@
 // alone: training can resume anywhere without any state of a generator, and inputs that come from
 // tables of one length share their rows.
 
+import MixFuseShared
+
 /// A way of drawing row numbers.
 struct RowDraw: Hashable, Sendable {
   /// The number of rows to draw from.
@@ -37,30 +39,5 @@ struct RowDraw: Hashable, Sendable {
       moved[chosen] = moved[position] ?? position
       return row
     }
-  }
-}
-
-/// A small random generator with a fixed algorithm: the standard library promises none.
-///
-/// - Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-private struct SplitMix64 {
-  private var state: UInt64 = 0
-
-  /// A stream of its own for every list of words.
-  init(mixing words: [UInt64]) {
-    for word in words { state = next() ^ word }
-  }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
-  }
-
-  /// A number in `0..<bound`; the bias is below bound / 2^64.
-  mutating func next(below bound: Int) -> Int {
-    Int(next().multipliedFullWidth(by: UInt64(bound)).high)
   }
 }

@@ -9,7 +9,7 @@
 // before it did.
 
 import Foundation
-package import MixFuseRuntime
+import MixFuseRuntime
 import TensorIR
 package import Toolchain
 
@@ -151,7 +151,7 @@ package struct Trainer {
   ///   what `observe` throws.
   package mutating func run(
     observe: (TrainingProgress) throws -> Void, shouldStop: () -> Bool,
-    savingFailed: (RuntimeError) -> Void
+    savingFailed: (any Error) -> Void
   ) throws -> Bool {
     let watch = Stopwatch()
     let (firstStep, earlierSeconds) = (state.step, log.rows.last?.seconds ?? 0)
@@ -262,7 +262,7 @@ package struct Trainer {
   }
 
   /// Writes the good states. The log goes first, so that it is never behind the checkpoint.
-  private mutating func saveStates() throws(RuntimeError) {
+  private mutating func saveStates() throws {
     guard let good else { return }
     try AtomicFile.write(log.csv, to: options.logPath)
     if let best, !bestIsSaved {
@@ -272,7 +272,7 @@ package struct Trainer {
     try ArrayFile.write(good.checkpoint(settings), to: options.checkpointPath)
   }
 
-  private mutating func save() throws(RuntimeError) {
+  private mutating func save() throws {
     guard good != nil else { return }
     try saveStates()
     let title = "\(build.name): \(options.optimizer.rawValue), rate \(shortNumber(options.rate))"

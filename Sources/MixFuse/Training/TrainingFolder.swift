@@ -3,10 +3,9 @@
 // The folder of a training run: one run at a time, and nothing of an earlier run is replaced unless
 // the user says so.
 
-import AtomicFiles
 import Foundation
 import MixFuseRuntime
-import Toolchain
+import MixFuseShared
 
 /// A folder that belongs to one training run as long as the object lives.
 final class TrainingFolder {
@@ -15,19 +14,18 @@ final class TrainingFolder {
 
   /// Makes the folder if need be, takes it, and removes what a killed run left half-written.
   ///
-  /// - Throws: `TrainingError.folderTaken`, `.folderOccupied`; `RuntimeError.fileUnwritable`.
+  /// - Throws: `TrainingError.folderTaken`, `.folderOccupied`; `FileFailure`.
   init(_ options: TrainingOptions) throws {
     self.options = options
     do {
-      try Toolchain.AtomicFile.createFolder(options.folder)
+      try createFolder(options.folder)
       lock = try FolderLock(folder: options.folder)
     } catch let error as FolderLock.Refusal {
       switch error {
       case .taken(let process):
         throw TrainingError.folderTaken(folder: options.folder, process: process)
       case .failed(let failure):
-        throw RuntimeError.fileUnwritable(
-          path: options.folder, reason: String(cString: strerror(failure.code)))
+        throw FileFailure(path: options.folder, code: failure.code)
       }
     }
     Leftovers.remove(in: options.folder)
@@ -46,11 +44,11 @@ final class TrainingFolder {
 
   /// Removes the results of an earlier run.
   ///
-  /// - Throws: `RuntimeError.fileUnwritable`.
+  /// - Throws: `FileFailure`.
   func clear() throws {
     for path in earlierResults + [options.logPath, options.curvePath] {
       guard unlink(path) != 0, errno != ENOENT else { continue }
-      throw RuntimeError.fileUnwritable(path: path, reason: String(cString: strerror(errno)))
+      throw FileFailure(path: path)
     }
   }
 }

@@ -2,8 +2,8 @@
 //
 // The history of a training run: one row a step, kept in memory and written as a CSV file.
 
-import AtomicFiles
 import MixFuseRuntime
+import MixFuseShared
 
 /// One finished step.
 struct TrainingRow: Equatable {

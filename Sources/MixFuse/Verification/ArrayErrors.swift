@@ -75,7 +75,8 @@ extension NamedArrays {
   func withNoise(size: Double, draw: Int, seed: UInt64) throws(RuntimeError) -> NamedArrays {
     try mapFloatingPoint { name, values throws(RuntimeError) in
       let signs = try randomArray(
-        "noise \(draw) of \(name)", count: values.count, seed: seed, kind: "uniform", -1, 1)
+        "noise \(draw) of \(name)", count: values.count, seed: seed,
+        .uniform(low: -1, high: 1))
       return zip(values, signs).map { $0 * (1 + ($1 < 0 ? -size : size)) }
     }
   }
@@ -95,10 +96,10 @@ extension NamedArrays {
 ///
 /// - Throws: `memoryExhausted`.
 func randomArray(
-  _ name: String, count: Int, seed: UInt64, kind: String, _ parameters: Double...
+  _ name: String, count: Int, seed: UInt64, _ initializer: Initializer
 ) throws(RuntimeError) -> [Double] {
   let description = Manifest.ArrayDescription(
     name: name, cName: name, elementType: .float64, shape: [count],
-    initializer: Manifest.Initializer(kind: kind, parameters: parameters))
+    initializer: initializer)
   return try InputSampler(seed: seed).draw(description).doubles()
 }

@@ -176,7 +176,7 @@ struct Examination {
       options.derivation = programs.otherOptions
       options.dtype = dtype
       return try TemporaryLibrary(
-        Compilation(path: compilation.path, options: options), usesCache: usesCache)
+        compilation.trying(options), usesCache: usesCache)
     }
     let exact = try built(.f64)
     let single = problem.dtype == .f32 ? try built(.f32) : exact

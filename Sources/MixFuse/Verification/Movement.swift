@@ -36,7 +36,8 @@ extension NamedArrays {
       let size = rootMeanSquare(values)
       let scale = size > 0 && size.isFinite ? size : 1
       let draws = try randomArray(
-        "direction of \(name)", count: values.count, seed: seed, kind: "normal", 0, 1)
+        "direction of \(name)", count: values.count, seed: seed,
+        .normal(mean: 0, deviation: 1))
       guard let gradient = gradients[name] else {
         result[name] = draws.map { $0 * scale }
         continue

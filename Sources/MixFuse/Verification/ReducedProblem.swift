@@ -60,7 +60,7 @@ extension Compilation {
       current = next
       var options = options
       options.dims = Dictionary(current.dims.map { ($0.name, $0.value) }) { first, _ in first }
-      let compilation = Compilation(path: path, options: options)
+      let compilation = trying(options)
       guard let programs = try? VerificationPrograms(compilation, current) else { return nil }
       if programs.estimatedSeconds(hasReference: false) <= seconds {
         return ReducedProblem(compilation: compilation, problem: current, programs: programs)
@@ -89,11 +89,9 @@ extension MetaProblem {
   fileprivate var canBeDrawn: Bool {
     let leaves = theta + meta + (innerData + outerData).map(\.leaf)
     return leaves.allSatisfy { leaf in
-      let initializer = Manifest.Initializer(
-        kind: leaf.initializer.kind, parameters: leaf.initializer.parameters)
       let description = Manifest.ArrayDescription(
         name: leaf.name, cName: leaf.name, elementType: .float64, shape: [1],
-        initializer: initializer)
+        initializer: leaf.initializer)
       return (try? InputSampler(seed: 0).draw(description)) != nil
     }
   }

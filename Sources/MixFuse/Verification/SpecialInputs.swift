@@ -31,7 +31,7 @@ enum SpecialInputs: String, CaseIterable {
   /// - Parameter isParameter: whether it is a parameter rather than data.
   /// - Throws: `memoryExhausted`.
   func array(
-    from drawn: NDArray, _ initializer: Manifest.Initializer?, isParameter: Bool
+    from drawn: NDArray, _ initializer: Initializer?, isParameter: Bool
   ) throws(RuntimeError) -> NDArray {
     guard let initializer, let value = value(initializer, drawn, isParameter) else { return drawn }
     return try NDArray(drawn.doubles().map(value), shape: drawn.shape)
@@ -39,20 +39,18 @@ enum SpecialInputs: String, CaseIterable {
 
   /// What becomes of each element; nil if the initialiser leaves no choice.
   private func value(
-    _ initializer: Manifest.Initializer, _ drawn: NDArray, _ isParameter: Bool
+    _ initializer: Initializer, _ drawn: NDArray, _ isParameter: Bool
   ) -> ((Double) -> Double)? {
-    let parameters = initializer.parameters
-    switch initializer.kind {
-    case "normal", "he", "glorot": return centred(drawn, isParameter)
-    case "uniform" where parameters.count == 2:
-      return within(parameters[0], parameters[1], isParameter)
-    case "integers" where parameters.count == 2:
+    switch initializer {
+    case .normal, .he, .glorot: return centred(drawn, isParameter)
+    case .uniform(let low, let high): return within(low, high, isParameter)
+    case .integers(let low, let high):
       switch self {
-      case .zeros: return { _ in parameters[0] }
-      case .ties: return { _ in parameters[1] - 1 }
+      case .zeros: return { _ in low }
+      case .ties: return { _ in high - 1 }
       case .large: return nil
       }
-    default: return nil
+    case .constant, .iota, .ones, .zeros: return nil
     }
   }
 

@@ -3,9 +3,9 @@
 // A library that is built only to be called by a verification: it lies in a folder of its own, which
 // goes when it is no longer needed.
 
-import AtomicFiles
 import Differentiation
 import MixFuseRuntime
+import MixFuseShared
 
 /// A library in a temporary folder.
 final class TemporaryLibrary {

@@ -76,7 +76,7 @@ extension Compilation {
   func problem(with dims: [String: Int]) -> MetaProblem? {
     var options = options
     options.dims.merge(dims) { _, new in new }
-    return try? Compilation(path: path, options: options).problem()
+    return try? trying(options).problem()
   }
 }
 

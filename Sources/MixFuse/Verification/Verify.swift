@@ -111,8 +111,7 @@ struct VerificationPrograms {
   init(_ compilation: Compilation, _ problem: MetaProblem) throws {
     var options = compilation.options
     options.derivation.derivation = options.derivation.derivation == .mixed ? .standard : .mixed
-    let other = Compilation(
-      path: compilation.path, options: options, diagnostics: compilation.diagnostics)
+    let other = compilation.with(options)
     dtype = problem.dtype
     gradient = InterpretedProgram(graph: try compilation.derived(.metaGradient, of: problem))
     otherGradient = InterpretedProgram(graph: try other.derived(.metaGradient, of: problem))

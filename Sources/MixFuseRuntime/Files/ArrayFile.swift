@@ -61,19 +61,19 @@ public enum ArrayFile {
       throw .fileUnwritable(
         path: path, reason: "an .npy file holds one array, not \(arrays.count)")
     }
-    let file = try AtomicFile(path: path)
+    let file = try AtomicFile.begin(path)
     switch format {
     case .npy:
       for (_, array) in arrays {
-        try file.write(NpyFormat.header(of: array))
-        try array.write(to: file)
+        try file.append(NpyFormat.header(of: array))
+        try file.append(array)
       }
     case .npz:
       try writeArchive(arrays, to: file, compression: compression)
     case .safetensors:
       try SafetensorsFormat.write(arrays, to: file)
     }
-    try file.commit()
+    try file.finish()
   }
 
   /// Finds out whether arrays can be written to a path, before they are there.
@@ -81,7 +81,7 @@ public enum ArrayFile {
   /// - Throws: `fileUnwritable`, as `write` would.
   public static func checkDestination(_ path: String) throws(RuntimeError) {
     guard Format(path: path) != nil else { throw unknownFormat(path) }
-    _ = try AtomicFile(path: path)
+    _ = try AtomicFile.begin(path)
   }
 
   private static func unknownFormat(_ path: String) -> RuntimeError {
@@ -99,12 +99,5 @@ public enum ArrayFile {
         compression: compression)
     }
     try writer.finish()
-  }
-}
-
-extension NDArray {
-  /// Appends the elements to a file, in C order.
-  func write(to file: AtomicFile) throws(RuntimeError) {
-    try file.write(UnsafeRawBufferPointer(start: memory.pointer, count: byteCount))
   }
 }

@@ -21,12 +21,12 @@ final class InputFile {
     // A pipe that nobody writes to is not waited for.
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw .fileUnreadable(path: path, reason: systemReason())
+      throw .fileUnreadable(path: path, reason: systemMessage())
     }
     self.path = path
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
-      let reason = systemReason()
+      let reason = systemMessage()
       close(descriptor)
       throw .fileUnreadable(path: path, reason: reason)
     }
@@ -56,7 +56,7 @@ final class InputFile {
         continue
       }
       guard received >= 0 else {
-        throw .fileUnreadable(path: path, reason: systemReason())
+        throw .fileUnreadable(path: path, reason: systemMessage())
       }
       guard received > 0 else {
         throw .fileMalformed(
@@ -82,9 +82,4 @@ final class InputFile {
     }
     return result
   }
-}
-
-/// The text of the last failed system call, such as "No such file or directory".
-func systemReason() -> String {
-  String(cString: strerror(errno))
 }

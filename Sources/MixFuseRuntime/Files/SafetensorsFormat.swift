@@ -126,10 +126,10 @@ enum SafetensorsFormat {
     }
     // Spaces align the data to 64 bytes.
     text += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (text.count + 8) % 64) % 64)
-    try file.write((0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) })
-    try file.write(text)
+    try file.append((0..<8).map { UInt8(truncatingIfNeeded: text.count >> ($0 * 8)) })
+    try file.append(text)
     for (_, array) in arrays {
-      try array.write(to: file)
+      try file.append(array)
     }
   }
 

@@ -52,15 +52,15 @@ struct ZipWriter {
       offset: file.byteCount)
     switch compression {
     case .stored:
-      try file.write(localHeader(of: entry))
-      try file.write(header)
-      try file.write(body)
+      try file.append(localHeader(of: entry))
+      try file.append(header)
+      try file.append(body)
     case .deflated:
       let deflated = try deflate(header, body)
       entry.method = 8
       entry.storedBytes = deflated.count
-      try file.write(localHeader(of: entry))
-      try file.write(deflated)
+      try file.append(localHeader(of: entry))
+      try file.append(deflated)
     }
     entries.append(entry)
   }
@@ -71,7 +71,7 @@ struct ZipWriter {
   func finish() throws(RuntimeError) {
     let start = file.byteCount
     for entry in entries {
-      try file.write(directoryEntry(of: entry))
+      try file.append(directoryEntry(of: entry))
     }
     let byteCount = file.byteCount - start
     var tail: [UInt8] = []
@@ -82,7 +82,7 @@ struct ZipWriter {
     tail += [0x50, 0x4b, 5, 6] + bytes(0, 4) + bytes(count, 2) + bytes(count, 2)
     tail += bytes(min(byteCount, Self.limit32), 4) + bytes(min(start, Self.limit32), 4)
     tail += bytes(0, 2)  // comment
-    try file.write(tail)
+    try file.append(tail)
   }
 
   private func zip64End(directoryOffset: Int, byteCount: Int) -> [UInt8] {

@@ -25,7 +25,7 @@ public final class ThreadPool: Sendable {
   /// - Errors: `threadsUnavailable`, also for fewer than 1 or more than 65,536 workers.
   public init(workers: Int = ThreadPool.availableProcessors) throws(RuntimeError) {
     guard let pool = mixfuse_pool_create(Int64(workers)) else {
-      throw .threadsUnavailable(workers: workers, reason: systemReason())
+      throw .threadsUnavailable(workers: workers, reason: systemMessage())
     }
     self.workers = workers
     self.pool = pool

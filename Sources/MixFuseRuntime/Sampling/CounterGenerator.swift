@@ -14,8 +14,7 @@ struct CounterGenerator {
   /// The generator of the stream called `name` under a seed.
   init(seed: UInt64, name: String) {
     key = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
-    // FNV-1a, 64 bits.
-    stream = name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    stream = fingerprint(of: name)
   }
 
   /// Two random 64-bit words.

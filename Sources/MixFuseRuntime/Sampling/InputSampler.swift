@@ -7,27 +7,9 @@
 internal import Foundation
 
 /// Draws arrays from their initialisers.
-///
-/// | kind | parameters | values |
-/// |---|---|---|
-/// | `zeros`, `ones` | | 0, 1 |
-/// | `constant` | value | the value |
-/// | `normal` | mean, standard deviation | normal |
-/// | `uniform` | low, high | uniform in [low, high) |
-/// | `he` | | normal, mean 0, variance 2 / fan-in |
-/// | `glorot` | | uniform in +-sqrt(6 / (fan-in + fan-out)) |
-/// | `integers` | low, high | uniform integers from low up to, not including, high |
-/// | `iota` | | 0, 1, 2, ... along the last dimension, the same in every row |
-///
-/// Fan-out is the last dimension and fan-in the one before it; either is 1 if there is none.
 public struct InputSampler: Sendable {
   /// The seed that every value depends on.
   public let seed: UInt64
-
-  /// The kinds of initialisers, in alphabetical order.
-  public static let kinds = [
-    "constant", "glorot", "he", "integers", "iota", "normal", "ones", "uniform", "zeros",
-  ]
 
   /// A sampler with a seed; `Manifest.seed` is the spec's own.
   public init(seed: UInt64) {
@@ -85,30 +67,22 @@ private enum Rule {
   case uniform(low: Double, high: Double)
 
   init(
-    _ initializer: Manifest.Initializer, of array: Manifest.ArrayDescription
+    _ initializer: Initializer, of array: Manifest.ArrayDescription
   ) throws(RuntimeError) {
-    let parameters = initializer.parameters
     let fanOut = Double(max(array.shape.last ?? 1, 1))
     let fanIn = Double(max(array.shape.dropLast().last ?? 1, 1))
-    switch (initializer.kind, parameters.count) {
-    case ("zeros", 0): self = .constant(0)
-    case ("ones", 0): self = .constant(1)
-    case ("constant", 1): self = .constant(parameters[0])
-    case ("normal", 2): self = .normal(mean: parameters[0], deviation: parameters[1])
-    case ("uniform", 2): self = .uniform(low: parameters[0], high: parameters[1])
-    case ("he", 0): self = .normal(mean: 0, deviation: (2 / fanIn).squareRoot())
-    case ("glorot", 0):
+    switch initializer {
+    case .zeros: self = .constant(0)
+    case .ones: self = .constant(1)
+    case .constant(let value): self = .constant(value)
+    case .normal(let mean, let deviation): self = .normal(mean: mean, deviation: deviation)
+    case .uniform(let low, let high): self = .uniform(low: low, high: high)
+    case .he: self = .normal(mean: 0, deviation: (2 / fanIn).squareRoot())
+    case .glorot:
       let limit = (6 / (fanIn + fanOut)).squareRoot()
       self = .uniform(low: -limit, high: limit)
-    case ("integers", 2): self = .integers(low: parameters[0], high: parameters[1])
-    case ("iota", 0): self = .iota(length: max(array.shape.last ?? 1, 1))
-    default:
-      let known = InputSampler.kinds.joined(separator: ", ")
-      throw .initializer(
-        name: array.name,
-        reason: InputSampler.kinds.contains(initializer.kind)
-          ? "\(initializer.kind) with \(parameters.count) parameters"
-          : "no initialiser \(initializer.kind); there are: \(known)")
+    case .integers(let low, let high): self = .integers(low: low, high: high)
+    case .iota: self = .iota(length: max(array.shape.last ?? 1, 1))
     }
     try check(array.name)
   }

@@ -6,6 +6,7 @@
 // losses.
 
 import Interpreter
+import MixFuseShared
 import TensorIR
 
 /// A problem and the inputs of its meta-gradient.
@@ -15,7 +16,7 @@ struct MetaCase {
 }
 
 private func leaf(_ name: String, _ type: TensorType) -> Leaf {
-  Leaf(name: name, type: type, initializer: Initializer(kind: "normal"))
+  Leaf(name: name, type: type, initializer: .normal(mean: 0, deviation: 1))
 }
 
 /// A graph from leaves and further inputs to named outputs.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Deterministic random numbers and arrays for the tests (SplitMix64).
+// Deterministic random numbers and arrays for the tests.
 
 import Interpreter
+import MixFuseShared
 import TensorIR
 
 /// Where the elements of a test operand are drawn from. Domains keep clear of kinks and poles by
@@ -24,18 +25,12 @@ enum Domain {
 
 /// A stream of random numbers.
 struct RandomSource {
-  private var state: UInt64
+  private var words: SplitMix64
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { words = SplitMix64(seed: seed) }
 
   /// Uniform in `0..<1`.
-  mutating func uniform() -> Double {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return Double((z ^ (z >> 31)) >> 11) / Double(1 << 53)
-  }
+  mutating func uniform() -> Double { words.uniform() }
 
   /// An integer in `0..<bound`.
   mutating func integer(below bound: Int) -> Int { Int(uniform() * Double(bound)) }

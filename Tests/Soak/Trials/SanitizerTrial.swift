@@ -9,6 +9,7 @@ import CEmission
 import Differentiation
 import Foundation
 import Interpreter
+import Kernels
 import MixFuse
 import Scheduling
 import TensorIR
@@ -40,8 +41,7 @@ struct SanitizerTrial: Trial {
     let entries: [EntryPoint] = [.metaGradient, .hessianVectorProduct]
     let programs = try spec.programs(entries)
     let library = emitLibrary(
-      named: spec.problem.name, entryPoints: programs, banner: [],
-      for: TargetDescription.host().soakTarget)
+      named: spec.problem.name, entryPoints: programs, banner: [])
     try place.write(CaseFile("library.c", library.source))
     try place.write(CaseFile("program.h", Self.description(programs, spec.problem.name)))
     var inputs: [[NumericArray]] = []

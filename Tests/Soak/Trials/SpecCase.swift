@@ -68,15 +68,11 @@ struct SpecCase {
     let leaves = problem.theta + problem.meta + (problem.innerData + problem.outerData).map(\.leaf)
     var initializer = leaves.first { $0.name == name }?.initializer
     // The step is in range whether it is counted from 0 or from 1.
-    if name == "step" { initializer = Initializer(kind: "ones") }
-    if name.hasPrefix("state.") {
-      initializer = Initializer(kind: "uniform", parameters: [0.1, 0.5])
-    }
-    let chosen = initializer ?? Initializer(kind: "normal", parameters: [0, 1])
+    if name == "step" { initializer = .ones }
+    if name.hasPrefix("state.") { initializer = .uniform(low: 0.1, high: 0.5) }
     let description = Manifest.ArrayDescription(
       name: name, cName: name, elementType: type.dtype == .i32 ? .int32 : .float64,
-      shape: type.shape,
-      initializer: Manifest.Initializer(kind: chosen.kind, parameters: chosen.parameters))
+      shape: type.shape, initializer: initializer ?? .normal(mean: 0, deviation: 1))
     return try InputSampler(seed: spec.seed).draw(description).doubles()
   }
 }

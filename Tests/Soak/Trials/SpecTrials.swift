@@ -7,6 +7,7 @@
 
 import Differentiation
 import Interpreter
+import Kernels
 import MixFuse
 import Scheduling
 import TensorIR
@@ -82,7 +83,7 @@ extension SpecCase {
   /// Entry points of the library, scheduled.
   func programs(_ entries: [EntryPoint]) throws -> [Program] {
     try compilation.programs(
-      of: problem, for: TargetDescription.host().soakTarget, entries: entries)
+      of: problem, on: TargetDescription.host().soakMachine, entries: entries)
   }
 }
 
@@ -123,7 +124,7 @@ struct ProgramTrial: Trial {
     let compilation = Compilation(path: "", options: BuildOptions())
     let graph = compilation.optimized(program.graph) { _, _ in }
     let scheduled = compilation.scheduled(
-      .metaGradient, graph, for: TargetDescription.host().soakTarget)
+      .metaGradient, graph, on: TargetDescription.host().soakMachine)
     let library = try GuardedLibrary([scheduled], named: "random", in: place)
     let expected = try Evaluator().evaluate(program.graph, inputs: program.inputs)
     let found = try library.agreeing(0, program.inputs)

@@ -57,10 +57,9 @@ struct FrontEndTrial: Trial {
       let problem = try compilation.problem()
       guard problem.size <= 20_000_000 else { return .passed }
       let programs = try compilation.programs(
-        of: problem, for: TargetDescription.host().soakTarget, entries: [.metaGradient])
+        of: problem, on: TargetDescription.host().soakMachine, entries: [.metaGradient])
       let library = emitLibrary(
-        named: problem.name, entryPoints: programs, banner: [],
-        for: TargetDescription.host().soakTarget)
+        named: problem.name, entryPoints: programs, banner: [])
       return library.source.isEmpty ? .failed("no C came out") : .passed
     } catch {
       let report = FailureReport(error)
