@@ -37,8 +37,8 @@ func writeNests(_ dtype: DType, on machine: Machine, into folder: URL) throws {
   let options = ScheduleOptions(for: machine)
   let passes = Pipelines.standard(for: DerivationOptions())
   let cases = try NestPrograms(dtype: dtype).all()
-  let programs = cases.enumerated().map { number, item in
-    schedule(runPasses(item.graph, passes), named: "case\(number)", options: options)
+  let programs = try cases.enumerated().map { number, item in
+    try schedule(runPasses(item.graph, passes), named: "case\(number)", options: options)
   }
   var text =
     emitLibrary(named: "nests", entryPoints: programs, banner: []).source
