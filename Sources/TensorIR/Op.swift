@@ -209,6 +209,9 @@ package enum Op: Hashable, Sendable {
   // MARK: Reduction and products.
   /// Combines over `axes` (increasing), which vanish from the shape.
   case reduce(Reduction, axes: [Int])
+  /// The sums along an axis up to each element, that element included; from the axis' end on if
+  /// `isReversed`: `y[i] = x[0] + ... + x[i]`, or `y[i] = x[i] + ... + x[n - 1]`.
+  case cumulativeSum(axis: Int, isReversed: Bool)
   case contract(ContractionLabels)
 
   // MARK: Indexing of rows (axis 0) by an i32 array. An index out of range is a fault of the user's:
@@ -254,7 +257,7 @@ extension Op {
     case .unary, .binary, .compare, .select, .convert, .stopGradient: .elementwise
     case .constant, .iota: .creation
     case .broadcast, .reshape, .transpose, .slice, .pad, .concatenate: .movement
-    case .reduce: .reduction
+    case .reduce, .cumulativeSum: .reduction
     case .contract: .contraction
     case .checkPositions, .gather, .scatterAdd: .indexing
     case .structured: .structured

@@ -23,6 +23,7 @@ extension Op {
     case .pad: "pad"
     case .concatenate: "concatenate"
     case .reduce(let reduction, _): "reduce_\(reduction.rawValue)"
+    case .cumulativeSum: "cumulative_sum"
     case .contract: "contract"
     case .checkPositions: "check_positions"
     case .gather: "gather"
@@ -47,6 +48,7 @@ extension Op {
     case .pad(let low, let high): "low \(low) high \(high)"
     case .concatenate(let axis): "axis \(axis)"
     case .reduce(_, let axes): "axes \(axes)"
+    case .cumulativeSum(let axis, let isReversed): "axis \(axis)\(isReversed ? " reversed" : "")"
     case .contract(let labels): "\(labels.lhs) \(labels.rhs) to \(labels.output)"
     case .checkPositions(let bound):
       "below \(bound.limit) subject \(quoted(bound.subject)) purpose \(quoted(bound.purpose))"
@@ -136,6 +138,9 @@ enum OpAttributes {
       return .complete(.pad(low: low, high: try tokens.integers(after: "high")))
     case "concatenate":
       return .complete(.concatenate(axis: try tokens.integer(after: "axis")))
+    case "cumulative_sum":
+      let axis = try tokens.integer(after: "axis")
+      return .complete(.cumulativeSum(axis: axis, isReversed: tokens.skip(word: "reversed")))
     case "contract":
       let lhs = try tokens.integers()
       let rhs = try tokens.integers()

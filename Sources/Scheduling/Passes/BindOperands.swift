@@ -86,6 +86,8 @@ struct OperandBinding {
       append(.check(node: node, indices: binding(node.operands[0])))
     case .gather: appendLone(.gather, node)
     case .scatterAdd: appendLone(.scatterAdd, node)
+    case .cumulativeSum(let axis, let isReversed):
+      appendLone(.cumulativeSum(axis: axis, isReversed: isReversed), node)
     case .structured(let op):
       bindStructured(node, op)
     case .loop(let loop):
