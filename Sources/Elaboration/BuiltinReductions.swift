@@ -11,6 +11,18 @@ extension Builtin {
     reduction(.sum, summary: "the sum; of a tree over all its arrays, like the next two"),
     reduction(.max, summary: "the largest element"),
     reduction(.min, summary: "the smallest element"),
+    Builtin(
+      "cumsum", .array("x"), .axis("axis", or: -1), .flag("reverse"),
+      summary: "the sums along an axis up to each element; from the end on with `reverse`"
+    ) { e, place, x, axis, reverse in
+      let axis = try e.axis(axis, rank: x.rank, at: place)
+      guard x.tensor.dtype != .bool else {
+        throw e.fail(
+          .floatsNeeded(x.operand.value.kind), at: x.operand.expression.span,
+          operands: [x.operand], help: "float(...) converts")
+      }
+      return .tensor(e.emitter.add(.cumulativeSum(axis: axis, isReversed: reverse), x.tensor))
+    },
   ]
 
   private static func reduction(_ kind: ReductionKind, summary: String) -> Builtin {

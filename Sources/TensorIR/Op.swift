@@ -2,9 +2,9 @@
 //
 // The op catalogue. One enum, no `default:` in switches over it, so the compiler names every place
 // that a new op must fill. Those places are, in order:
-//   1. a case here, with its traits (`Op+Traits.swift`),
+//   1. a case here, with its family,
 //   2. its result type                  (`TypeInference.swift`),
-//   3. its text form                    (`OpText.swift`),
+//   3. its text form, both ways         (`OpText.swift`),
 //   4. its meaning                      (`Interpreter/Evaluate.swift`; of a scalar function
 //                                        `ScalarMeaning.swift`),
 //   5. what it costs                    (`OpCost.swift`),
@@ -12,7 +12,7 @@
 //   7. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
 // An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
 // whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
-// `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the
+// `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/Fused/ScalarSpelling.swift`; and, for the
 // language to have it, its name there (`Elaboration/BuiltinElementwise.swift`). The compiler asks for
 // each; the tests ask for a domain, a known point and a row of special points.
 //
@@ -209,6 +209,9 @@ package enum Op: Hashable, Sendable {
   // MARK: Reduction and products.
   /// Combines over `axes` (increasing), which vanish from the shape.
   case reduce(Reduction, axes: [Int])
+  /// The sums along an axis up to each element, that element included; from the axis' end on if
+  /// `isReversed`: `y[i] = x[0] + ... + x[i]`, or `y[i] = x[i] + ... + x[n - 1]`.
+  case cumulativeSum(axis: Int, isReversed: Bool)
   case contract(ContractionLabels)
 
   // MARK: Indexing of rows (axis 0) by an i32 array. An index out of range is a fault of the user's:
@@ -229,4 +232,70 @@ package enum Op: Hashable, Sendable {
   // MARK: Structure.
   case loop(Loop)
   case gradient(GradientOp)
+}
+
+/// What an elementwise op does to the scalars at one place: see the cases of `Op`.
+package enum ElementwiseOp: Hashable, Sendable {
+  case unary(UnaryFunction)
+  case binary(BinaryFunction)
+  case compare(Comparison)
+  case select
+  case convert(DType)
+  case stopGradient
+}
+
+// MARK: - Traits, declared once: passes and the scheduler ask for these instead of listing ops.
+
+/// The families that differentiation rules, kernels and this catalogue are organised by.
+package enum OpFamily: String, Sendable {
+  case elementwise, creation, movement, reduction, contraction, indexing, structured, structure
+}
+
+extension Op {
+  package var family: OpFamily {
+    switch self {
+    case .unary, .binary, .compare, .select, .convert, .stopGradient: .elementwise
+    case .constant, .iota: .creation
+    case .broadcast, .reshape, .transpose, .slice, .pad, .concatenate: .movement
+    case .reduce, .cumulativeSum: .reduction
+    case .contract: .contraction
+    case .checkPositions, .gather, .scatterAdd: .indexing
+    case .structured: .structured
+    case .loop, .gradient: .structure
+    }
+  }
+
+  package var isElementwise: Bool { family == .elementwise }
+
+  /// The op as one on scalars; `nil` unless it is elementwise.
+  package var elementwise: ElementwiseOp? {
+    switch self {
+    case .unary(let function): .unary(function)
+    case .binary(let function): .binary(function)
+    case .compare(let comparison): .compare(comparison)
+    case .select: .select
+    case .convert(let dtype): .convert(dtype)
+    case .stopGradient: .stopGradient
+    default: nil  // Only the elementwise family has scalar ops; kernels ask for no others.
+    }
+  }
+
+  /// Whether exchanging the two operands leaves the value unchanged.
+  package var isCommutative: Bool {
+    switch self {
+    case .binary(.add), .binary(.multiply), .binary(.maximum), .binary(.minimum),
+      .compare(.equal), .compare(.notEqual):
+      true
+    default: false  // A trait, not a meaning: an op is taken as not commutative until said so.
+    }
+  }
+
+  /// The graphs inside the op.
+  package var regions: [Graph] {
+    switch self {
+    case .loop(let loop): [loop.body]
+    case .gradient(let gradient): [gradient.function]
+    default: []  // Only the structure family has regions; `Verifier` checks the family.
+    }
+  }
 }

@@ -89,6 +89,7 @@ extension Op {
     case .stopGradient, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .gather:
       cost = OpCost()
     case .reduce: cost = OpCost(simple: operands[0].elementCount)
+    case .cumulativeSum: cost = OpCost(simple: elements)
     case .contract(let labels):
       cost = OpCost(products: labels.productCount(operands[0], operands[1]))
     case .checkPositions: cost = OpCost(simple: elements)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The spelling of an op in dumps: its name and its attributes, without operands and regions.
-// `GraphText.swift` prints whole graphs with it, `GraphParser.swift` reads it back.
+// `GraphText.swift` prints whole graphs with it; below, `OpAttributes` reads back what stands between
+// braces, for `GraphParser.swift`.
 
 extension Op {
   /// The op's name in text, one lower-case word.
@@ -22,6 +23,7 @@ extension Op {
     case .pad: "pad"
     case .concatenate: "concatenate"
     case .reduce(let reduction, _): "reduce_\(reduction.rawValue)"
+    case .cumulativeSum: "cumulative_sum"
     case .contract: "contract"
     case .checkPositions: "check_positions"
     case .gather: "gather"
@@ -46,6 +48,7 @@ extension Op {
     case .pad(let low, let high): "low \(low) high \(high)"
     case .concatenate(let axis): "axis \(axis)"
     case .reduce(_, let axes): "axes \(axes)"
+    case .cumulativeSum(let axis, let isReversed): "axis \(axis)\(isReversed ? " reversed" : "")"
     case .contract(let labels): "\(labels.lhs) \(labels.rhs) to \(labels.output)"
     case .checkPositions(let bound):
       "below \(bound.limit) subject \(quoted(bound.subject)) purpose \(quoted(bound.purpose))"
@@ -75,3 +78,129 @@ extension StructuredOp {
     }
   }
 }
+
+// MARK: - Reading
+
+/// An op as far as its own line tells: one with a region is complete only when the body below its
+/// line has been read.
+enum OpAttributes {
+  case complete(Op)
+  /// A loop without its body.
+  case loop(Loop)
+  /// A gradient without its function.
+  case gradient(wrt: [Int])
+
+  /// The op, with its region where it needs one; `nil` if there is one too many or too few.
+  func op(region: Graph?) -> Op? {
+    switch (self, region) {
+    case (.complete(let op), nil): return op
+    case (.loop(var loop), let body?):
+      loop.body = body
+      return .loop(loop)
+    case (.gradient(let wrt), let function?):
+      return .gradient(GradientOp(function: function, wrt: wrt))
+    case (.complete, .some), (.loop, nil), (.gradient, nil): return nil
+    }
+  }
+
+  /// Reads `{...}` after the name of an op, if the op has attributes.
+  init(opName name: String, reading tokens: inout TokenReader) throws {
+    if let op = plainOps[name] {
+      self = .complete(op)
+      return
+    }
+    try tokens.expect("{")
+    self = try OpAttributes.read(name, &tokens)
+    try tokens.expect("}")
+  }
+
+  private static func read(_ name: String, _ tokens: inout TokenReader) throws -> OpAttributes {
+    switch name {
+    case "convert":
+      return .complete(.convert(try tokens.dtype()))
+    case "constant":
+      return .complete(.constant(try tokens.number(), try tokens.type()))
+    case "iota":
+      let axis = try tokens.integer(after: "axis")
+      return .complete(.iota(axis: axis, shape: try tokens.integers(after: "shape")))
+    case "broadcast":
+      let shape = try tokens.integers(after: "shape")
+      return .complete(.broadcast(shape: shape, axes: try tokens.integers(after: "axes")))
+    case "reshape":
+      return .complete(.reshape(try tokens.integers(after: "shape")))
+    case "transpose":
+      return .complete(.transpose(try tokens.integers(after: "permutation")))
+    case "slice":
+      let starts = try tokens.integers(after: "starts")
+      return .complete(.slice(starts: starts, shape: try tokens.integers(after: "shape")))
+    case "pad":
+      let low = try tokens.integers(after: "low")
+      return .complete(.pad(low: low, high: try tokens.integers(after: "high")))
+    case "concatenate":
+      return .complete(.concatenate(axis: try tokens.integer(after: "axis")))
+    case "cumulative_sum":
+      let axis = try tokens.integer(after: "axis")
+      return .complete(.cumulativeSum(axis: axis, isReversed: tokens.skip(word: "reversed")))
+    case "contract":
+      let lhs = try tokens.integers()
+      let rhs = try tokens.integers()
+      let output = try tokens.integers(after: "to")
+      return .complete(.contract(ContractionLabels(lhs: lhs, rhs: rhs, output: output)))
+    case "check_positions":
+      let limit = try tokens.integer(after: "below")
+      try tokens.expect(word: "subject")
+      let subject = try tokens.string()
+      try tokens.expect(word: "purpose")
+      return .complete(
+        .checkPositions(
+          PositionBound(limit: limit, subject: subject, purpose: try tokens.string())))
+    case "scatter_add":
+      return .complete(.scatterAdd(rows: try tokens.integer(after: "rows")))
+    case "loop":
+      return .loop(try loop(&tokens))
+    case "gradient":
+      return .gradient(wrt: try tokens.integers(after: "wrt"))
+    default:
+      for order in DerivativeOrder.allCases
+      where name == StructuredOp(.attention(isCausal: false, scale: 1), order).name {
+        try tokens.expect(word: "causal")
+        let isCausal = try tokens.word() == "true"
+        try tokens.expect(word: "scale")
+        let scale = try tokens.number()
+        return .complete(
+          .structured(StructuredOp(.attention(isCausal: isCausal, scale: scale), order)))
+      }
+      for reduction in Reduction.allCases where name == "reduce_\(reduction.rawValue)" {
+        return .complete(.reduce(reduction, axes: try tokens.integers(after: "axes")))
+      }
+      throw tokens.failure("there is no op '\(name)'")
+    }
+  }
+
+  private static func loop(_ tokens: inout TokenReader) throws -> Loop {
+    let role = LoopRole(parsing: try tokens.string())
+    let trips = try tokens.integer(after: "trips")
+    let carries = try tokens.integer(after: "carries")
+    let stacked = try tokens.integer(after: "stacked")
+    let isReversed = tokens.skip(word: "reversed")
+    let isLimited = tokens.skip(word: "limited")
+    try tokens.expect(word: "save")
+    let policyName = try tokens.word()
+    guard let policy = SavePolicy(rawValue: policyName) else {
+      throw tokens.failure("there is no save policy '\(policyName)'")
+    }
+    return Loop(
+      role: role, tripCount: trips, carryCount: carries, stackedInputCount: stacked,
+      isReversed: isReversed, isLimited: isLimited, savePolicy: policy, body: Graph(name: ""))
+  }
+}
+
+/// The ops without attributes, by name.
+private let plainOps: [String: Op] = {
+  let unary = UnaryFunction.allCases.map(Op.unary)
+  let binary = BinaryFunction.allCases.map(Op.binary)
+  let compare = Comparison.allCases.map(Op.compare)
+  let losses = DerivativeOrder.allCases.map { Op.structured(StructuredOp(.linearCrossEntropy, $0)) }
+  let ops = unary + binary + compare + losses + [.select, .stopGradient, .gather]
+  return Dictionary(uniqueKeysWithValues: ops.map { ($0.name, $0) })
+}()

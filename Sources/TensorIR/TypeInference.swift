@@ -69,6 +69,10 @@ extension Op {
       try expect(axes.allSatisfy(operands[0].shape.indices.contains), operands)
       let kept = operands[0].shape.indices.filter { !axes.contains($0) }
       return [TensorType(kept.map { operands[0].shape[$0] }, operands[0].dtype)]
+    case .cumulativeSum(let axis, _):
+      try expect(operands.count == 1 && operands[0].dtype != .bool, operands)
+      try expect(operands[0].shape.indices.contains(axis), operands)
+      return operands
     case .contract(let labels): return [try contracted(operands, labels)]
     case .checkPositions(let bound):
       try expect(operands.count == 1 && operands[0].dtype == .i32 && bound.limit >= 1, operands)

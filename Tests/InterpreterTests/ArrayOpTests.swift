@@ -93,6 +93,31 @@ struct ProductTests {
   }
 }
 
+@Suite("Cumulative sums in the interpreter")
+struct CumulativeSumTests {
+  @Test("each element is the sum up to it, or from it on, whatever the length")
+  func values() throws {
+    let x = array([2, 3], [1, 2, 4, 8, 16, 32])
+    func sums(_ axis: Int, isReversed: Bool = false) throws -> [Double] {
+      try elements(.cumulativeSum(axis: axis, isReversed: isReversed), x)
+    }
+    #expect(try sums(1) == [1, 3, 7, 8, 24, 56])
+    #expect(try sums(0) == [1, 2, 4, 9, 18, 36])
+    #expect(try sums(1, isReversed: true) == [7, 6, 4, 56, 48, 32])
+    #expect(try sums(0, isReversed: true) == [9, 18, 36, 8, 16, 32])
+    let long = array([600], [Double](repeating: 1, count: 600))
+    let counted = try elements(.cumulativeSum(axis: 0, isReversed: false), long)
+    #expect(counted == (1...600).map(Double.init))
+  }
+
+  @Test("whole numbers wrap around")
+  func whole() throws {
+    let x = integers([2], [Double(Int32.max), 1])
+    let sums = try elements(.cumulativeSum(axis: 0, isReversed: false), x)
+    #expect(sums == [Double(Int32.max), Double(Int32.min)])
+  }
+}
+
 @Suite("Indexing ops")
 struct IndexingTests {
   @Test("gather takes rows in the order of the indices")

@@ -45,7 +45,9 @@ struct MemoryCategoryTests {
     for steps in 1...4 {
       let plan = try Self.plan(Self.compilation(task, steps: steps, limit: limit))
       let kept = (steps - withoutGradient) * gradient
-      #expect(plan.keptBytes == kept, "\(steps)")
+      // If it is the only step, parts of its gradient may wait until the update has read them.
+      let waiting = kept == 0 ? gradient : 0
+      #expect((kept...kept + waiting).contains(plan.keptBytes), "\(steps)")
       // At the peak, in the second-order pass of the last step, that step's own may be gone.
       let atPeak = plan.shared[.trajectory] + plan.perWorker[.trajectory]
       #expect((kept - gradient...kept).contains(atPeak), "\(steps)")
@@ -99,8 +101,9 @@ struct MemoryCategoryTests {
 
   @Test(
     "only arrays like theta are state and trajectory", arguments: tasks,
-    DerivationOptions.allCombinations)
-  func shapes(_ task: String, _ switches: DerivationOptions) throws {
+    DerivationOptions.Derivation.allCases)
+  func shapes(_ task: String, _ derivation: DerivationOptions.Derivation) throws {
+    let switches = DerivationOptions(derivation: derivation)
     for steps in 1...3 {
       for limit in [nil, 1 << 30] {
         let compilation = try Self.compilation(
@@ -108,7 +111,8 @@ struct MemoryCategoryTests {
         let problem = try compilation.problem()
         let shapes = Set(Self.stateShapes(of: problem).map { "\(TensorType($0, .f32))" })
         let programs = try compilation.programs(
-          of: problem, on: compilation.target().machine)
+          of: problem, on: compilation.target().machine,
+          entries: [.metaGradient, .innerStep, .hessianVectorProduct])
         for buffer in programs.flatMap(\.buffers) {
           switch buffer.category {
           case .parametersAndState, .trajectory:

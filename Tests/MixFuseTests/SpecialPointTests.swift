@@ -33,8 +33,8 @@ struct SpecialPointTests {
 
   /// Functions that are not of one number, or do not compute: they have tests of their own.
   private static let otherFunctions = [
-    "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate", "cross_entropy", "dot",
-    "einsum",
+    "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate", "cross_entropy",
+    "cumsum", "dot", "einsum",
     "embedding", "expand", "float", "full", "geglu", "global_norm", "int", "iota", "layer_norm",
     "linear", "linear_cross_entropy", "log_softmax", "logsumexp", "matmul", "max", "mean",
     "mean_squared_error", "min", "one_hot", "ones", "pad", "regularized", "reshape", "rms_norm",

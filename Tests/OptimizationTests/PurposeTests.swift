@@ -64,7 +64,7 @@ struct PurposeTests {
 
   @Test("what a layer computes for a later loop is an activation")
   func shared() throws {
-    // `ShareLoopValuesTests` has the texts; here the stack's source is looked at.
+    // The product that the later loop no longer reads is left for `EliminateDeadCode`.
     try expect(
       .shareLoopValues(intensity: 0),
       turns: """
@@ -109,16 +109,21 @@ struct PurposeTests {
             output "x" %3
             output "shared_3" %3
           }
-        %5 = loop{"layers" trips 4 carries 1 stacked 1 save everything} %2, %4 : f64[2, 3]
+        %5, %6 = loop{"layers" trips 4 carries 2 stacked 2 save everything} %0, %2, %1, %4\
+          : f64[2, 3], f64[2, 3]
           body "layer" {
             input %0 "index": i32[]
-            input %1 "v": f64[2, 3]
-            input %2 "shared_4": f64[2, 3]
-            %3 = multiply %1, %2 : f64[2, 3]
-            output "v" %3
+            input %1 "x": f64[2, 3]
+            input %2 "v": f64[2, 3]
+            input %3 "w": f64[3, 3]
+            input %4 "shared_4": f64[2, 3]
+            %5 = contract{[0, 1] [1, 2] to [0, 2]} %1, %3 : f64[2, 3]
+            %6 = multiply %2, %4 : f64[2, 3]
+            output "x" %4
+            output "v" %6
           }
         output "x" %3
-        output "v" %5
+        output "v" %6
         output "y" %3
         """)
   }

@@ -78,6 +78,42 @@ struct AngleTests {
     }
   }
 
+  /// The bodies of the functions of a C text, by name.
+  private func functions(in text: String) -> [(name: String, body: String)] {
+    var functions: [(name: String, body: String)] = []
+    var signature = ""
+    var body: String?
+    for line in text.split(separator: "\n") {
+      if line == "}" {
+        let name = signature.prefix { $0 != "(" }.split { " *".contains($0) }.last ?? ""
+        if let body { functions.append((String(name), body)) }
+        (signature, body) = ("", nil)
+      } else if body != nil {
+        body? += line + "\n"
+      } else {
+        // A signature may have several lines; it begins at the margin.
+        signature = line.hasPrefix(" ") ? signature + line : String(line)
+        if line.hasSuffix("{") { body = "" }
+      }
+    }
+    return functions
+  }
+
+  @Test(
+    "a function for angles of any size calls no helper for small ones",
+    arguments: [DType.f32, .f64])
+  func farHelpers(_ dtype: DType) throws {
+    let text = try CompiledGraphs(graphs(dtype).map(\.graph)).text
+    let far = functions(in: text).filter { $0.name.hasSuffix("_far") && !$0.name.hasPrefix("mf_") }
+    // Of `graphs`, each has one.
+    #expect(far.count == graphs(dtype).count, "\(far.map(\.name))")
+    let calls = try Regex(#"\bmf_(sin|cos)_f(32|64)(_far)?\("#)
+    for (name, body) in far {
+      let called = body.matches(of: calls).map { body[$0.range] }
+      #expect(!called.isEmpty && called.allSatisfy { $0.hasSuffix("_far(") }, "\(name): \(called)")
+    }
+  }
+
   @Test("one large angle among small ones is enough, and so is NaN", arguments: [DType.f32, .f64])
   func single(_ dtype: DType) throws {
     let graphs = graphs(dtype)

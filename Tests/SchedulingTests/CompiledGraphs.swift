@@ -19,6 +19,8 @@ import Toolchain
 /// A library with one entry point for each graph.
 struct CompiledGraphs {
   let programs: [Program]
+  /// The C that was compiled, as one unit.
+  let text: String
   private let handle: UnsafeMutableRawPointer
 
   /// - Parameters:
@@ -30,6 +32,7 @@ struct CompiledGraphs {
   ) throws {
     programs = graphs.enumerated().map { scheduled($1, named: "graph\($0)", for: target) }
     let library = emitLibrary(named: "test", entryPoints: programs, banner: [])
+    text = library.source
     // In two translation units, as libraries are built.
     let sources = library.units(count: 2).enumerated().map {
       CSource(name: "test_\($0).c", text: $1)

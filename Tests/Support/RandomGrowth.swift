@@ -195,6 +195,11 @@ struct RandomGrowth {
 
   private mutating func randomReduction() -> Entry {
     let x = pick()
+    if let extent = shape(x).randomElement(using: &generator), generator.chance(0.2) {
+      let axis = shape(x).lastIndex(of: extent) ?? 0
+      let op = Op.cumulativeSum(axis: axis, isReversed: generator.chance(0.5))
+      return entry(builder.add(op, x.value), x.bound * Double(extent))
+    }
     let axes = generator.someAxes(of: shape(x).count)
     let reduction = generator.choose(Reduction.allCases)
     let count = reduction == .sum ? Double(axes.map { shape(x)[$0] }.reduce(1, *)) : 1

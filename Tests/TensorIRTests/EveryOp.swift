@@ -31,6 +31,8 @@ func graphWithEveryOp() -> Graph {
     values.append(builder.slice(x, starts: [0, 1], shape: [2, 2]))
     values.append(builder.pad(x, low: [0, 1], high: [2, 0]))
     values.append(builder.concatenate([x, x], axis: 1))
+    values.append(builder.add(.cumulativeSum(axis: 1, isReversed: false), x))
+    values.append(builder.add(.cumulativeSum(axis: 0, isReversed: true), x))
     for reduction in Reduction.allCases { values.append(builder.reduce(reduction, x, axes: [1])) }
   }
   let gram = ContractionLabels(lhs: [0, 1], rhs: [2, 1], output: [2, 0])

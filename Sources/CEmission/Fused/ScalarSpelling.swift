@@ -44,10 +44,10 @@ struct ScalarSpelling {
   /// The C expression of `op` applied to scalars.
   ///
   /// - Parameters:
-  ///   - operands: C expressions; identifiers or literals where `Op.repeatsOperands`.
+  ///   - operands: C expressions; identifiers or literals where `op.repeatsOperands`.
   ///   - types: their types.
   mutating func expression(
-    _ op: Op, _ operands: [Phrase], _ types: [DType], result: DType
+    _ op: ElementwiseOp, _ operands: [Phrase], _ types: [DType], result: DType
   ) -> Phrase {
     switch op {
     case .unary(let function): return unary(function, operands[0], types[0])
@@ -61,9 +61,6 @@ struct ScalarSpelling {
     case .convert(let dtype):
       return Phrase("(\(dtype.cName))\(operands[0].operand(.unary))", .unary)
     case .stopGradient: return operands[0]
-    case .constant, .iota, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .reduce,
-      .contract, .checkPositions, .gather, .scatterAdd, .structured, .loop, .gradient:
-      preconditionFailure("compiler bug: \(op.name) is not elementwise")
     }
   }
 
@@ -177,7 +174,7 @@ struct ScalarSpelling {
   }
 }
 
-extension Op {
+extension ElementwiseOp {
   /// Whether the C of the op has an operand more than once.
   var repeatsOperands: Bool {
     switch self {

@@ -24,6 +24,11 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .concatenate(let axis): concatenateRule(axis: axis)
   case .reduce(.sum, let axes): sumRule(axes: axes)
   case .reduce(.maximum, let axes): maximumRule(axes: axes)
+  // What is summed up to an element is summed from it on going backwards.
+  case .cumulativeSum(let axis, let isReversed):
+    .linear { scope, adjoint, _ in
+      scope.builder.add(.cumulativeSum(axis: axis, isReversed: !isReversed), adjoint)
+    }
   case .contract(let labels): contractRule(labels)
   case .checkPositions: .constant(reason: "positions are whole numbers")
   case .gather: gatherRule

@@ -127,7 +127,7 @@ package enum ScalarExpression: Hashable, Sendable {
   case load(parameter: Int, ElementIndex)
   case loadLocal(Int, ElementIndex)
   /// An elementwise op on scalars.
-  case apply(Op, [Int])
+  case apply(ElementwiseOp, [Int])
   /// An i32 scalar that must be in `0..<limit`: the nearest such number. If it is another one, the
   /// parameter `faults` notes the check, the element's place and its value.
   case position(scalar: Int, limit: Int, check: Int, place: ElementIndex, faults: Int)

@@ -8,10 +8,9 @@ import TensorIR
 enum ScheduleStep {
   case cluster(Cluster)
   case contraction(ScheduledContraction)
-  case gather(node: Node, table: View, indices: View)
+  case lone(ScheduledLoneOp)
   /// Checks and clamps positions.
   case check(node: Node, indices: Binding)
-  case scatterAdd(node: Node, indices: View, updates: View)
   /// Operands are contiguous.
   case attention(node: Node, operands: [View])
   case copy(ScheduledCopy)
@@ -30,6 +29,13 @@ struct ScheduledContraction {
   var panels = ContractionPanels()
   /// What is done with each block of the result: see `FuseEpilogues.swift`.
   var epilogue: Cluster?
+}
+
+/// An op with a loop nest of its own: see `LoneOps.swift`.
+struct ScheduledLoneOp {
+  var op: LoneOp
+  var node: Node
+  var operands: [View]
 }
 
 /// Writes what `source` reads into the window `destination` of a value.
@@ -76,9 +82,8 @@ extension ScheduleStep {
     case .cluster(let cluster): cluster.viewsOfOthers.map(\.root)
     case .contraction(let contraction):
       contraction.operandsRead + (contraction.epilogue?.viewsOfOthers.map(\.root) ?? [])
-    case .gather(_, let table, let indices): [table.root, indices.root]
+    case .lone(let lone): lone.operands.map(\.root)
     case .check(_, let indices): [indices].compactMap(\.root)
-    case .scatterAdd(_, let indices, let updates): [indices.root, updates.root]
     case .attention(_, let operands): operands.map(\.root)
     case .copy(let copy): [copy.source].compactMap(\.root)
     case .loop(let loop): loop.operandsRead + loop.panels.map(\.outer)
@@ -92,7 +97,8 @@ extension ScheduleStep {
     case .cluster(let cluster): cluster.entries.map(\.result)
     case .contraction(let contraction):
       [contraction.node.result] + (contraction.epilogue?.entries.map(\.result) ?? [])
-    case .gather(let node, _, _), .check(let node, _), .scatterAdd(let node, _, _): node.results
+    case .lone(let lone): lone.node.results
+    case .check(let node, _): node.results
     case .attention(let node, _): node.results
     case .copy(let copy): [copy.destination.root]
     case .loop(let loop): loop.node.results
@@ -105,7 +111,7 @@ extension ScheduleStep {
     switch self {
     case .cluster(let cluster): cluster
     case .contraction(let contraction): contraction.epilogue
-    case .gather, .check, .scatterAdd, .attention, .copy, .loop, .packing: nil
+    case .lone, .check, .attention, .copy, .loop, .packing: nil
     }
   }
 
@@ -115,9 +121,8 @@ extension ScheduleStep {
     case .cluster(let cluster): cluster.provenance
     case .contraction(let contraction):
       contraction.epilogue?.provenance ?? contraction.node.provenance
-    case .gather(let node, _, _), .check(let node, _), .scatterAdd(let node, _, _),
-      .attention(let node, _):
-      node.provenance
+    case .lone(let lone): lone.node.provenance
+    case .check(let node, _), .attention(let node, _): node.provenance
     case .copy(let copy): copy.provenance
     case .loop(let loop): loop.node.provenance
     case .packing(let packing): packing.provenance

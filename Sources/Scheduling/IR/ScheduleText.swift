@@ -80,11 +80,8 @@ extension RegionSchedule {
         extra: panels.joined())
       guard let epilogue = contraction.epilogue else { return [head] }
       return [head + " then {"] + members(of: epilogue) + ["}"]
-    case .gather(let node, let table, let indices):
-      return [line(node, [.view(table), .view(indices)])]
+    case .lone(let lone): return [line(lone.node, lone.operands.map { .view($0) })]
     case .check(let node, let indices): return [line(node, [indices])]
-    case .scatterAdd(let node, let indices, let updates):
-      return [line(node, [.view(indices), .view(updates)])]
     case .attention(let node, let operands): return [line(node, operands.map { .view($0) })]
     case .copy(let copy):
       return [

@@ -148,7 +148,7 @@ private struct RegionCheck {
     let isPartial =
       switch step {
       case .copy: true
-      case .cluster, .contraction, .gather, .check, .scatterAdd, .attention, .loop, .packing: false
+      case .cluster, .contraction, .lone, .check, .attention, .loop, .packing: false
       }
     for value in step.writes {
       let isCarry =
@@ -210,10 +210,9 @@ private struct RegionCheck {
       case .cluster(let cluster): cluster.views
       case .contraction(let contraction):
         [contraction.lhs, contraction.rhs] + (contraction.epilogue?.views ?? [])
-      case .gather(_, let table, let indices): [table, indices]
+      case .lone(let lone): lone.operands
       case .check(_, .view(let view)): [view]
       case .check: []
-      case .scatterAdd(_, let indices, let updates): [indices, updates]
       case .attention(_, let operands): operands
       case .copy(let copy):
         [copy.destination]

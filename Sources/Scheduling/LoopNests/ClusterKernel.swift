@@ -306,8 +306,11 @@ struct ClusterKernelWriter {
   ) -> Int {
     let node = entry.node
     let operands = node.operands.indices.map { read($0, of: entry, &builder, &statements) }
+    guard let op = node.op.elementwise else {
+      preconditionFailure("compiler bug: \(node.op.name) is not elementwise")
+    }
     let scalar = builder.define(
-      .apply(node.op, operands), region.type(of: node.result).dtype,
+      .apply(op, operands), region.type(of: node.result).dtype,
       named: region.values[node.result.index].name, in: &statements)
     made[node.result] = scalar
     return scalar

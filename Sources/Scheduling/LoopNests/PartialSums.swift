@@ -117,7 +117,7 @@ extension KernelBuilder {
       let second = builder.define(
         .load(parameter: source, ElementIndex(offset: size, terms: place.terms)), type.dtype,
         in: &body)
-      let op = Op.binary(result.reduction == .sum ? .add : .maximum)
+      let op = ElementwiseOp.binary(result.reduction == .sum ? .add : .maximum)
       let sum = builder.define(.apply(op, [first, second]), type.dtype, in: &body)
       body.append(.store(parameter: target, place, scalar: sum))
       return .loop(variable: element, extent: size, body: body)

@@ -84,14 +84,10 @@ struct OperandBinding {
             node: node, type: region.type(of: node.result), lhs: lhs, rhs: rhs)))
     case .checkPositions:
       append(.check(node: node, indices: binding(node.operands[0])))
-    case .gather:
-      let table = storedView(of: node.operands[0], node.provenance)
-      let indices = storedView(of: node.operands[1], node.provenance)
-      append(.gather(node: node, table: table, indices: indices))
-    case .scatterAdd:
-      let indices = storedView(of: node.operands[0], node.provenance)
-      let updates = storedView(of: node.operands[1], node.provenance)
-      append(.scatterAdd(node: node, indices: indices, updates: updates))
+    case .gather: appendLone(.gather, node)
+    case .scatterAdd: appendLone(.scatterAdd, node)
+    case .cumulativeSum(let axis, let isReversed):
+      appendLone(.cumulativeSum(axis: axis, isReversed: isReversed), node)
     case .structured(let op):
       bindStructured(node, op)
     case .loop(let loop):
@@ -99,6 +95,11 @@ struct OperandBinding {
     case .gradient:
       preconditionFailure("compiler bug: a gradient op reached scheduling unexpanded")
     }
+  }
+
+  private mutating func appendLone(_ op: LoneOp, _ node: Node) {
+    let operands = node.operands.map { storedView(of: $0, node.provenance) }
+    append(.lone(ScheduledLoneOp(op: op, node: node, operands: operands)))
   }
 
   /// A cluster of one op.

@@ -64,18 +64,13 @@ struct CallEmission {
       emitCluster(cluster, at: position)
     case .contraction(let contraction):
       emitContraction(contraction, at: position)
-    case .gather(let node, let table, let indices):
+    case .lone(let lone):
       var builder = KernelBuilder(for: region.machine, address: address)
-      let kernel = builder.gather(
-        table: table, indices: indices, result: region.whole(node.result),
-        dtype: region.type(of: node.result).dtype)
-      call(kernel, builder, node.provenance, [region.equation(of: node)])
-    case .scatterAdd(let node, let indices, let updates):
-      var builder = KernelBuilder(for: region.machine, address: address)
-      let kernel = builder.scatterAdd(
-        indices: indices, updates: updates, result: region.whole(node.result),
-        dtype: region.type(of: node.result).dtype)
-      call(kernel, builder, node.provenance, [region.equation(of: node)])
+      let result = lone.node.result
+      let kernel = builder.kernel(
+        of: lone.op, lone.operands, result: region.whole(result),
+        dtype: region.type(of: result).dtype)
+      call(kernel, builder, lone.node.provenance, [region.equation(of: lone.node)])
     case .check(let node, let indices):
       emitCheck(node, indices)
     case .packing(let packing):

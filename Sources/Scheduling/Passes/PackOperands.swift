@@ -70,7 +70,7 @@ struct OperandPacking {
           guard let outer = loop.outside(key), let demand = inner[key] else { continue }
           demands.add(outer, at: position, time: demand.time * trips, demand.provenance)
         }
-      case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing: break
+      case .cluster, .lone, .attention, .check, .copy, .packing: break
       }
     }
     return demands
@@ -134,7 +134,7 @@ struct OperandPacking {
     case .loop(var loop):
       apply(to: &loop, reading: panels)
       return .loop(loop)
-    case .cluster, .gather, .scatterAdd, .attention, .check, .copy, .packing:
+    case .cluster, .lone, .attention, .check, .copy, .packing:
       return step
     }
   }

@@ -92,7 +92,7 @@ struct WindowPlacement {
       switch step {
       case .cluster(let cluster): cluster.views.forEach(note)
       case .copy(let copy): if case .view(let view) = copy.source { note(view) }
-      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing:
+      case .contraction, .lone, .attention, .check, .loop, .packing:
         for root in step.reads { readers[root] = .any }
       }
     }
@@ -146,7 +146,7 @@ struct WindowPlacement {
     return region.steps[position..<end].allSatisfy { step in
       switch step {
       case .cluster, .copy: true
-      case .contraction, .gather, .scatterAdd, .attention, .check, .loop, .packing: false
+      case .contraction, .lone, .attention, .check, .loop, .packing: false
       }
     }
   }

@@ -35,9 +35,8 @@ extension RegionSchedule {
         for entry in contraction.epilogue?.entries ?? [] {
           add(entry.node.results, entry.node.provenance)
         }
-      case .gather(let node, _, _), .scatterAdd(let node, _, _), .attention(let node, _),
-        .check(let node, _):
-        add(node.results, node.provenance)
+      case .lone(let lone): add(lone.node.results, lone.node.provenance)
+      case .attention(let node, _), .check(let node, _): add(node.results, node.provenance)
       case .packing(let packing):
         origins[packing.destination] = ArrayOrigin(
           role: .scratch, provenance: packing.provenance)

@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient, checkPositions
+  case gradient, checkPositions, cumulativeSum
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -29,6 +29,7 @@ enum CatalogueRow: String, CaseIterable {
     case .pad: .pad
     case .concatenate: .concatenate
     case .reduce: .reduce
+    case .cumulativeSum: .cumulativeSum
     case .contract: .contract
     case .checkPositions: .checkPositions
     case .gather: .gather
@@ -61,6 +62,15 @@ enum CatalogueRow: String, CaseIterable {
     case .pad: [one("pad", f64(2, 3)) { $0.pad($1, low: [1, 0], high: [2, 1]) }]
     case .concatenate: [concatenateProgram]
     case .reduce: reduceProgramList
+    case .cumulativeSum:
+      [
+        one("cumulative sum", f64(2, 4, 3)) {
+          $0.add(.cumulativeSum(axis: 1, isReversed: false), $1)
+        },
+        one("cumulative sum from the end", f64(5)) {
+          $0.add(.cumulativeSum(axis: 0, isReversed: true), $1)
+        },
+      ]
     case .contract: contractPrograms
     case .checkPositions: [checkedProgram]
     case .gather: [gatherProgram]
