@@ -156,7 +156,7 @@ struct CumulativeSumTests {
   @Test("the work grows with the elements, not with their square")
   func cost() {
     let costs = [1000, 2000].map { count in
-      let program = scheduled(Kind(shape: [count], axis: 0, isReversed: false).graph(.f32))
+      let program = scheduled(Kind(shape: [count], axis: 0, isReversed: false).graph(.f32), named: "sums")
       return (program.flops, program.bytesMoved)
     }
     #expect(costs[0] == (1000, 8000) && costs[1] == (2000, 16000))
