@@ -2,6 +2,7 @@
 //
 // `cumsum` in a spec, through all derivative orders: by hand, and by the oracles of `verify`.
 
+import Diagnostics
 import Differentiation
 import Foundation
 import TensorIR

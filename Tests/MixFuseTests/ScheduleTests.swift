@@ -3,6 +3,7 @@
 // The schedules of whole problems, verified after every pass: all examples, all entry points, at widths of
 // vectors that give other kernels and other packings, and random specs.
 
+import Differentiation
 import Foundation
 import Kernels
 import Scheduling
@@ -40,7 +41,7 @@ struct ScheduleTests {
   }
 
   @Test("nothing is wrong with the schedules of the examples after any pass", arguments: examples)
-  func examples(_ name: String) throws {
+  func valid(_ name: String) throws {
     try check(
       PlanTests.compilation("Examples/\(name).mix"), name, widths: [16, 32, 64])
   }
