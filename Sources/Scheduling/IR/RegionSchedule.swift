@@ -137,11 +137,20 @@ extension RegionSchedule {
     return pointer
   }
 
-  /// For every value that steps make, the position of the last step that writes it.
+  /// The values that a step makes: its own, and the arrays in whose windows they live, which no other
+  /// step may make any more.
+  func valuesMade(by step: ScheduleStep) -> [ValueID] {
+    step.writes + step.writes.compactMap { window(of: $0)?.view.root }
+  }
+
+  /// All values that steps make.
+  var valuesMade: Set<ValueID> { Set(steps.flatMap(valuesMade)) }
+
+  /// For every value that steps make, the position of the last step that writes to it.
   var producers: [ValueID: Int] {
     var producers: [ValueID: Int] = [:]
     for (position, step) in steps.enumerated() {
-      for value in step.writes { producers[value] = position }
+      for value in valuesMade(by: step) { producers[value] = position }
     }
     return producers
   }

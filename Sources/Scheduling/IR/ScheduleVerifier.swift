@@ -161,6 +161,7 @@ private struct RegionCheck {
       made.insert(value)
       if region.window(of: value) == nil { tenants[arrayOf(value)] = value }
     }
+    made.formUnion(region.valuesMade(by: step))
   }
 
   private mutating func checkOutput(_ output: RegionOutput) {

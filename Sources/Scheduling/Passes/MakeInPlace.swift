@@ -36,7 +36,7 @@ struct OutputPlacement {
   private init(_ region: RegionSchedule) {
     self.region = region
     uses = Liveness(region)
-    made = Set(region.steps.flatMap(\.writes))
+    made = region.valuesMade
   }
 
   private mutating func place(_ index: Int) {

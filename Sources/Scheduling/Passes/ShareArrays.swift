@@ -37,7 +37,7 @@ struct ArraySharing {
   private init(_ region: RegionSchedule) {
     self.region = region
     uses = Liveness(region)
-    made = Set(region.steps.flatMap(\.writes))
+    made = region.valuesMade
     outputs = Set(region.outputs.compactMap { region.binding(of: $0.value)?.root })
   }
 
