@@ -268,8 +268,14 @@ extension RandomSpecWriter {
     }
     if generator.chance(0.2) {
       let axis = Int.random(in: 0..<rank, using: &generator)
-      let function = generator.choose(["softmax", "log_softmax"])
+      let function = generator.choose(["softmax", "log_softmax", "cumsum"])
       let place = generator.choose(["", ", axis: \(axis)", ", axis: \(axis - rank)"])
+      if function == "cumsum" {
+        // Sizes are 6 at most.
+        let order = generator.choose(["", ", reverse: true", ", reverse: false"])
+        return Value(
+          text: "cumsum(\(x.text)\(place)\(order))", shape: x.shape, bound: 6 * x.bound)
+      }
       return Value(
         text: "\(function)(\(x.text)\(place))", shape: x.shape, bound: 2 * x.bound + 2)
     }

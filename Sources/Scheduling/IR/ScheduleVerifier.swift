@@ -194,13 +194,23 @@ private struct RegionCheck {
       for view in entry.views where cluster.has(view.root) && !built.has(view.root) {
         expect(false, "\(view.root) is read by \(entry.result) before its cluster makes it")
       }
-      let allowed = built.placement(of: entry.node, entry.operands, in: region)
+      let allowed = built.placement(
+        of: entry.node, entry.operands.map { inDomain($0, of: cluster) }, in: region)
       expect(
         allowed.map { $0.mayBe(entry.placement) } ?? false,
         "\(entry.result) cannot be \(entry.placement) of its cluster")
       built.append(entry)
     }
     expect(built.rowAxes == cluster.rowAxes, "rows of a cluster are not those of its sums")
+  }
+
+  /// An epilogue finds the elements of its contraction in the order in which it walks, whatever shape
+  /// it reads them in.
+  private func inDomain(_ operand: Binding, of cluster: Cluster) -> Binding {
+    guard case .view(let view) = operand, view.root == cluster.accumulator, view.offset == 0,
+      view.isContiguous, view.shape.reduce(1, *) == cluster.domain.reduce(1, *)
+    else { return operand }
+    return .view(View(dense: view.root, shape: cluster.domain))
   }
 
   // MARK: Views
