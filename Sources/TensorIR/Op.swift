@@ -12,7 +12,7 @@
 //   7. its place in a kernel            (`Scheduling`), and its C spelling (`CEmission`).
 // An elementwise function of one argument has six places: a case of `UnaryFunction`; its value and
 // whether that is rounded exactly (which says what it costs, too) in `ScalarMeaning.swift`; its rule in
-// `Differentiation/Rules/Elementwise.swift`; its line in `CEmission/ScalarSpelling.swift`; and, for the
+// `Differentiation/Rules/Elementwise.swift`; its line in `ScalarSpelling.swift` (`CEmission`); and, for the
 // language to have it, a case of `Builtin` (`Elaboration`). The compiler asks for each; the tests ask
 // for a domain, a known point and a row of special points.
 //

@@ -136,10 +136,10 @@ struct KernelBorderTests {
       line.contains(/\d << \d/) || line.contains(/(?:^|[^.\w])[1-9][\d_]{3,}\b/)
         || line.contains(/\b(?:16|32|64) \/ \w|\/ (?:16|32|64)\b/)
         || line.contains(
-          /\b\w*(?:[Bb]ytes|[Cc]ache|[Tt]hreshold|[Rr]egisters|[Ll]anes|[Cc]ores|[Ww]orkers|[Aa]lignment)\w*(?:: \w+)? (?:=|==|<|>|<=|>=|\*|\/) [2-9]/
+          /(?:[Bb]ytes|[Cc]ache|[Tt]hreshold|[Rr]egisters|[Ll]anes|[Cc]ores|[Ww]orkers|[Aa]lignment)\w*(?:: \w+)? (?:=|==|<|>|<=|>=|\*|\/) [2-9]/
         )
         || line.contains(
-          /\b\w*(?:[Cc]ache|[Tt]hreshold|[Rr]egisters|[Cc]ores|[Ww]orkers|[Vv]ectorBytes|[Aa]lignment)\w*(?:: \w+)? (?:=|==|<|>|<=|>=|\*|\/) 1\d/
+          /(?:[Cc]ache|[Tt]hreshold|[Rr]egisters|[Cc]ores|[Ww]orkers|[Vv]ectorBytes|[Aa]lignment)\w*(?:: \w+)? (?:=|==|<|>|<=|>=|\*|\/) 1\d/
         )
     }
   }

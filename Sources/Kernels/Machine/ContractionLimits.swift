@@ -104,4 +104,14 @@ extension Machine {
   var mostElementsApart: Int { firstCacheBytes / 2 }
   /// Sweeps over a right operand that is streamed whose products make a block.
   static let sweepsOfBlock = 24
+
+  // MARK: Transposing
+
+  /// Side of the squares that are transposed in registers: the largest that fits into `room`
+  /// elements. What is smaller goes element by element.
+  package static func transposedLanes(_ room: Int, _ element: ContractionElement) -> Int {
+    var lanes = 16 / element.bytes
+    while lanes * 2 <= room { lanes *= 2 }
+    return lanes
+  }
 }
