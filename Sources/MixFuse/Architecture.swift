@@ -19,6 +19,10 @@
 // TensorIR         The op catalogue and the graph. Static shapes, explicit broadcasts, loops that stay
 //                  loops. A `MetaProblem` is four graphs and the names of their arrays; no later stage
 //                  knows that a spec language exists.
+// Kernels          What a kernel is, with everything about it decided: loop nests, and plans of
+//                  products, attention and packing (form, tiles, panels, units, scratch memory) that
+//                  follow from a shape and a `Machine`. Every number about machines is in
+//                  `Kernels/Machine`, beside its measurement.
 // Elaboration      Syntax tree to MetaProblem: names, shapes and types are checked here and only here.
 // Interpreter      What each op means, slowly, in Float64 or Float32. The oracle of all tests.
 // Differentiation  One derivative rule per op; JVP and VJP as functions from graph to graph. The inner
@@ -28,8 +32,10 @@
 // Optimization     Passes over graphs. `Pipelines.swift` is the list, with a reason for each place in it.
 // Scheduling       Graph to Program: which ops share a loop nest or follow a product block by block,
 //                  which operands are packed once, in what order, at which addresses. The arena is laid
-//                  out here; the number printed is the number used.
-// CEmission        Program to C. Fixed text comes from Templates/, loop nests from the Program.
+//                  out here; the number printed is the number used. How a kernel is computed it asks
+//                  Kernels. `SchedulePipeline.swift` is the list of its passes.
+// CEmission        Program to C, deciding nothing. Fixed text comes from Templates/, loop nests from
+//                  the Program, products and attention from their plans; a folder for each.
 // Toolchain        libclang checks the C and reads its interface back, LLVM compiles it for a CPU, a
 //                  linker makes the library; the build cache is here.
 // MixFuse          This target: the stages in a row (`Compilation.swift`), what writes files

@@ -262,6 +262,9 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
     }
     let isIntact = (arrays + [scratch]).allSatisfy(\.isIntact)
     #expect(isIntact, "written outside: \(shape)")
+    // The last area is written to its end, but for what it is rounded up by.
+    let unused = scratchCount - 1 - (scratch.elements.lastIndex { !$0.isNaN } ?? -1)
+    #expect(unused < Machine.areaElements, "scratch memory left alone: \(shape)")
     return arrays.suffix(shape.order.results.count).map(\.elements)
   }
 }

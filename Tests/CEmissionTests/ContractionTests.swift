@@ -29,6 +29,20 @@ struct ContractionTests {
     try check(cases, element, vectorBytes)
   }
 
+  @Test("kernels use the scratch memory that their plans say, and no more", arguments: machines)
+  func scratch(_ element: FloatType, _ vectorBytes: Int) throws {
+    let sums = [("nn", 7, 80, 9000), ("tn", 30, 70, 20000), ("nn", 1, 4096, 10000)].map {
+      ContractionCase.product($0.0, $0.1, $0.2, $0.3, accumulates: true, element: element)
+    }
+    let cases = ContractionCase.products(element) + sums
+    switch element {
+    case .f32:
+      try KernelBench<Float>(cases, element: element, vectorBytes: vectorBytes).checkScratch()
+    case .f64:
+      try KernelBench<Double>(cases, element: element, vectorBytes: vectorBytes).checkScratch()
+    }
+  }
+
   @Test("the bits do not depend on how units are split")
   func splits() throws {
     let sizes = [
@@ -140,12 +154,40 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
     }
   }
 
+  /// Runs every kernel that has scratch memory, which ends where readable memory ends, and looks how
+  /// far it was written: to the end, but for gaps of a line of a panel and what areas are rounded up by.
+  func checkScratch() throws {
+    var used = 0
+    for number in cases.indices where plans[number].scratchBytes > 0 {
+      let (_, _, scratch) = try run(number, ranges: [0..<plans[number].splitCount], whole: true)
+      let last = scratch.lastIndex { !$0.isNaN } ?? -1
+      let unused = scratch.count - 1 - last
+      #expect(unused <= gap(plans[number]), "\(plans[number].strategy): \(cases[number])")
+      used += 1
+    }
+    #expect(used > 8)
+  }
+
+  /// Elements at the end of scratch memory that a kernel may leave alone.
+  private func gap(_ plan: ContractionPlan) -> Int {
+    let rounding = 16
+    guard case .packed(let form) = plan.form, form.apart == nil else { return rounding }
+    if form.packsLeft {
+      // The last tile may have a row less, and no row fills its place.
+      return rounding + form.leftPanelSize / form.tiling.rows.height * 2
+    }
+    // The last group is packed with the last few, of which there may be fewer than before.
+    let columns = form.tiling.columns
+    let isCut = form.blocking.groups < columns.count
+    return rounding + (isCut ? (columns.rest?.width ?? 0) * form.blocking.depth : 0)
+  }
+
   /// Runs one kernel over `ranges` of units.
   ///
   /// - Parameter whole: operands are whole numbers, and the expected result is computed.
   func run(
     _ number: Int, ranges: [Range<Int>], whole: Bool
-  ) throws -> (result: [Real], expected: [Real]) {
+  ) throws -> (result: [Real], expected: [Real], scratch: [Real]) {
     let item = cases[number]
     var source = SplitMix64(seed: UInt64(number) + 7)
     let value = { () -> Real in
@@ -176,6 +218,6 @@ private final class KernelBench<Real: BinaryFloatingPoint & SIMDScalar> {
           .self)
       reference(a.start, b.start, expected.start)
     }
-    return (c.elements, expected.elements)
+    return (c.elements, expected.elements, scratch.elements)
   }
 }

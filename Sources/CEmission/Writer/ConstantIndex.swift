@@ -5,7 +5,7 @@
 extension String {
   /// The text with the identifier `variable` replaced by 0 and the sums that it stood in simplified.
   ///
-  /// The text must use the identifier only in sums of products, as `ContractionWriter.index` spells
+  /// The text must use the identifier only in sums of products, as `Index.sum` spells
   /// them, and as a whole subscript.
   func replacing(variable: String) -> String {
     var tokens = tokens

@@ -89,13 +89,3 @@ package struct PackingPlan: Hashable, Sendable {
   /// Units of the work: the panels, block by block.
   package var splitCount: Int { panels.blockCount * panels.panelCount }
 }
-
-extension Machine {
-  /// Side of the squares that are transposed in registers: the largest that fits into `room` elements.
-  /// What is smaller goes element by element.
-  package static func transposedLanes(_ room: Int, _ element: FloatType) -> Int {
-    var lanes = 16 / element.byteCount
-    while lanes * 2 <= room { lanes *= 2 }
-    return lanes
-  }
-}

@@ -5,6 +5,8 @@
 // and Zen 5; sizes are ratios to the caches, numbers of rows ratios of the cost of copying an element
 // to that of using it, so they hold on other machines.
 
+package import MixFuseShared
+
 extension Machine {
   // MARK: Reading in place
 
@@ -104,4 +106,14 @@ extension Machine {
   var mostElementsApart: Int { firstCacheBytes / 2 }
   /// Sweeps over a right operand that is streamed whose products make a block.
   static let sweepsOfBlock = 24
+
+  // MARK: Transposing
+
+  /// Side of the squares that are transposed in registers: the largest that fits into `room`
+  /// elements. What is smaller goes element by element.
+  package static func transposedLanes(_ room: Int, _ element: FloatType) -> Int {
+    var lanes = 16 / element.byteCount
+    while lanes * 2 <= room { lanes *= 2 }
+    return lanes
+  }
 }
