@@ -2,6 +2,7 @@
 //
 // Facts about the plans of attention, for machines with vectors of 16, 32 and 64 bytes.
 
+import MixFuseShared
 import TensorIR
 import Testing
 

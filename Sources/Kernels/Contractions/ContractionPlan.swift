@@ -5,7 +5,7 @@
 // (`RegisterTiling`) and, with one file for each form, blocks, units and scratch memory. A back end
 // prints a plan and decides nothing.
 
-package import MixFuseShared
+import MixFuseShared
 
 /// A contraction with all that its kernel's text says.
 package struct ContractionPlan: Sendable {

@@ -62,7 +62,7 @@ struct PartialSums {
 
 extension CallEmission {
   /// Calls the kernel of a cluster and, if reductions are made in parts, the one that adds the parts.
-  mutating func emitCluster(_ cluster: Cluster, at position: Int) {
+  mutating func callCluster(_ cluster: Cluster, at position: Int) {
     let provenance = cluster.provenance
     guard !region.isInWorker, let parts = partialSums(of: cluster, in: region, uses: uses) else {
       var builder = KernelBuilder(for: region.machine, address: address)

@@ -61,9 +61,9 @@ struct CallEmission {
   private mutating func emit(_ step: ScheduleStep, at position: Int) {
     switch step {
     case .cluster(let cluster):
-      emitCluster(cluster, at: position)
+      callCluster(cluster, at: position)
     case .contraction(let contraction):
-      emitContraction(contraction, at: position)
+      callContraction(contraction, at: position)
     case .lone(let lone):
       var builder = KernelBuilder(for: region.machine, address: address)
       let result = lone.node.result
@@ -72,16 +72,16 @@ struct CallEmission {
         dtype: region.type(of: result).dtype)
       call(kernel, builder, lone.node.provenance, [region.equation(of: lone.node)])
     case .check(let node, let indices):
-      emitCheck(node, indices)
+      callCheck(node, indices)
     case .packing(let packing):
-      emitPacking(packing)
+      callPacking(packing)
     case .attention(let node, let operands):
       let arguments =
         operands.map { address($0.root).advanced(by: $0.offset) } + node.results.map(address)
       callWithScratch(
         attentionKernel(node, in: region, planner), arguments, node.provenance, at: position)
     case .copy(let copy):
-      emitCopy(copy)
+      callCopy(copy)
     case .loop(let loop):
       emitLoop(loop, at: position)
     }
@@ -89,7 +89,7 @@ struct CallEmission {
 
   // MARK: Kernels
 
-  private mutating func emitCopy(_ copy: ScheduledCopy) {
+  private mutating func callCopy(_ copy: ScheduledCopy) {
     var builder = KernelBuilder(for: region.machine, address: address)
     let kernel = builder.copy(
       region.placed(copy.source), shape: copy.shape, dtype: copy.dtype, to: copy.destination)
@@ -104,7 +104,7 @@ struct CallEmission {
     call(kernel, builder, copy.provenance, ["\(target) = copy of \(source)"])
   }
 
-  private mutating func emitContraction(_ contraction: ScheduledContraction, at position: Int) {
+  private mutating func callContraction(_ contraction: ScheduledContraction, at position: Int) {
     var lowered = LoweredContraction(contraction)
     var arguments = [lowered.a, lowered.b].map { address($0.root).advanced(by: $0.offset) }
     if let panels = contraction.panels.a {
@@ -116,14 +116,14 @@ struct CallEmission {
       arguments[1] = address(panels)
     }
     if let cluster = contraction.epilogue {
-      return emitEpilogue(cluster, of: contraction, &lowered, arguments, at: position)
+      return callEpilogue(cluster, of: contraction, &lowered, arguments, at: position)
     }
     callWithScratch(
       lowered.kernel(in: region, planner), arguments + [address(contraction.node.result)],
       contraction.node.provenance, at: position)
   }
 
-  private mutating func emitCheck(_ node: Node, _ indices: Binding) {
+  private mutating func callCheck(_ node: Node, _ indices: Binding) {
     guard case .checkPositions(let bound) = node.op else { return }
     let pointer = context.arrays.faults()
     // A value that no region has stands for the record.
@@ -141,7 +141,7 @@ struct CallEmission {
     call(kernel, builder, node.provenance, [region.equation(of: node)])
   }
 
-  private mutating func emitPacking(_ packing: ScheduledPacking) {
+  private mutating func callPacking(_ packing: ScheduledPacking) {
     let source = address(packing.operand.root).advanced(by: packing.operand.offset)
     append(
       packing.kernel(in: region, planner), [source, address(packing.destination)],

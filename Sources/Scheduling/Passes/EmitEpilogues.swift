@@ -8,7 +8,7 @@ import TensorIR
 
 extension CallEmission {
   /// Calls a contraction with the work of a cluster, whose pointers up to C are `arguments`.
-  mutating func emitEpilogue(
+  mutating func callEpilogue(
     _ cluster: Cluster, of contraction: ScheduledContraction, _ lowered: inout LoweredContraction,
     _ arguments: [Pointer], at position: Int
   ) {
