@@ -120,6 +120,19 @@ struct ValueNameTests {
     }
   }
 
+  // A load that only lanes inside of the extent do is a masked gather, and takes as long as all the rest.
+  @Test(
+    "lanes beyond the extent skip nothing but loads that depend on the lane",
+    arguments: ["mnist1d_lr", "digits_reweighting"])
+  func lanes(_ name: String) throws {
+    let guarded = try Self.source(name).replacing(/\n\s+/, with: " ")
+      .matches(of: /is_inside \? (.+?) : (?:0|-?[0-9.]+f|-__builtin_inff\(\))[;),]/).map(\.1)
+    #expect(!guarded.isEmpty)
+    for value in guarded {
+      #expect(value.wholeMatch(of: /\w+(\[[^\[\]]+\])?/) != nil, "\(value)")
+    }
+  }
+
   @Test("the C of the sinusoid names steps, parameters and derivatives as the spec does")
   func sinusoid() throws {
     let text = try Self.source("maml_sinusoid")

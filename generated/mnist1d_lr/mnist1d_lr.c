@@ -508,10 +508,11 @@ MF_KERNEL static void cross_entropy(const float *restrict logits_product_2,
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float shifted = logits_add_kept[i2 + i1 * 16] - kept[i1];
-        const float value_i_term = is_inside ? mf_exp_f32(shifted) : 0.0f;
+        const float total_exp = mf_exp_f32(shifted);
+        const float value_i_term = is_inside ? total_exp : 0.0f;
         value_i_lanes[i2] = mf_sum_step_f32(value_i_lanes[i2], value_i_term);
-        const float value_i_2_term = is_inside ? ((int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f)
-            : 0.0f;
+        const float loss_choice = (int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f;
+        const float value_i_2_term = is_inside ? loss_choice : 0.0f;
         value_i_2_lanes[i2] = mf_sum_step_f32(value_i_2_lanes[i2], value_i_2_term);
       }
       const float value_i = mf_sum_lanes_f32x16(value_i_lanes);
@@ -610,8 +611,8 @@ MF_KERNEL static void cross_entropy_2(const float *restrict logits_product_2,
         const float total_exp_i = mf_exp_f32(shifted);
         const float value_i_term = is_inside ? total_exp_i : 0.0f;
         value_i_lanes[i2] = mf_sum_step_f32(value_i_lanes[i2], value_i_term);
-        const float value_i_2_term = is_inside ? ((int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f)
-            : 0.0f;
+        const float loss_choice = (int32_t)(i2) == y[i0 * 10 + i1] ? shifted : 0.0f;
+        const float value_i_2_term = is_inside ? loss_choice : 0.0f;
         value_i_2_lanes[i2] = mf_sum_step_f32(value_i_2_lanes[i2], value_i_2_term);
         if (is_inside) {
           total_exp[i0 * 100 + i1 * 10 + i2] = total_exp_i;
@@ -1513,10 +1514,10 @@ MF_KERNEL static void sgd_update_vjp(const float *restrict total_sum_adj_2,
       const float shifted_adj_i = total_sum_adj_2[i0] * (is_inside ? total_exp_saved[i0 * 10 + i1] :
           0);
       const float theta_w2_adj_i = is_inside ? theta_w2_adj[i0 * 10 + i1] : 0;
-      const float theta_broadcast_adj_i = theta_w2_adj_i * (is_inside ? theta_w2_adj_saved[i0 * 10 +
+      const float theta_broadcast_adj = theta_w2_adj_i * (is_inside ? theta_w2_adj_saved[i0 * 10 +
           i1] : 0);
       const float theta_w2_adj_adj_i_2 = -(theta_w2_adj_i * lr[0]);
-      const float value_term = is_inside ? theta_broadcast_adj_i : 0.0f;
+      const float value_term = is_inside ? theta_broadcast_adj : 0.0f;
       value_lanes[i1] = mf_sum_step_f32(value_lanes[i1], value_term);
       if (is_inside) {
         shifted_adj_2[i0 * 10 + i1] = ((int32_t)(i1) == y[i0] ? -0.02f : 0.0f) + shifted_adj_i;

@@ -124,13 +124,14 @@ extension [Statement] {
 private struct InliningAnalysis {
   private(set) var inlinable: Set<Int> = []
   private var readCounts: [Int: Int] = [:]
-  /// Scalars that must be words: a choice's branches are evaluated before it, as vector lanes do.
+  /// Scalars that must be words: a choice's branches are evaluated before it, as vector lanes do, and so
+  /// is what lanes beyond the extent do not add to a sum. A load that only some lanes do is a gather.
   private var words: Set<Int> = []
 
   init(_ kernel: FusedKernel) {
     kernel.statements.forEachNested { statement in
       for scalar in statement.scalarsRead { readCounts[scalar, default: 0] += 1 }
-      words.formUnion(statement.scalarsReadByWord)
+      words.formUnion(statement.scalarsReadByWord(isInLanes: kernel.lanes != nil))
     }
     visit(kernel.statements)
   }
@@ -185,7 +186,7 @@ extension Statement {
   }
 
   /// The scalars that the statement can only read as words.
-  fileprivate var scalarsReadByWord: [Int] {
+  fileprivate func scalarsReadByWord(isInLanes: Bool) -> [Int] {
     switch self {
     case .define(_, .apply(.select, let operands)): Array(operands.dropFirst())
     case .define(_, .apply(let op, let operands)) where op.repeatsOperands: operands
@@ -199,7 +200,7 @@ extension Statement {
       }
     case .store(_, let index, _), .storeLocal(_, let index, _): index.lookups.map(\.variable)
     case .accumulate(let sum, let reduction, let value):
-      reduction == .maximum ? [sum, value] : [sum]
+      isInLanes || reduction == .maximum ? [sum, value] : [sum]
     case .accumulateInMemory(_, let index, let reduction, let value):
       index.lookups.map(\.variable) + (reduction == .maximum ? [value] : [])
     case .loop, .blocks, .accumulator: []
