@@ -101,13 +101,18 @@ package struct Compilation {
       options: ScheduleOptions(for: machine), observe: observe)
   }
 
-  /// All entry points of the library, scheduled.
+  /// All entry points of the library, optimised and scheduled at the same time on all processors: they
+  /// share nothing but the problem.
   package func programs(
     of problem: MetaProblem, on machine: Machine,
     entries: [EntryPoint] = EntryPoint.allCases
   ) throws -> [Program] {
-    try entries.map { entry in
-      scheduled(entry, try optimized(derived(entry, of: problem)), of: problem, on: machine)
+    let graphs = try entries.map { (entry: $0, graph: try derived($0, of: problem)) }
+    let passes = Pipelines.standard(for: options.derivation)
+    return try mapOnLargeStacks(graphs) { entry, graph in
+      try schedule(
+        runPasses(graph, passes), named: entry.rawValue, bounds: entry.inputBounds(of: problem),
+        options: ScheduleOptions(for: machine))
     }
   }
 

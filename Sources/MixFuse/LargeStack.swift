@@ -4,6 +4,7 @@
 // stack than threads have by themselves, and must not depend on `ulimit -s` or on whose thread calls.
 
 import Foundation
+import Synchronization
 
 /// Runs `body` on a thread with room for the deepest expression that the parser accepts; the caller
 /// waits. Inside of such a call it is a plain call.
@@ -19,6 +20,20 @@ package func onLargeStack<Value>(_ body: @escaping () throws -> Value) throws ->
   if !hasRun { result = Result { try body() } }
   guard let result else { preconditionFailure("compiler bug: a thread without a result") }
   return try result.get()
+}
+
+/// What `transform` makes of each element, on all processors, with the stack of `onLargeStack`.
+///
+/// - Throws: the error of the first element, in their order, that has one.
+package func mapOnLargeStacks<Element: Sendable, Value: Sendable>(
+  _ elements: [Element], _ transform: @escaping @Sendable (Element) throws -> Value
+) throws -> [Value] {
+  let results = Mutex([Result<Value, any Error>?](repeating: nil, count: elements.count))
+  DispatchQueue.concurrentPerform(iterations: elements.count) { index in
+    let result = Result { try onLargeStack { try transform(elements[index]) } }
+    results.withLock { $0[index] = result }
+  }
+  return try results.withLock { $0 }.compactMap { try $0?.get() }
 }
 
 private enum LargeStack {

@@ -86,7 +86,7 @@ struct DistinctWords {
   }
 
   private static func identifier(_ name: String) -> String {
-    let word = name.replacing(".", with: "_")
+    let word = name.utf8.contains(UInt8(ascii: ".")) ? name.replacing(".", with: "_") : name
     guard ReservedInC.contains(word) || isOfTheGenerator(word) else { return word }
     return ReservedInC.isForImplementation(word) ? "v" + word : word + "_"
   }

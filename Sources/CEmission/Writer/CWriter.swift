@@ -56,6 +56,9 @@ struct CWriter {
   /// Writes a line comment, and nothing but a comment: names in it come from files and specs, and
   /// neither a line break nor a backslash at the end may carry it on or end it early.
   mutating func comment(_ content: String) {
+    guard content.utf8.contains(where: { !(0x20..<0x7F).contains($0) }) else {
+      return printableComment(content)
+    }
     var safe = String.UnicodeScalarView()
     for scalar in content.unicodeScalars {
       let isControl = scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x85
@@ -64,7 +67,11 @@ struct CWriter {
           ? "\\x\(String(scalar.value, radix: 16))".unicodeScalars
           : String(scalar).unicodeScalars)
     }
-    let text = String(safe)
+    printableComment(String(safe))
+  }
+
+  /// - Parameter text: without control characters.
+  private mutating func printableComment(_ text: String) {
     // `??/` is a backslash to compilers that still have trigraphs.
     line("// " + text + (text.hasSuffix("\\") || text.hasSuffix("??/") ? " ." : ""))
   }
@@ -115,7 +122,7 @@ struct CWriter {
       let piece = item + (index == items.count - 1 ? closing : separator)
       let last = lines[lines.count - 1]
       let gap = last.hasSuffix("(") || last.hasSuffix(" ") ? "" : " "
-      if last.count + gap.count + piece.count <= width {
+      if last.utf8.count + gap.utf8.count + piece.utf8.count <= width {
         lines[lines.count - 1] += gap + piece
       } else {
         lines.append(continuation + piece)
@@ -184,13 +191,45 @@ struct CWriter {
 extension String {
   /// All words of a text of C that can be names of functions, types and variables: neither members
   /// nor what only comments say.
+  ///
+  /// - Cost: one pass over the bytes; what is not ASCII counts as a letter.
   var identifiers: Set<Substring> {
     var names: Set<Substring> = []
-    for line in split(separator: "\n") {
-      let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
-      let words = code.split { !($0.isLetter || $0.isNumber || $0 == "_") }
-      names.formUnion(words.filter { !code[..<$0.startIndex].hasSuffix("->") })
+    let bytes = utf8
+    var position = bytes.startIndex
+    var isMember = false
+    while position < bytes.endIndex {
+      let next = bytes.index(after: position)
+      let byte = bytes[position]
+      if byte.isOfWord {
+        let end = bytes[position...].firstIndex { !$0.isOfWord } ?? bytes.endIndex
+        if !isMember { names.insert(self[position..<end]) }
+        position = end
+        isMember = false
+        continue
+      }
+      let following = next < bytes.endIndex ? bytes[next] : 0
+      isMember = byte == UInt8(ascii: "-") && following == UInt8(ascii: ">")
+      if isMember {
+        position = bytes.index(after: next)
+      } else if byte == UInt8(ascii: "/"), following == byte {
+        position = bytes[next...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+      } else {
+        position = next
+      }
     }
     return names
+  }
+}
+
+extension UInt8 {
+  /// Whether the byte may be part of a word of C.
+  fileprivate var isOfWord: Bool {
+    switch self {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), 0x80...:
+      true
+    default: false
+    }
   }
 }
