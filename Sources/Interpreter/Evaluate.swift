@@ -49,6 +49,10 @@ extension Evaluator {
       return [pad(operands[0], low: low, high: high)]
     case .concatenate(let axis):
       return [concatenate(operands, axis: axis)]
+    case .windows(let windows):
+      return [self.windows(operands[0], windows)]
+    case .sumWindows(let windows, let extent):
+      return [sumWindows(operands[0], windows, extent: extent)]
     case .reduce(let reduction, let axes):
       return [reduce(operands[0], reduction, axes: axes)]
     case .cumulativeSum(let axis, let isReversed):

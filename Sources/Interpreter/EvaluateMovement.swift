@@ -34,6 +34,43 @@ extension Evaluator {
     return result
   }
 
+  /// One axis becomes two, windows and their elements.
+  func windows(_ x: NumericArray, _ windows: AxisWindows) -> NumericArray {
+    let axis = windows.axis
+    var (shape, strides) = (x.shape, x.shape.denseStrides)
+    let stride = strides[axis]
+    shape.replaceSubrange(axis...axis, with: [windows.count, windows.size])
+    strides.replaceSubrange(
+      axis...axis, with: [windows.stride * stride, windows.dilation * stride])
+    let offsets = stridedOffsets(shape: shape, strides: strides, start: windows.start * stride)
+    return x.picking(offsets, as: TensorType(shape, x.type.dtype))
+  }
+
+  /// Windows and their elements become one axis, where they are added up in their order.
+  func sumWindows(_ x: NumericArray, _ windows: AxisWindows, extent: Int) -> NumericArray {
+    let axis = windows.axis
+    var shape = x.shape
+    shape.replaceSubrange(axis...(axis + 1), with: [extent])
+    var result = NumericArray(TensorType(shape, x.type.dtype), repeating: 0)
+    let precision = precision.appropriate(for: x.type.dtype)
+    let isWhole = x.type.dtype == .i32
+    let inner = shape[(axis + 1)...].reduce(1, *)
+    let outer = shape[..<axis].reduce(1, *)
+    for (place, element) in x.elements.enumerated() {
+      let (within, row) = (place % inner, place / inner)
+      let (t, p) = (row % windows.size, row / windows.size % windows.count)
+      let position = windows.start + p * windows.stride + t * windows.dilation
+      guard 0..<extent ~= position else { continue }
+      let block = row / (windows.size * windows.count)
+      precondition(block < outer, "compiler bug: windows beyond their array")
+      let target = (block * extent + position) * inner + within
+      let sum = result.elements[target]
+      result.elements[target] =
+        isWhole ? BinaryFunction.add.wrapping(sum, element) : precision.rounded(sum + element)
+    }
+    return result
+  }
+
   func concatenate(_ parts: [NumericArray], axis: Int) -> NumericArray {
     var shape = parts[0].shape
     shape[axis] = parts.map { $0.shape[axis] }.reduce(0, +)

@@ -26,6 +26,8 @@ package enum Pipelines {
     // A step count of one leaves straight-line code, in which the passes below see across steps.
     .inlineSingleTripLoops,
     .simplifyAlgebra,
+    // Once slices of sums are smaller sums, and transposes of products are products.
+    .lowerWindowSums,
     // Before dead code: the primal program recomputed beside its tangent is the same program.
     .eliminateCommonSubexpressions,
     // Carries and stacks that never change become invariants, which can then leave the loop.

@@ -16,6 +16,7 @@ extension Simplifier {
     case .transpose(let permutation): return simplerTranspose(x, permutation)
     case .slice(let starts, let shape): return simplerSlice(x, starts, shape)
     case .pad(let low, let high): return simplerPad(x, low, high)
+    case .windows(let windows): return simplerWindows(x, windows)
     case .concatenate(let axis): return simplerConcatenation(operands, axis)
     default: return nil  // Not a movement.
     }
@@ -100,6 +101,8 @@ extension Simplifier {
       return makeBroadcast(make(smaller, node.operands[0]), to: shape, axes: axes)
     case .pad(let low, _): return slicedPadding(node.operands[0], low, starts, shape)
     case .concatenate(let axis): return slicedPart(node.operands, axis, starts, shape)
+    case .sumWindows(let windows, _) where rewriter.isReadOnce(x):
+      return slicedSums(node.operands[0], windows, starts, shape)
     default: return nil  // Whole arrays are computed once, slices read them.
     }
   }
@@ -132,6 +135,33 @@ extension Simplifier {
       starts[axis] -= extent
     }
     return nil
+  }
+
+  /// Sums that are sliced away are not made.
+  private func slicedSums(
+    _ x: ValueID, _ windows: AxisWindows, _ starts: [Int], _ shape: [Int]
+  ) -> ValueID {
+    let axis = windows.axis
+    var moved = windows
+    moved.start -= starts[axis]
+    let others = starts[..<axis] + [0, 0] + starts[(axis + 1)...]
+    let sizes = shape[..<axis] + [windows.count, windows.size] + shape[(axis + 1)...]
+    let smaller = make(.slice(starts: Array(others), shape: Array(sizes)), x)
+    return make(.sumWindows(moved, extent: shape[axis]), smaller)
+  }
+
+  /// One window, or windows of one element, are a slice.
+  private func simplerWindows(_ x: ValueID, _ windows: AxisWindows) -> ValueID? {
+    let isAlone = windows.count == 1 && windows.dilation == 1
+    guard isAlone || windows.size == 1 && windows.stride == 1 else { return nil }
+    var starts = self.shape(of: x).map { _ in 0 }
+    var shape = self.shape(of: x)
+    starts[windows.axis] = windows.start
+    shape[windows.axis] = windows.count * windows.size
+    let part = make(.slice(starts: starts, shape: shape), x)
+    shape.replaceSubrange(
+      windows.axis...windows.axis, with: [windows.count, windows.size])
+    return makeReshape(part, shape)
   }
 
   private func simplerPad(_ x: ValueID, _ low: [Int], _ high: [Int]) -> ValueID? {

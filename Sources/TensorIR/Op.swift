@@ -36,6 +36,35 @@ package enum Comparison: String, Hashable, Sendable, CaseIterable {
   case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
 }
 
+/// How an axis is read in windows: element `(p, t)` of two axes is element
+/// `start + p * stride + t * dilation` of the one. With one position a window, steps of more than one
+/// or backwards are windows, too.
+package struct AxisWindows: Hashable, Sendable {
+  package var axis: Int
+  /// The first element of the first window.
+  package var start: Int
+  /// Windows, and elements of each.
+  package var count: Int, size: Int
+  /// From a window to the next, and from an element of a window to the next; neither is 0.
+  package var stride: Int, dilation: Int
+
+  package init(axis: Int, start: Int = 0, count: Int, size: Int, stride: Int = 1, dilation: Int = 1)
+  {
+    self.axis = axis
+    self.start = start
+    self.count = count
+    self.size = size
+    self.stride = stride
+    self.dilation = dilation
+  }
+
+  /// The elements that some window reads lie between these.
+  package var range: ClosedRange<Int> {
+    let (windows, elements) = ((count - 1) * stride, (size - 1) * dilation)
+    return (start + min(windows, 0) + min(elements, 0))...(start + max(windows, 0) + max(elements, 0))
+  }
+}
+
 /// How a reduction combines elements.
 package enum Reduction: String, Hashable, Sendable, CaseIterable {
   case sum, maximum
@@ -204,6 +233,9 @@ package enum Op: Hashable, Sendable {
   case slice(starts: [Int], shape: [Int])
   /// Zeros around the operand.
   case pad(low: [Int], high: [Int])
+  /// The axis becomes two: windows, which may overlap, and the elements of each. A view: nothing is
+  /// copied.
+  case windows(AxisWindows)
   case concatenate(axis: Int)
 
   // MARK: Reduction and products.
@@ -212,6 +244,10 @@ package enum Op: Hashable, Sendable {
   /// The sums along an axis up to each element, that element included; from the axis' end on if
   /// `isReversed`: `y[i] = x[0] + ... + x[i]`, or `y[i] = x[i] + ... + x[n - 1]`.
   case cumulativeSum(axis: Int, isReversed: Bool)
+  /// The transpose of `windows`: two axes become one of the given extent, whose elements are the sums
+  /// of the window elements that lie there. What lies outside of the axis is dropped. Kernels know no
+  /// such op: `lowerWindowSums` makes other ops of it.
+  case sumWindows(AxisWindows, extent: Int)
   case contract(ContractionLabels)
 
   // MARK: Indexing of rows (axis 0) by an i32 array. An index out of range is a fault of the user's:
@@ -256,8 +292,8 @@ extension Op {
     switch self {
     case .unary, .binary, .compare, .select, .convert, .stopGradient: .elementwise
     case .constant, .iota: .creation
-    case .broadcast, .reshape, .transpose, .slice, .pad, .concatenate: .movement
-    case .reduce, .cumulativeSum: .reduction
+    case .broadcast, .reshape, .transpose, .slice, .pad, .windows, .concatenate: .movement
+    case .reduce, .cumulativeSum, .sumWindows: .reduction
     case .contract: .contraction
     case .checkPositions, .gather, .scatterAdd: .indexing
     case .structured: .structured

@@ -86,9 +86,11 @@ extension Op {
     case .binary(let function): cost = function.cost * elements
     case .compare, .select, .convert: cost = OpCost(simple: elements)
     case .constant, .iota: cost = OpCost()
-    case .stopGradient, .broadcast, .reshape, .transpose, .slice, .pad, .concatenate, .gather:
+    case .stopGradient, .broadcast, .reshape, .transpose, .slice, .pad, .windows, .concatenate,
+      .gather:
       cost = OpCost()
     case .reduce: cost = OpCost(simple: operands[0].elementCount)
+    case .sumWindows: cost = OpCost(simple: operands[0].elementCount)
     case .cumulativeSum: cost = OpCost(simple: elements)
     case .contract(let labels):
       cost = OpCost(products: labels.productCount(operands[0], operands[1]))

@@ -21,6 +21,8 @@ extension Op {
     case .transpose: "transpose"
     case .slice: "slice"
     case .pad: "pad"
+    case .windows: "windows"
+    case .sumWindows: "sum_windows"
     case .concatenate: "concatenate"
     case .reduce(let reduction, _): "reduce_\(reduction.rawValue)"
     case .cumulativeSum: "cumulative_sum"
@@ -46,6 +48,8 @@ extension Op {
     case .transpose(let permutation): "permutation \(permutation)"
     case .slice(let starts, let shape): "starts \(starts) shape \(shape)"
     case .pad(let low, let high): "low \(low) high \(high)"
+    case .windows(let windows): windows.text
+    case .sumWindows(let windows, let extent): "\(windows.text) extent \(extent)"
     case .concatenate(let axis): "axis \(axis)"
     case .reduce(_, let axes): "axes \(axes)"
     case .cumulativeSum(let axis, let isReversed): "axis \(axis)\(isReversed ? " reversed" : "")"
@@ -114,6 +118,14 @@ enum OpAttributes {
     try tokens.expect("}")
   }
 
+  private static func windows(_ tokens: inout TokenReader) throws -> AxisWindows {
+    AxisWindows(
+      axis: try tokens.integer(after: "axis"), start: try tokens.integer(after: "start"),
+      count: try tokens.integer(after: "count"), size: try tokens.integer(after: "size"),
+      stride: try tokens.integer(after: "stride"),
+      dilation: try tokens.integer(after: "dilation"))
+  }
+
   private static func read(_ name: String, _ tokens: inout TokenReader) throws -> OpAttributes {
     switch name {
     case "convert":
@@ -136,6 +148,10 @@ enum OpAttributes {
     case "pad":
       let low = try tokens.integers(after: "low")
       return .complete(.pad(low: low, high: try tokens.integers(after: "high")))
+    case "windows": return .complete(.windows(try windows(&tokens)))
+    case "sum_windows":
+      let windows = try windows(&tokens)
+      return .complete(.sumWindows(windows, extent: try tokens.integer(after: "extent")))
     case "concatenate":
       return .complete(.concatenate(axis: try tokens.integer(after: "axis")))
     case "cumulative_sum":
@@ -204,3 +220,10 @@ private let plainOps: [String: Op] = {
   let ops = unary + binary + compare + losses + [.select, .stopGradient, .gather]
   return Dictionary(uniqueKeysWithValues: ops.map { ($0.name, $0) })
 }()
+
+extension AxisWindows {
+  /// The attributes as text.
+  fileprivate var text: String {
+    "axis \(axis) start \(start) count \(count) size \(size) stride \(stride) dilation \(dilation)"
+  }
+}

@@ -54,6 +54,7 @@ extension Op {
       let places = Dictionary(zip(long, kept)) { first, _ in first }
       return x.movingAxes { places[$0] }
     case .slice(let starts, let shape): return x.sliced(starts, shape, of: types[0].shape)
+    case .windows: return x.some
     case .pad: return x.joined(.constant(0))
     case .concatenate: return operands.dropFirst().reduce(x) { $0.joined($1) }
     default: return .anything

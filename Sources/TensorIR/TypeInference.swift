@@ -63,6 +63,22 @@ extension Op {
       try expect((low + high).allSatisfy { 0...(1 << 43) ~= $0 }, operands)
       let shape = low.indices.map { low[$0] + operands[0].shape[$0] + high[$0] }
       return [TensorType(shape, operands[0].dtype)]
+    case .windows(let windows):
+      try expect(operands.count == 1 && isSound(windows), operands)
+      try expect(operands[0].shape.indices.contains(windows.axis), operands)
+      let extent = operands[0].shape[windows.axis]
+      try expect(windows.range.lowerBound >= 0 && windows.range.upperBound < extent, operands)
+      var shape = operands[0].shape
+      shape.replaceSubrange(windows.axis...windows.axis, with: [windows.count, windows.size])
+      return [TensorType(shape, operands[0].dtype)]
+    case .sumWindows(let windows, let extent):
+      try expect(operands.count == 1 && operands[0].dtype != .bool && extent >= 1, operands)
+      let axis = windows.axis
+      try expect(isSound(windows) && 0..<(operands[0].rank - 1) ~= axis, operands)
+      var shape = operands[0].shape
+      try expect(Array(shape[axis...(axis + 1)]) == [windows.count, windows.size], operands)
+      shape.replaceSubrange(axis...(axis + 1), with: [extent])
+      return [TensorType(shape, operands[0].dtype)]
     case .concatenate(let axis): return [try concatenated(operands, axis: axis)]
     case .reduce(_, let axes):
       try expect(operands.count == 1 && zip(axes, axes.dropFirst()).allSatisfy(<), operands)
@@ -97,6 +113,14 @@ extension Op {
       try expect(value.count == 1 && value[0].isScalar && value[0].dtype.isFloat, operands)
       return value + gradient.wrt.map { operands[$0] }
     }
+  }
+
+  /// Whether windows read something, and numbers of any text cannot overflow.
+  private func isSound(_ windows: AxisWindows) -> Bool {
+    let sizes = [windows.count, windows.size]
+    let steps = [windows.start, windows.stride, windows.dilation].map(\.magnitude)
+    return windows.axis >= 0 && sizes.allSatisfy { 1...(1 << 30) ~= $0 }
+      && steps.allSatisfy { $0 <= 1 << 30 } && windows.stride != 0 && windows.dilation != 0
   }
 
   private func concatenated(_ operands: [TensorType], axis: Int) throws -> TensorType {

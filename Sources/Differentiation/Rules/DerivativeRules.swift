@@ -21,6 +21,8 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .transpose(let permutation): transposeRule(permutation)
   case .slice(let starts, let shape): sliceRule(starts: starts, shape: shape)
   case .pad(let low, _): padRule(low: low)
+  case .windows(let windows): windowsRule(windows)
+  case .sumWindows(let windows, let extent): windowSumsRule(windows, extent: extent)
   case .concatenate(let axis): concatenateRule(axis: axis)
   case .reduce(.sum, let axes): sumRule(axes: axes)
   case .reduce(.maximum, let axes): maximumRule(axes: axes)

@@ -54,3 +54,24 @@ func concatenateRule(axis: Int) -> DerivativeRule {
     return scope.builder.slice(adjoint, starts: starts, shape: shape)
   }
 }
+
+/// `x_adj`: the elements of all windows added up where they were read.
+func windowsRule(_ windows: AxisWindows) -> DerivativeRule {
+  .linear { scope, adjoint, _ in
+    let extent = scope.builder.shape(of: scope.operands[0])[windows.axis]
+    return scope.builder.add(.sumWindows(windows, extent: extent), adjoint)
+  }
+}
+
+/// `x_adj`: the windows of the sums; zeros where elements were dropped.
+func windowSumsRule(_ windows: AxisWindows, extent: Int) -> DerivativeRule {
+  .linear { scope, adjoint, _ in
+    var low = scope.builder.shape(of: adjoint).map { _ in 0 }
+    var high = low
+    low[windows.axis] = max(0, -windows.range.lowerBound)
+    high[windows.axis] = max(0, windows.range.upperBound - extent + 1)
+    var moved = windows
+    moved.start += low[windows.axis]
+    return scope.builder.add(.windows(moved), scope.builder.pad(adjoint, low: low, high: high))
+  }
+}

@@ -243,7 +243,7 @@ private struct RegionCheck {
   }
 
   private func isInside(_ view: View) -> Bool {
-    let last = zip(view.shape, view.strides).reduce(view.offset) { $0 + ($1.0 - 1) * $1.1 }
+    let last = zip(view.shape, view.strides).reduce(view.offset) { $0 + max(0, ($1.0 - 1) * $1.1) }
     let first = zip(view.shape, view.strides).reduce(view.offset) {
       $0 + min(0, ($1.0 - 1) * $1.1)
     }

@@ -51,6 +51,17 @@ package struct View: Hashable, Sendable {
     return view
   }
 
+  /// One axis becomes two, windows and their elements; see `AxisWindows`.
+  package func windowed(_ windows: AxisWindows) -> View {
+    var view = self
+    let (axis, stride) = (windows.axis, strides[windows.axis])
+    view.offset += windows.start * stride
+    view.shape.replaceSubrange(axis...axis, with: [windows.count, windows.size])
+    view.strides.replaceSubrange(
+      axis...axis, with: [windows.stride * stride, windows.dilation * stride])
+    return view
+  }
+
   /// The view under another shape of the same size, or `nil` if no strides express it (a transposed
   /// array flattened, say): then the elements must be copied first.
   package func reshaped(to newShape: [Int]) -> View? {

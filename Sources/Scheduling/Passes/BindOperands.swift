@@ -69,7 +69,7 @@ struct OperandBinding {
       region.values[node.result.index].binding = .constant(value)
     case .iota(let axis, _):
       region.values[node.result.index].binding = .axisIndex(axis: axis, offset: 0)
-    case .broadcast, .reshape, .transpose, .slice:
+    case .broadcast, .reshape, .transpose, .slice, .windows:
       region.values[node.result.index].binding = moved(node)
     case .pad(let low, _):
       append(padding(binding(node.operands[0]), low: low, node))
@@ -88,6 +88,8 @@ struct OperandBinding {
     case .scatterAdd: appendLone(.scatterAdd, node)
     case .cumulativeSum(let axis, let isReversed):
       appendLone(.cumulativeSum(axis: axis, isReversed: isReversed), node)
+    case .sumWindows:
+      preconditionFailure("compiler bug: a sum of windows reached scheduling")
     case .structured(let op):
       bindStructured(node, op)
     case .loop(let loop):
@@ -185,6 +187,7 @@ struct OperandBinding {
     case .broadcast(let shape, let axes): return view.broadcast(to: shape, axes: axes)
     case .transpose(let permutation): return view.transposed(permutation)
     case .slice(let starts, let shape): return view.sliced(starts: starts, shape: shape)
+    case .windows(let windows): return view.windowed(windows)
     case .reshape(let shape):
       if let reshaped = view.reshaped(to: shape) { return reshaped }
       let type = TensorType(view.shape, region.type(of: node.result).dtype)
