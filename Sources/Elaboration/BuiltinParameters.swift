@@ -37,6 +37,12 @@ struct Parameter<Argument>: Sendable {
     read = { try optional($0, $1.first) }
   }
 
+  /// A parameter that may be left out, with what `read` makes of its argument or of none.
+  static func optional(
+    _ name: String, or fallback: String,
+    read: @escaping @Sendable (Elaborator, Operand?) throws -> Argument
+  ) -> Self { Self(name, or: fallback, optional: read) }
+
   /// A parameter that takes any number of arguments.
   private init(_ name: String, all: @escaping @Sendable ([Operand]) -> Argument) {
     slot = Builtin.Slot(name: name, fallback: "")
@@ -274,7 +280,7 @@ extension Elaborator {
     return try parts.map { try integer(operand.part($0), "a size") }
   }
 
-  fileprivate func requirePositive(_ size: Int, _ operand: Operand) throws {
+  func requirePositive(_ size: Int, _ operand: Operand) throws {
     guard size < 1 else { return }
     throw fail(
       .kind(what: "a size", expected: "at least 1", found: String(size)),

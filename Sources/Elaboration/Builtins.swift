@@ -72,6 +72,7 @@ extension Builtin {
     ("reductions", reductions),
     ("products, and what is fused", products + structured),
     ("arrays", arrays),
+    ("images and sequences: channels last", windows),
   ]
 
   /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.

@@ -10,6 +10,7 @@ package enum Prelude {
   /// The prelude's files, in the order in which they are read.
   package static let sources: [SourceFile] = [
     source("functions.mix", PackageResources.functions_mix),
+    source("images.mix", PackageResources.images_mix),
     source("layers.mix", PackageResources.layers_mix),
     source("losses.mix", PackageResources.losses_mix),
     source("optimizers.mix", PackageResources.optimizers_mix),
