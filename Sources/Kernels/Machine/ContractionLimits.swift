@@ -17,6 +17,8 @@ extension Machine {
   /// Rows that pay for copying a large right operand, one whose rows collide in the cache, and one
   /// whose columns are no neighbours.
   static let rowsForLargeCopy = 12, rowsForCollidingCopy = 8, rowsForTransposedCopy = 3
+  /// Reads of a factor, one for each row of windows, that pay for laying it out as they read it.
+  package static let readsForLayout = 4
 
   /// Distances that are multiples of this fall on two sets of the first-level cache (8 ways).
   private var collidingBytes: Int { firstCacheBytes / 16 }

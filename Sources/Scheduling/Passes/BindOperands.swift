@@ -75,9 +75,8 @@ struct OperandBinding {
       append(padding(binding(node.operands[0]), low: low, node))
     case .concatenate(let axis):
       append(concatenation(node.operands.map { ($0, binding($0)) }, axis: axis, node))
-    case .contract:
-      let lhs = storedView(of: node.operands[0], node.provenance)
-      let rhs = storedView(of: node.operands[1], node.provenance)
+    case .contract(let labels):
+      let (lhs, rhs) = factors(of: node, labels)
       append(
         .contraction(
           ScheduledContraction(
@@ -138,12 +137,12 @@ struct OperandBinding {
   }
 
   /// A view that a step can read from memory: constants, indices and awkward layouts are copied.
-  private mutating func storedView(of value: ValueID, _ provenance: Provenance) -> View {
+  mutating func storedView(of value: ValueID, _ provenance: Provenance) -> View {
     if case .view(let view) = binding(value) { return view }
     return copied(binding(value), region.type(of: value), provenance)
   }
 
-  private mutating func copied(
+  mutating func copied(
     _ source: Binding, _ type: TensorType, _ provenance: Provenance
   ) -> View {
     let root = source.root.map { region.values[$0.index].name } ?? ""
