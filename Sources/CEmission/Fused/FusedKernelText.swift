@@ -40,6 +40,7 @@ private struct FusedKernelPrinter {
   let words: KernelWords
   /// The expressions of scalars that are not defined by a line of their own.
   private var phrases: [Int: Phrase] = [:]
+  private static let noUnrolling = "#pragma clang loop unroll(disable)"
   /// A longer expression gets a line of its own.
   private static let longestPhrase = 64
   /// Loops over a part of their extent, the parameters first and last.
@@ -190,6 +191,9 @@ private struct FusedKernelPrinter {
     _ variable: Int, _ extent: Int, _ body: [Statement], to writer: inout CWriter
   ) {
     let (first, end) = range(of: variable, extent)
+    // Unrolled around inner loops, small loops become straight lines of loops whose accesses LLVM
+    // compares pair by pair: minutes for a few max-pools.
+    if kernel.statements.nestDepth >= 3, body.nestDepth >= 1 { writer.line(Self.noUnrolling) }
     writer.loop("i\(variable)", from: first, below: end) { writer in
       if variable == kernel.cut?.part {
         writeAroundLaneSums(to: &writer) { $0.write(body, to: &$1) }
@@ -424,6 +428,18 @@ extension FusedKernelPrinter {
       case .define, .store, .storeLocal, .accumulator, .accumulate: return []
       }
     }
+  }
+}
+
+extension [Statement] {
+  /// How many loops stand one inside the other.
+  fileprivate var nestDepth: Int {
+    lazy.map { statement in
+      switch statement {
+      case .loop(_, _, let body), .blocks(_, _, _, let body): 1 + body.nestDepth
+      case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: 0
+      }
+    }.max() ?? 0
   }
 }
 
