@@ -13,7 +13,7 @@ import Testing
 let allPasses: [Pass] = [
   .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
   .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
-  .lowerLinearCrossEntropy, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
+  .lowerLinearCrossEntropy, .lowerWindowSums, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 
 /// Relative to the bound on what an output is computed from.

@@ -156,11 +156,24 @@ struct RandomGrowth {
     return Entry(value: moved(x.value), bound: x.bound, isExact: x.isExact)
   }
 
+  /// Windows of a random axis, steps in any direction.
+  private mutating func windows(of x: ValueID) -> ValueID {
+    let extents = builder.shape(of: x)
+    guard let axis = extents.indices.randomElement(using: &generator) else { return x }
+    func step() -> Int { [1, 2, -1].randomElement(using: &generator) ?? 1 }
+    var windows = AxisWindows(
+      axis: axis, count: Int.random(in: 1...3, using: &generator),
+      size: Int.random(in: 1...2, using: &generator), stride: step(), dilation: step())
+    windows.start = -windows.range.lowerBound
+    guard windows.range.upperBound < extents[axis], fits(.windows(windows), x) else { return x }
+    return builder.add(.windows(windows), x)
+  }
+
   /// A value of any type, moved by a random op.
   mutating func moved(_ x: ValueID) -> ValueID {
     let extents = builder.shape(of: x)
     let value: ValueID
-    switch Int.random(in: 0..<6, using: &generator) {
+    switch Int.random(in: 0..<7, using: &generator) {
     case 0: value = builder.transpose(x, extents.indices.shuffled(using: &generator))
     case 1:
       let starts = extents.map { Int.random(in: 0..<$0, using: &generator) }
@@ -172,6 +185,7 @@ struct RandomGrowth {
       guard fits(.pad(low: low, high: high), x) else { return x }
       value = builder.pad(x, low: low, high: high)
     case 3: value = builder.reshape(x, to: [extents.reduce(1, *)])
+    case 5: value = windows(of: x)
     case 4:
       // One axis in two, or two in one: what views of transposed arrays find hard.
       guard let axis = extents.indices.randomElement(using: &generator) else { return x }

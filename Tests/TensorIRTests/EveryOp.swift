@@ -30,6 +30,9 @@ func graphWithEveryOp() -> Graph {
     values.append(builder.transpose(x, [1, 0]))
     values.append(builder.slice(x, starts: [0, 1], shape: [2, 2]))
     values.append(builder.pad(x, low: [0, 1], high: [2, 0]))
+    let windows = AxisWindows(axis: 1, start: 2, count: 2, size: 2, stride: -1, dilation: -1)
+    let read = builder.add(.windows(windows), x)
+    values += [read, builder.add(.sumWindows(windows, extent: 4), read)]
     values.append(builder.concatenate([x, x], axis: 1))
     values.append(builder.add(.cumulativeSum(axis: 1, isReversed: false), x))
     values.append(builder.add(.cumulativeSum(axis: 0, isReversed: true), x))

@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient, checkPositions, cumulativeSum
+  case gradient, checkPositions, cumulativeSum, windows, sumWindows
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -30,6 +30,8 @@ enum CatalogueRow: String, CaseIterable {
     case .concatenate: .concatenate
     case .reduce: .reduce
     case .cumulativeSum: .cumulativeSum
+    case .windows: .windows
+    case .sumWindows: .sumWindows
     case .contract: .contract
     case .checkPositions: .checkPositions
     case .gather: .gather
@@ -71,6 +73,8 @@ enum CatalogueRow: String, CaseIterable {
           $0.add(.cumulativeSum(axis: 0, isReversed: true), $1)
         },
       ]
+    case .windows: windowsPrograms
+    case .sumWindows: windowSumsPrograms
     case .contract: contractPrograms
     case .checkPositions: [checkedProgram]
     case .gather: [gatherProgram]
@@ -89,6 +93,28 @@ private func one(
   TestProgram(name, [(type, .real)]) { builder, inputs in
     [builder.unary(.sin, build(builder, builder.unary(.sin, inputs[0])))]
   }
+}
+
+/// Windows that overlap, that leave elements out, and that run backwards.
+private let exampleWindows = [
+  AxisWindows(axis: 1, start: 1, count: 3, size: 2),
+  AxisWindows(axis: 1, count: 2, size: 2, stride: 3, dilation: 2),
+  AxisWindows(axis: 1, start: 5, count: 3, size: 2, stride: -2, dilation: -1),
+]
+
+private let windowsPrograms: [TestProgram] = exampleWindows.map { windows in
+  one("windows", f64(2, 6, 2)) { $0.add(.windows(windows), $1) }
+}
+
+/// Sums that keep all elements, and sums that drop what lies outside.
+private let windowSumsPrograms: [TestProgram] = exampleWindows.flatMap { windows in
+  let type = f64(2, windows.count, windows.size, 2)
+  var moved = windows
+  moved.start -= 2
+  return [
+    one("window sums", type) { $0.add(.sumWindows(windows, extent: 6), $1) },
+    one("window sums that drop", type) { $0.add(.sumWindows(moved, extent: 3), $1) },
+  ]
 }
 
 private func unaryProgram(_ function: UnaryFunction) -> TestProgram {
