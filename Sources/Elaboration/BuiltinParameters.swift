@@ -271,7 +271,7 @@ extension Elaborator {
         .kind(what: "a shape", expected: "a list such as [2, 3]", found: operand.value.kind),
         at: operand.expression.span)
     }
-    return try parts.map { try integer(operand.part($0), "a size") }
+    return try parts.indices.map { try integer(operand.element($0, of: parts), "a size") }
   }
 
   fileprivate func requirePositive(_ size: Int, _ operand: Operand) throws {

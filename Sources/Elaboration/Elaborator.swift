@@ -40,6 +40,14 @@ struct Operand {
 
   /// A part of the value, under the same expression.
   func part(_ value: Value) -> Operand { Operand(expression: expression, value: value) }
+
+  /// An element of a list, under its own expression if the list is written out.
+  func element(_ index: Int, of parts: [Value]) -> Operand {
+    guard case .list(let elements) = expression.kind, elements.count == parts.count else {
+      return part(parts[index])
+    }
+    return Operand(expression: elements[index], value: parts[index])
+  }
 }
 
 final class Elaborator {

@@ -128,7 +128,8 @@ extension Elaborator {
   func integer(_ operand: Operand, _ what: String) throws -> Int {
     guard case .integer(let value) = operand.value else {
       throw fail(
-        .wholeNumberNeeded(what, found: operand.value.kind), at: operand.expression.span)
+        .wholeNumberNeeded(what, found: operand.value.kind), at: operand.expression.span,
+        help: operand.value.number == nil ? nil : operand.expression.wholeQuotient)
     }
     guard value.magnitude <= Self.largestInteger else {
       throw fail(
@@ -218,6 +219,15 @@ extension Elaborator {
 }
 
 extension Expression {
+  /// How to write the first quotient in an expression so that it is whole.
+  fileprivate var wholeQuotient: String? {
+    guard case .binary(let op, _, let left, let right) = kind else { return nil }
+    if op == .divide {
+      return "write \(left.span.text) div \(right.span.text) for the quotient rounded down"
+    }
+    return left.wholeQuotient ?? right.wholeQuotient
+  }
+
   /// The place that stands for the expression in messages and dumps: the operator or the callee,
   /// so that the operations of one formula have different places.
   var focus: Span {

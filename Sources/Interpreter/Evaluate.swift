@@ -138,7 +138,7 @@ extension BinaryFunction {
   fileprivate var rounds: Bool {
     switch self {
     case .add, .subtract, .multiply, .divide, .power: true
-    case .maximum, .minimum: false
+    case .maximum, .minimum, .floorDivide: false
     }
   }
 }

@@ -38,6 +38,8 @@ package enum BinaryOperator: String, CaseIterable, Sendable {
   case subtract = "-"
   case multiply = "*"
   case divide = "/"
+  case floorDivide = "div"
+  case remainder = "mod"
   case matrixProduct = "@"
   case power = "**"
 
@@ -48,7 +50,7 @@ package enum BinaryOperator: String, CaseIterable, Sendable {
     case .and: 2
     case .less, .lessOrEqual, .greater, .greaterOrEqual, .equal, .notEqual: 4
     case .add, .subtract: 5
-    case .multiply, .divide, .matrixProduct: 6
+    case .multiply, .divide, .floorDivide, .remainder, .matrixProduct: 6
     case .power: 8
     }
   }

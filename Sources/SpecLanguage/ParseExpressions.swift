@@ -2,7 +2,8 @@
 //
 // The grammar of expressions, loosest binding first:
 //
-//     if c then a else b, x -> y · or · and · not · < <= > >= == != · + - · * / @ · unary - · ** ·
+//     if c then a else b, x -> y · or · and · not · < <= > >= == != · + - · * / div mod @ ·
+//     unary - · ** ·
 //     f(x) x.y x[i]
 //
 // Operators of one level group to the left, except `**`, which groups to the right and binds
@@ -76,8 +77,38 @@ extension Parser {
     case .keyword(.or): .or
     case .keyword(.and): .and
     case .symbol(let symbol): BinaryOperator(rawValue: symbol.rawValue)
+    case .identifier("div") where wordIsOperator: .floorDivide
+    case .identifier("mod") where wordIsOperator: .remainder
     default: nil
     }
+  }
+
+  /// Whether a word after an operand is an operator: what can follow begins another operand. Where a
+  /// statement or a member of that name may begin, it does: `mod = 1`, `mod: [3]`, `mod[0] = 1`.
+  private var wordIsOperator: Bool {
+    switch token(ahead: 1).kind {
+    case .identifier, .integer, .real, .string: return true
+    case .keyword(let keyword): return keyword == .true || keyword == .false
+    case .symbol(.leftParenthesis), .symbol(.minus): return true
+    case .symbol(.leftBracket): return !isElementAssignment(from: index + 1)
+    default: return false
+    }
+  }
+
+  /// Whether the bracket at a place closes before an assignment.
+  private func isElementAssignment(from place: Int) -> Bool {
+    var depth = 0
+    for position in place..<tokens.count {
+      switch tokens[position].kind {
+      case .symbol(.leftBracket): depth += 1
+      case .symbol(.rightBracket):
+        depth -= 1
+        if depth == 0 { return token(ahead: position + 1 - index).kind == .symbol(.assign) }
+      case .symbol(.leftBrace), .symbol(.rightBrace), .endOfFile: return false
+      default: break
+      }
+    }
+    return false
   }
 
   /// binary = unary { operator unary }, by precedence climbing

@@ -26,9 +26,15 @@ package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
 }
 
 /// Scalar functions of two arguments of one type, applied elementwise.
-/// `add`, `subtract`, `multiply`, `maximum`, `minimum` also work on i32.
+/// `add`, `subtract`, `multiply`, `maximum`, `minimum` also work on i32; `floorDivide`, the whole number
+/// next to the quotient towards minus infinity, works on nothing else.
 package enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
   case add, subtract, multiply, divide, power, maximum, minimum
+  case floorDivide
+
+  /// Whether the function is defined for arrays of whole numbers, and for floats.
+  package var isForWholeNumbers: Bool { self != .divide && self != .power }
+  package var isForFloats: Bool { self != .floorDivide }
 }
 
 /// Elementwise comparisons of two arrays of one type; the result is `bool`.

@@ -153,7 +153,7 @@ extension BinaryFunction {
   fileprivate var cost: OpCost {
     switch self {
     case .add, .subtract, .multiply, .maximum, .minimum: OpCost(simple: 1)
-    case .divide: OpCost(divisions: 1)
+    case .divide, .floorDivide: OpCost(divisions: 1)
     case .power: OpCost(transcendentals: 1)
     }
   }

@@ -96,9 +96,10 @@ private struct Verifier {
     } catch {
       report("\(error)", at: node, graph)
     }
-    if case .binary(let function) = node.op, let dtype = operands.first?.dtype, !dtype.isFloat {
-      let isForIntegers = function != .divide && function != .power && dtype == .i32
-      if !isForIntegers { report("not defined for \(dtype)", at: node, graph) }
+    if case .binary(let function) = node.op, let dtype = operands.first?.dtype {
+      let isDefined =
+        dtype.isFloat ? function.isForFloats : dtype == .i32 && function.isForWholeNumbers
+      if !isDefined { report("not defined for \(dtype)", at: node, graph) }
     }
   }
 

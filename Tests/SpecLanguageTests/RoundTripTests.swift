@@ -56,6 +56,8 @@ struct RoundTripTests {
       ("a ** b ** c", "a ** b ** c"), ("(a ** b) ** c", "(a ** b) ** c"),
       ("-x ** 2", "-x ** 2"), ("(-x) ** 2", "(-x) ** 2"), ("x ** -2", "x ** -2"),
       ("-(a * b)", "-(a * b)"), ("-a * b", "-a * b"), ("- -a", "--a"),
+      ("(a div b) mod c * d", "a div b mod c * d"), ("a div (b mod c)", "a div (b mod c)"),
+      ("-a mod b + c", "-a mod b + c"), ("mod(div, mod mod div)", "mod(div, mod mod div)"),
       ("not (a and b) or c", "not (a and b) or c"), ("not a < b", "not a < b"),
       ("(a < b) == c", "(a < b) == c"), ("(a or b) and c", "(a or b) and c"),
       ("if a then b else if c then d else e", "if a then b else if c then d else e"),

@@ -111,10 +111,23 @@ private func binaryProgram(_ function: BinaryFunction) -> TestProgram {
     case .divide: (.real, .nonzero)
     case .power: (.positive, .real)
     case .maximum, .minimum: (.distinct, .real)
+    case .floorDivide: (.betweenIntegers, .real)
     }
+  guard function.isForFloats else { return wholeProgram(function) }
   return TestProgram(
     function.rawValue, [(f64(6), domains.0), (f64(6), domains.1)], seed: 3
   ) { builder, inputs in [builder.add(.binary(function), inputs[0], inputs[1])] }
+}
+
+/// Of whole numbers made from floats, through which no derivative flows.
+private func wholeProgram(_ function: BinaryFunction) -> TestProgram {
+  TestProgram(function.rawValue, [(f64(6), .betweenIntegers), (i32(6), .indices(count: 3))]) {
+    builder, inputs in
+    let x = builder.convert(inputs[0], to: .i32)
+    let divisor = builder.add(inputs[1], builder.constant(1, like: inputs[1]))
+    let result = builder.convert(builder.add(.binary(function), x, divisor), to: .f64)
+    return [builder.multiply(result, inputs[0])]
+  }
 }
 
 private func comparisonProgram(_ comparison: Comparison) -> TestProgram {
