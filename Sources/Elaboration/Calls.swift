@@ -239,7 +239,7 @@ extension Value {
     case .boolean(let value): "\(value)"
     case .string(let text): "\(text.utf8.count)\"\(text)\""
     case .tree(let tree):
-      "{\(tree.stack ?? 0) "
+      "{\(tree.stacks) "
         + tree.fields.map { "\($0.name):\($0.value.identity)" }.joined(separator: " ") + "}"
     case .tuple(let parts): "(" + parts.map(\.identity).joined(separator: " ") + ")"
     case .list(let parts): "[" + parts.map(\.identity).joined(separator: " ") + "]"

@@ -139,7 +139,7 @@ extension Elaborator {
     block.declare(
       "inner",
       Binding(
-        value: .tree(Tree(fields: [field], stack: nil)), declaration: nil, isVariable: false))
+        value: .tree(Tree(fields: [field])), declaration: nil, isVariable: false))
     addData(frame.outerData, declared: outer.data, to: block)
     return finishLoss("outer", outer.body, outer.objective, in: block)
   }

@@ -33,7 +33,9 @@ enum ElaborationMessage: DiagnosticMessage {
   case kind(what: String, expected: String, found: String)
   case limitation(String)
   case loopCarry(String, before: String, after: String)
+  case loopCollectsNothing
   case loopLengths([Int])
+  case loopValueUnused
   case loopWithoutEffect
   case lossNotScalar(String, found: String)
   case nameUnknown(String)
@@ -83,7 +85,9 @@ enum ElaborationMessage: DiagnosticMessage {
     case .kind: "type.kind"
     case .limitation: "limitation"
     case .loopCarry: "loop.carry"
+    case .loopCollectsNothing: "loop.empty"
     case .loopLengths: "loop.lengths"
+    case .loopValueUnused: "loop.value"
     case .loopWithoutEffect: "loop.effect"
     case .lossNotScalar: "shape.loss"
     case .nameUnknown: "name.unknown"
@@ -155,9 +159,11 @@ enum ElaborationMessage: DiagnosticMessage {
     case .limitation(let what): "\(what) is not supported yet"
     case .loopCarry(let name, let before, let after):
       "\(name) changes its type in the loop, from \(before) to \(after)"
+    case .loopCollectsNothing: "the loop has no iteration, so it collects nothing"
     case .loopLengths(let lengths):
       "the loop goes through sequences of different lengths, "
         + lengths.map(String.init).joined(separator: " and ")
+    case .loopValueUnused: "nothing takes what the loop collects; write 'let ys = for ...'"
     case .loopWithoutEffect: "the loop assigns no variable from outside, so it does nothing"
     case .lossNotScalar(let what, let found):
       "the \(what) loss must be a single float, got \(found)"

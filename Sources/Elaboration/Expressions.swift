@@ -43,6 +43,8 @@ extension Elaborator {
     case .list(let elements): return .list(try evaluated(elements).map(\.value))
     case .record(let fields): return try record(fields)
     case .function(let function): return .function(written(function, at: expression.span))
+    case .loop(let loop): return try collected(loop)
+    case .range: preconditionFailure("compiler bug: a range outside of the head of a loop")
     }
   }
 
@@ -80,7 +82,7 @@ extension Elaborator {
     return didYouMean(name, among: scope.visibleNames)
   }
 
-  private func field(_ name: Name, of base: Operand) throws -> Value {
+  func field(_ name: Name, of base: Operand) throws -> Value {
     guard case .tree(let tree) = base.value else {
       throw fail(
         .kind(what: "the left of '.\(name.text)'", expected: "a tree", found: base.value.kind),
@@ -98,7 +100,7 @@ extension Elaborator {
   }
 
   private func record(_ fields: [RecordField]) throws -> Value {
-    var tree = Tree(fields: [], stack: nil)
+    var tree = Tree(fields: [])
     for field in fields {
       if tree[field.name.text] != nil {
         throw fail(.declarationRepeated(field.name.text), at: field.name.span)

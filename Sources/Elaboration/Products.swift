@@ -109,9 +109,11 @@ extension Elaborator {
           what: "the first argument of einsum", expected: "a string such as \"ij,jk->ik\"",
           found: specification.value.kind), at: specification.expression.span)
     }
-    let (inputs, output) = try einsumLabels(text, specification, count: operands.count)
-    let tensors = try operands.map(floatTensor)
-    try checkEinsumSizes(inputs, tensors, operands, specification)
+    let (written, output) = try einsumLabels(text, specification, count: operands.count)
+    let whole = try operands.map(floatTensor)
+    try checkEinsumSizes(written, whole, operands, specification)
+    let lettered = zip(whole, written).map { diagonal($0, $1) }
+    let (tensors, inputs) = (lettered.map(\.tensor), lettered.map(\.letters))
     var result = tensors[0]
     var letters = inputs[0]
     for index in tensors.indices.dropFirst() {
@@ -145,9 +147,6 @@ extension Elaborator {
     guard inputs.count == count, count > 0 else {
       throw fail(.einsum("\(inputs.count) operands are named, \(count) are given"), at: place)
     }
-    for letters in inputs where Set(letters).count != letters.count {
-      throw fail(.limitation("einsum with a letter twice in \(String(letters))"), at: place)
-    }
     guard Set(output).count == output.count else {
       throw fail(.einsum("a letter stands twice in the output \(String(output))"), at: place)
     }
@@ -179,6 +178,25 @@ extension Elaborator {
         sizes[letter] = size
       }
     }
+  }
+
+  /// An array with one axis for each letter: of axes that share one, the diagonal.
+  private func diagonal(
+    _ x: Tensor, _ letters: [Character]
+  ) -> (tensor: Tensor, letters: [Character]) {
+    for (axis, letter) in letters.enumerated() {
+      guard let other = letters[(axis + 1)...].firstIndex(of: letter) else { continue }
+      // Neighbours become one axis, in which a step along the diagonal is one of size + 1.
+      let size = x.shape[axis]
+      let neighbours = emitter.moveAxis(x, from: other, to: axis + 1)
+      var shape = neighbours.shape
+      shape.replaceSubrange(axis...axis + 1, with: [size * size])
+      var rest = letters
+      rest.remove(at: other)
+      let flat = emitter.reshape(neighbours, to: shape)
+      return diagonal(everyNth(flat, axis: axis, step: size + 1), rest)
+    }
+    return (x, letters)
   }
 
   /// The product of two lettered arrays, summed over the letters that nothing later needs.

@@ -16,7 +16,8 @@ extension Elaborator {
     for (index, statement) in statements.enumerated() {
       switch statement {
       case .binding(let binding): bind(binding)
-      case .assignment(let name, let value): assign(name, value)
+      case .assignment(let targets, let isTuple, let value):
+        assign(targets, isTuple: isTuple, value)
       case .loop(let loop): runLoop(loop)
       case .returning(let value, let span):
         guard index == statements.count - 1, !frames.isEmpty else {
@@ -83,8 +84,30 @@ extension Elaborator {
     _ = fail(.declarationRepeated(name.text), at: name.span, notes: notes ?? [])
   }
 
-  private func assign(_ name: Name, _ expression: Expression) {
-    let value = attempt { try emitter.named(name.text) { try evaluate(expression) } } ?? .poison
+  /// `h = ...`, and `(h, c) = ...`, whose right side is evaluated before either changes.
+  private func assign(_ targets: [AssignmentTarget], isTuple: Bool, _ expression: Expression) {
+    let target = targets[0].name.text
+    guard isTuple else {
+      return assign(targets[0]) {
+        try emitter.named(target) { try updated(targets[0], with: evaluated(expression)) }
+      }
+    }
+    let parts = attempt {
+      let operand = try emitter.making(target) { try evaluated(expression) }
+      return try self.parts(of: operand, count: targets.count).map { operand.part($0) }
+    }
+    for (index, target) in targets.enumerated() {
+      assign(target) {
+        guard let parts else { throw Reported() }
+        return try updated(target, with: parts[index])
+      }
+    }
+  }
+
+  /// Gives a variable the value that `body` makes, or none after an error.
+  private func assign(_ target: AssignmentTarget, _ body: () throws -> Value) {
+    let name = target.name
+    let value = attempt(body) ?? .poison
     guard let binding = scope.lookup(name.text) else {
       let help = didYouMean(name.text, among: scope.visibleNames)
       _ = fail(
@@ -100,5 +123,17 @@ extension Elaborator {
       return
     }
     scope.assign(name.text, value)
+  }
+
+  /// The whole variable with a new value, or with one for a part of it. A target that is no variable
+  /// is reported by the assignment.
+  private func updated(_ target: AssignmentTarget, with new: Operand) throws -> Value {
+    guard !target.path.isEmpty, let binding = scope.lookup(target.name.text), binding.isVariable
+    else { return new.value }
+    if case .poison = binding.value { throw Reported() }
+    let expression = Expression(.name(target.name.text), at: target.name.span)
+    let base = Operand(
+      expression: expression, value: binding.value, declaration: binding.declaration)
+    return try updated(base, target.path[...], with: new)
   }
 }

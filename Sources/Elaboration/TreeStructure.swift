@@ -18,7 +18,8 @@ struct TreeLeaf {
 /// A declared tree, one of its groups, or one of its arrays.
 indirect enum TreeNode {
   case leaf(TreeLeaf)
-  case group(members: [Member], stack: Int?)
+  /// Stacked groups have the numbers of their layers, outermost first.
+  case group(members: [Member], stacks: [Int])
   /// A member with an error that was already reported.
   case broken
 
@@ -45,12 +46,12 @@ indirect enum TreeNode {
     switch self {
     case .broken: return .poison
     case .leaf: return tensors.popFirst().map { .tensor($0) } ?? .poison
-    case .group(let members, let stack):
+    case .group(let members, let stacks):
       let fields = members.map { member in
         Tree.Field(
           name: member.name, value: member.node.value(&tensors), declaration: member.declaration)
       }
-      return .tree(Tree(fields: fields, stack: stack))
+      return .tree(Tree(fields: fields, stacks: stacks))
     }
   }
 
@@ -61,11 +62,11 @@ indirect enum TreeNode {
     case .leaf(let leaf):
       return .leaf(
         TreeLeaf(type: leaf.type, initializer: initializer, declaration: leaf.declaration))
-    case .group(let members, let stack):
+    case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.with(initializer), declaration: $0.declaration)
       }
-      return .group(members: changed, stack: stack)
+      return .group(members: changed, stacks: stacks)
     }
   }
 
@@ -77,11 +78,11 @@ indirect enum TreeNode {
       let type = TensorType([size] + leaf.type.shape, leaf.type.dtype)
       return .leaf(
         TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
-    case .group(let members, let stack):
+    case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.stacked(size), declaration: $0.declaration)
       }
-      return .group(members: changed, stack: stack)
+      return .group(members: changed, stacks: [size] + stacks)
     }
   }
 
@@ -93,11 +94,11 @@ indirect enum TreeNode {
       let type = TensorType(Array(leaf.type.shape.dropFirst()), leaf.type.dtype)
       return .leaf(
         TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
-    case .group(let members, _):
+    case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.element, declaration: $0.declaration)
       }
-      return .group(members: changed, stack: nil)
+      return .group(members: changed, stacks: Array(stacks.dropFirst()))
     }
   }
 

@@ -84,14 +84,29 @@ struct Tree {
   }
 
   var fields: [Field]
-  /// For a layer-stacked group, the number of layers: the leading size of every leaf.
-  var stack: Int?
+  /// For a layer-stacked group, the numbers of layers, outermost first: the leading sizes of every leaf.
+  var stacks: [Int] = []
+
+  /// The number of layers that a loop goes through and a subscript chooses from.
+  var stack: Int? { stacks.first }
 
   subscript(name: String) -> Field? { fields.first { $0.name == name } }
 
   func mapValues(_ transform: (Value) throws -> Value) rethrows -> Tree {
     try mapFields { try transform($1) }
   }
+
+  /// The tree, and the trees inside, with other numbers of layers.
+  func mapStacks(_ transform: ([Int]) -> [Int]) -> Tree {
+    var result = mapValues { value in
+      if case .tree(let tree) = value { .tree(tree.mapStacks(transform)) } else { value }
+    }
+    result.stacks = transform(stacks)
+    return result
+  }
+
+  /// One layer: what is stacked more than once is stacked once less.
+  var layer: Tree { mapStacks { Array($0.dropFirst()) } }
 
   /// The tree with each value replaced by one that is made of it and its name.
   func mapFields(_ transform: (String, Value) throws -> Value) rethrows -> Tree {

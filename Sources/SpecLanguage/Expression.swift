@@ -124,6 +124,10 @@ package struct Expression: Sendable {
     case list([Expression])
     case record([RecordField])
     case function(FunctionExpression)
+    /// A loop that collects a value of each iteration.
+    case loop(ForStatement)
+    /// The whole numbers of a half-open range, `from : to : by`; only in the head of a loop.
+    case range(from: Expression, to: Expression, by: Expression?)
   }
 
   /// Makes an expression that covers a span.
@@ -135,8 +139,8 @@ package struct Expression: Sendable {
 }
 
 extension Expression.Kind {
-  /// The expressions directly inside.
-  fileprivate var parts: [Expression] {
+  /// The expressions directly inside; of functions and loops those of their statements.
+  package var parts: [Expression] {
     switch self {
     case .integer, .real, .string, .boolean, .name: []
     case .unary(_, let operand), .field(let operand, _): [operand]
@@ -147,6 +151,8 @@ extension Expression.Kind {
     case .tuple(let elements), .list(let elements): elements
     case .record(let fields): fields.map(\.value)
     case .function(let function): function.body.flatMap(\.parts)
+    case .loop(let loop): loop.parts
+    case .range(let from, let to, let by): [from, to, by].compactMap { $0 }
     }
   }
 }
@@ -156,8 +162,24 @@ extension Statement {
   fileprivate var parts: [Expression] {
     switch self {
     case .binding(let binding): [binding.value]
-    case .assignment(_, let value), .returning(let value, _): [value]
-    case .loop(let loop): [loop.sequence] + loop.body.flatMap(\.parts)
+    case .assignment(let targets, _, let value): targets.flatMap(\.parts) + [value]
+    case .returning(let value, _): [value]
+    case .loop(let loop): loop.parts
+    }
+  }
+}
+
+extension ForStatement {
+  fileprivate var parts: [Expression] {
+    [sequence] + body.flatMap(\.parts) + [yielded].compactMap { $0 }
+  }
+}
+
+extension AssignmentTarget {
+  /// The expressions between its brackets.
+  package var parts: [Expression] {
+    path.flatMap { step -> [Expression] in
+      if case .subscripts(let subscripts, _) = step { subscripts.flatMap(\.parts) } else { [] }
     }
   }
 }

@@ -156,15 +156,22 @@ extension Parser {
     return .leaf(try parseLeaf(named: name))
   }
 
-  /// leaf = name ":" ( tensor | "like" path ) [ "~" initializer ]
+  /// leaf = name ":" ( tensor | [ tensor "x" ] "like" path ) [ "~" initializer ]
   mutating func parseLeaf(named name: Name) throws(ParseFailure) -> LeafDeclaration {
     try expect(.colon, " and the shape of \(name.text)")
     let type: LeafType
     if atWordBeforeName("like") {
       advance()
-      type = .like(path: try parsePath())
+      type = .like(path: try parsePath(), leading: nil)
     } else {
-      type = .tensor(try parseTensor())
+      let tensor = try parseTensor()
+      if at(word: "x"), token(ahead: 1).kind == .identifier("like") {
+        advance()
+        advance()
+        type = .like(path: try parsePath(), leading: tensor)
+      } else {
+        type = .tensor(tensor)
+      }
     }
     return LeafDeclaration(name: name, type: type, initializer: try parseInitializer())
   }

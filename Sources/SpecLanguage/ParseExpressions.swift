@@ -89,26 +89,11 @@ extension Parser {
     switch token(ahead: 1).kind {
     case .identifier, .integer, .real, .string: return true
     case .keyword(let keyword): return keyword == .true || keyword == .false
-    case .symbol(.leftParenthesis), .symbol(.minus): return true
-    case .symbol(.leftBracket): return !isElementAssignment(from: index + 1)
+    case .symbol(.minus): return true
+    case .symbol(.leftParenthesis): return !startsAssignment(ahead: 1)
+    case .symbol(.leftBracket): return !startsAssignment(ahead: 0)
     default: return false
     }
-  }
-
-  /// Whether the bracket at a place closes before an assignment.
-  private func isElementAssignment(from place: Int) -> Bool {
-    var depth = 0
-    for position in place..<tokens.count {
-      switch tokens[position].kind {
-      case .symbol(.leftBracket): depth += 1
-      case .symbol(.rightBracket):
-        depth -= 1
-        if depth == 0 { return token(ahead: position + 1 - index).kind == .symbol(.assign) }
-      case .symbol(.leftBrace), .symbol(.rightBrace), .endOfFile: return false
-      default: break
-      }
-    }
-    return false
   }
 
   /// binary = unary { operator unary }, by precedence climbing
@@ -180,7 +165,7 @@ extension Parser {
   }
 
   /// primary = number | string | "true" | "false" | name [ arguments ] | "(" ... ")" | "[" ... "]"
-  ///   | "{" ... "}"
+  ///   | "{" ... "}" | collection
   private mutating func parsePrimary() throws(ParseFailure) -> Expression {
     let start = current.span
     switch current.kind {
@@ -191,10 +176,13 @@ extension Parser {
     case .keyword(.false): return Expression(.boolean(false), at: advance().span)
     case .identifier(let text):
       advance()
-      guard at(.leftParenthesis) else { return Expression(.name(text), at: start) }
+      guard at(.leftParenthesis), !startsAssignment(ahead: 0) else {
+        return Expression(.name(text), at: start)
+      }
       let arguments = try parseArguments()
       return Expression(
         .call(callee: Name(text, at: start), arguments: arguments), at: span(from: start))
+    case .keyword(.for): return try parseCollection()
     case .symbol(.leftParenthesis): return try parseParenthesised()
     case .symbol(.leftBracket):
       advance()
@@ -258,7 +246,7 @@ extension Parser {
   }
 
   /// subscripts = { "..." | expression | [ expression ] ":" [ expression ] [ ":" expression ] "," }
-  private mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
+  mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
     var subscripts: [Subscript] = []
     while !at(.rightBracket) {
       subscripts.append(try parseSubscript())

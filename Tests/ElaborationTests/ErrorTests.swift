@@ -277,11 +277,11 @@ private let cases = [
       """),
   ErrorCase(
     description: "what is not supported yet is said so",
-    inner: "minimize sum(einsum(\"ii->i\", x @ theta.w1))",
+    inner: "minimize sum(x[::-1])",
     expected: """
-      test.mix:8:23: error: einsum with a letter twice in ii is not supported yet [limitation]
-      8 |   minimize sum(einsum("ii->i", x @ theta.w1))
-        |                       ^~~~~~~
+      test.mix:8:18: error: a range that goes backwards is not supported yet [limitation]
+      8 |   minimize sum(x[::-1])
+        |                  ^~~~
       help: README.md lists what is not supported yet
 
       """),

@@ -37,9 +37,11 @@ struct SpecRunner {
     for input in session.entryPoint.inputs {
       guard let elements = inputs[input.name] else { continue }
       arrays[input.name] =
-        dtype == .f32
-        ? try NDArray(elements.map(Float.init), shape: input.shape)
-        : try NDArray(elements, shape: input.shape)
+        input.elementType == .int32
+        ? try NDArray(elements.map { Int32($0) }, shape: input.shape)
+        : dtype == .f32
+          ? try NDArray(elements.map(Float.init), shape: input.shape)
+          : try NDArray(elements, shape: input.shape)
     }
     let outputs = try session.run(arrays)
     return Dictionary(uniqueKeysWithValues: outputs.map { ($0.name, $0.array.doubles()) })

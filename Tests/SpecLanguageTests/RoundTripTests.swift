@@ -33,6 +33,8 @@ struct RoundTripTests {
     "the examples and test cases survive",
     arguments: [
       "Examples/maml_sinusoid.mix", "Examples/mnist1d_lr.mix", "Examples/digits_reweighting.mix",
+      "Examples/lstm_copy.mix", "Examples/actor_critic.mix", "Examples/learned_optimizer.mix",
+      "Tests/Cases/words/loops.mix", "Tests/Cases/words/parts.mix",
       "Tests/Cases/chinchilla/model.mix", "Tests/Cases/chinchilla/maml.mix",
       "Tests/Cases/chinchilla/learning_lr.mix", "Tests/Cases/chinchilla/loss_weighting.mix",
     ])
@@ -87,11 +89,13 @@ struct RoundTripTests {
       spec everything import "other.mix" dim a = 1, b = 2 * a seed 3
       let rate: [] = 0.1
       params theta { w: [a, b] ~ normal(0, 1), g: { v: [] } block[b]: { q: like theta.g ~ zeros } }
-      meta eta = theta.initial meta lr: [] ~ constant(0.1) meta copy: like theta
+      meta eta = theta.initial meta lr: [] ~ constant(0.1) meta copy: like theta meta all: [a, 2] x like theta.g ~ zeros
       meta net { w: [a] }
       func f<n>(x: [..., n], y: i32 [n] = 0, p: each theta.block, z = 1) -> ([n], []) {
         var h = x
         for (l, t) in (p, b) { h = h + l.q  for i in a { h = h * 2 } }
+        for (l, t) in reversed(p, 1 : b) { h.w[t, 1:] = l.q  h[0] = 1 (h, h.w[1]) = (1, 2) } for i in reversed(0 : a : 2) { h = i }
+        let c = 1 + sum(for (i) in (1 : a) { let d = i yield (d, for j in i { yield j }) })
         let (u, v) = (h, 1)
         return (u, v)
       }
