@@ -173,13 +173,28 @@ extension Parameter<SizesArgument?> {
   }
 }
 
-extension Parameter<[Int]> {
+/// The sizes of an array that is made, with what is known of them beside their values.
+struct ShapeArgument {
+  let sizes: [Int]
+  let forms: [SizeForm?]
+}
+
+extension Parameter<ShapeArgument> {
   /// A list of sizes of at least 1.
   static func shape(_ name: String) -> Self {
     Self(name) { elaborator, operand in
       let sizes = try elaborator.sizes(operand)
       for size in sizes { try elaborator.requirePositive(size, operand) }
-      return sizes
+      return ShapeArgument(sizes: sizes, forms: elaborator.sizeForms(operand))
+    }
+  }
+
+  /// The size of an array with one axis; messages call it `what`.
+  static func count(_ name: String, _ what: String) -> Self {
+    Self(name) { elaborator, operand in
+      let count = try elaborator.integer(operand, what)
+      try elaborator.requirePositive(count, operand)
+      return ShapeArgument(sizes: [count], forms: [operand.form])
     }
   }
 }

@@ -196,19 +196,22 @@ extension Elaborator {
   func run(_ function: FunctionDeclaration, _ operands: [Operand]) throws -> Value {
     let body = Scope(parent: function.name.span.file.isBuiltIn ? nil : fileScope)
     return try within(body) {
-      var sizes: [String: Int?] = [:]
+      var sizes: [String: BoundSize?] = [:]
       for variable in function.shapeVariables { sizes[variable.text] = .some(nil) }
       for (parameter, operand) in zip(function.parameters, operands) {
         var argument = operand
         if let type = parameter.type, !parameter.takesAbsence(of: operand) {
           let conformed = try conform(operand, to: type, parameter.name.text, sizes: sizes)
-          argument = Operand(expression: operand.expression, value: conformed.value)
+          argument = Operand(
+            expression: operand.expression, value: conformed.value, form: operand.form)
           sizes = conformed.sizes
         }
-        declare(parameter.name, argument.value)
+        declare(parameter.name, argument.value, form: argument.form)
       }
       for variable in function.shapeVariables {
-        if let size = sizes[variable.text] ?? nil { declare(variable, .integer(size)) }
+        if let size = sizes[variable.text] ?? nil {
+          declare(variable, .integer(size.value), form: size.form)
+        }
       }
       checkedFunctions.insert(function.name.span)
       guard let result = try run(function.body) else {

@@ -135,7 +135,9 @@ extension Elaborator {
     let block = Scope(parent: fileScope)
     addParameters(frame, to: block)
     let losses = emitter.input("inner.losses", TensorType([frame.steps], floatType))
-    let field = Tree.Field(name: "losses", value: .tensor(losses), declaration: nil)
+    let form = declarations.inner.flatMap { sizeForm($0.steps) }
+    let field = Tree.Field(
+      name: "losses", value: .tensor(losses.with([form])), declaration: nil)
     block.declare(
       "inner",
       Binding(
@@ -178,7 +180,9 @@ extension Elaborator {
       let input = emitter.input(datum.data.leaf.name, datum.data.leaf.type)
       block.declare(
         datum.name.text,
-        Binding(value: .tensor(input), declaration: datum.name.span, isVariable: false))
+        Binding(
+          value: .tensor(input.with(datum.forms)), declaration: datum.name.span,
+          isVariable: false))
     }
   }
 

@@ -50,6 +50,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case returnMissing(String)
   case returnMisplaced
   case shape(what: String, expected: String, found: String)
+  case sizesDiffer(String, lhs: String, rhs: String, size: Int)
   case subscripts(count: Int, shape: String)
   case tooManyElements(String)
   case treeMismatch(String)
@@ -102,6 +103,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .returnMissing: "call.return"
     case .returnMisplaced: "call.return"
     case .shape: "shape.mismatch"
+    case .sizesDiffer: "shape.dimension"
     case .subscripts: "shape.subscripts"
     case .tooManyElements: "shape.size"
     case .treeMismatch: "type.tree"
@@ -181,6 +183,8 @@ enum ElaborationMessage: DiagnosticMessage {
     case .returnMissing(let name): "\(name) ends without a 'return'"
     case .returnMisplaced: "'return' must be the last statement of a function"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
+    case .sizesDiffer(let what, let lhs, let rhs, let size):
+      "\(what) takes \(lhs) and \(rhs) for one size, but they are two, though both are \(size) here"
     case .subscripts(let count, let shape):
       "\(count) subscripts are too many for the shape \(shape)"
     case .tooManyElements(let shape): "an array \(shape) has too many elements"

@@ -37,6 +37,8 @@ struct Operand {
   let value: Value
   /// Where the value was declared, if the expression is a name or a field of one.
   var declaration: Span?
+  /// What is known of a size beside its value.
+  var form: SizeForm?
 
   /// A part of the value, under the same expression.
   func part(_ value: Value) -> Operand { Operand(expression: expression, value: value) }

@@ -71,7 +71,9 @@ final class Emitter {
       location: location?.shortDescription ?? "",
       name: target.isEmpty ? "" : "\(target)_\(op.wordInNames)", function: function)
     let results = builder.withProvenance(provenance) { builder.append(op, ids) }
-    return results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
+    let tensors = results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
+    guard tensors.count == 1 else { return tensors }
+    return [tensors[0].with(op.sizeForms(operands, shape: tensors[0].shape))]
   }
 
   /// Makes a node with one result.

@@ -51,8 +51,10 @@ extension Elaborator {
   /// An expression with its value.
   func evaluated(_ expression: Expression) throws -> Operand {
     let value = try evaluate(expression)
-    return Operand(
+    var operand = Operand(
       expression: expression, value: value, declaration: declaration(of: expression))
+    if case .integer = value { operand.form = sizeForm(expression) }
+    return operand
   }
 
   /// Several expressions with their values; all are checked before the first error stops.

@@ -86,7 +86,7 @@ extension Elaborator {
       let hasEllipsis = syntax.shape.contains { if case .ellipsis = $0 { true } else { false } }
       if hasEllipsis { throw Reported() }
       let input = emitter.input(parameter.name.text, try type(syntax))
-      return Operand(expression: expression, value: .tensor(input))
+      return Operand(expression: expression, value: .tensor(input.with(sizeForms(syntax))))
     case .tree(let path, let isElement):
       if !isElement, elements(path) != nil { throw Reported() }
       let declared = try node(at: path)

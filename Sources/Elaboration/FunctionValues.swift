@@ -113,7 +113,7 @@ extension Elaborator {
       try within(frame) {
         try within(Scope(parent: names)) {
           for (parameter, operand) in zip(written.parameters, operands) {
-            declare(parameter.name, operand.value)
+            declare(parameter.name, operand.value, form: operand.form)
           }
           guard let result = try run(written.body) else {
             throw fail(.returnMissing(function.name), at: place)
@@ -141,7 +141,9 @@ extension Scope {
       for (name, binding) in scope.bindings {
         copy.declare(
           name,
-          Binding(value: binding.value, declaration: binding.declaration, isVariable: false))
+          Binding(
+            value: binding.value, declaration: binding.declaration, isVariable: false,
+            form: binding.form))
       }
     }
     return copy

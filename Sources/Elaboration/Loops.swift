@@ -55,7 +55,7 @@ extension Elaborator {
     _ loop: ForStatement, assigning names: [String], isStatement: Bool
   ) throws -> Value? {
     if !loop.span.file.isBuiltIn { emitter.location = loop.span }
-    let (sequences, tripCount) = try sequences(of: loop)
+    let (sequences, tripCount, tripForm) = try sequences(of: loop)
     for case .returning(_, let span) in loop.body { throw fail(.returnMisplaced, at: span) }
     if isStatement, names.isEmpty, loop.yielded == nil {
       _ = fail(.loopWithoutEffect, at: loop.span)
@@ -76,8 +76,12 @@ extension Elaborator {
     let carryNames = zip(names, carries).flatMap { name, carry in
       carry.namedTensors(name).map(\.name)
     }
-    var carryInputs = zip(carryNames, carriedTensors).map { emitter.input($0, $1.type) }[...]
-    var slices = slices(of: loop, sequences).map { emitter.input($0.name, $0.type) }[...]
+    var carryInputs = zip(carryNames, carriedTensors).map {
+      emitter.input($0, $1.type).with($1.forms)
+    }[...]
+    var slices = zip(slices(of: loop, sequences), stacked).map { slice, whole in
+      emitter.input(slice.name, slice.type).with(Array(whole.forms.dropFirst()))
+    }[...]
     let body = Scope(parent: scope)
     for (name, carry) in zip(names, carries) {
       let value = carry.replacingTensors(&carryInputs)
@@ -109,7 +113,10 @@ extension Elaborator {
       role: isLayers ? .layers : .other("loop over \(sequenceNames)"), tripCount: tripCount,
       carryCount: carriedTensors.count, stackedInputCount: stacked.count,
       isReversed: loop.isReversed, body: graph)
-    var outputs = emitter.append(.loop(op), carriedTensors + stacked + captured)[...]
+    let collectedForms = collected?.tensors.map { [tripForm] + $0.shape.indices.map($0.form) } ?? []
+    let outputForms = carriedTensors.map(\.forms) + collectedForms
+    let loopResults = emitter.append(.loop(op), carriedTensors + stacked + captured)
+    var outputs = zip(loopResults, outputForms).map { $0.with($1) }[...]
     for (name, carry) in zip(names, carries) {
       scope.assign(name, carry.replacingTensors(&outputs))
     }
@@ -197,18 +204,28 @@ extension Elaborator {
   }
 
   /// What the names of the loop's head go through, and the number of iterations.
-  private func sequences(of loop: ForStatement) throws -> ([Sequence], Int) {
+  private func sequences(
+    of loop: ForStatement
+  ) throws -> ([Sequence], length: Int, form: SizeForm?) {
     let items = try items(of: loop)
     guard let first = items.first?.length, items.allSatisfy({ $0.length == first }) else {
       throw fail(
         .loopLengths(items.map(\.length)), at: loop.sequence.span, operands: items.map(\.operand))
     }
-    return (items.map(\.sequence), first)
+    var form = items[0].form
+    for item in items.dropFirst() {
+      try requireSame(
+        form, item.form, first, "the loop", at: loop.sequence.span, operands: items.map(\.operand))
+      form = form.joined(item.form)
+    }
+    return (items.map(\.sequence), first, form)
   }
 
   private struct Item {
     let sequence: Sequence
     let length: Int
+    /// What is known of the length beside its value.
+    let form: SizeForm?
     let operand: Operand
   }
 
@@ -245,16 +262,19 @@ extension Elaborator {
     let count = (end - start + step - 1) / step
     return Item(
       sequence: .range(start: start, step: step), length: count,
+      form: step == 1 ? rangeForm(from, to) : nil,
       operand: Operand(expression: expression, value: .integer(count)))
   }
 
   private func item(_ operand: Operand) throws -> Item {
     let length = try length(of: operand.value, operand)
     if case .integer = operand.value {
-      return Item(sequence: .counter, length: length, operand: operand)
+      return Item(sequence: .counter, length: length, form: operand.form, operand: operand)
     }
     let value = if case .list = operand.value { try materialized(operand) } else { operand.value }
-    return Item(sequence: .stacked(value), length: length, operand: operand)
+    return Item(
+      sequence: .stacked(value), length: length, form: value.tensors.first?.form(0),
+      operand: operand)
   }
 
   private func length(of value: Value, _ operand: Operand) throws -> Int {

@@ -242,6 +242,7 @@ extension Elaborator {
         .broadcast(op: "a choice", lhs: chosen.shape.spelling, rhs: a.shape.spelling), at: place,
         operands: [lhs, rhs])
     }
+    try requireSameAxes(chosen, a, "a choice", at: place, operands: [lhs, rhs])
     return .tensor(
       emitter.add(
         .select, emitter.broadcast(chosen, to: shape), emitter.broadcast(a, to: shape),
@@ -327,7 +328,23 @@ extension Elaborator {
         .broadcast(op: name, lhs: a.shape.spelling, rhs: b.shape.spelling), at: place,
         operands: [lhs, rhs])
     }
+    try requireSameAxes(a, b, name, at: place, operands: [lhs, rhs])
     return (emitter.broadcast(a, to: shape), emitter.broadcast(b, to: shape))
+  }
+
+  /// Checks that the axes of two arrays, matched from the last, are of the same sizes where they are
+  /// of equal ones.
+  ///
+  /// - Errors: `shape.dimension` at `place`.
+  func requireSameAxes(
+    _ a: Tensor, _ b: Tensor, _ what: String, at place: Span, operands: [Operand]
+  ) throws {
+    guard !a.forms.isEmpty, !b.forms.isEmpty else { return }
+    for (x, y) in zip(a.shape.indices.reversed(), b.shape.indices.reversed())
+    where a.shape[x] == b.shape[y] {
+      try requireSame(
+        a.form(x), b.form(y), a.shape[x], what, at: place, operands: operands)
+    }
   }
 
   /// The shape that both shapes stretch to, axes matched from the last; nil if there is none.

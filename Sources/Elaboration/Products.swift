@@ -36,6 +36,15 @@ extension Elaborator {
         .innerSizes(op: name, lhs: inner.0, rhs: inner.1), at: place, operands: [lhs, rhs],
         help: replacement(for: rhs, innerSize: inner.0, times: lhs, place))
     }
+    try requireSame(
+      a.form(a.shape.count - 1), b.form(max(b.shape.count - 2, 0)), inner.0, name, at: place,
+      operands: [lhs, rhs])
+    for axis in 2..<max(2, min(a.shape.count, b.shape.count)) {
+      let (x, y) = (a.shape.count - axis - 1, b.shape.count - axis - 1)
+      guard a.shape[x] == b.shape[y] else { continue }
+      try requireSame(
+        a.form(x), b.form(y), a.shape[x], name, at: place, operands: [lhs, rhs])
+    }
     guard let batch = commonShape(Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))) else {
       throw fail(
         .broadcast(op: name, lhs: a.shape.spelling, rhs: b.shape.spelling), at: place,
@@ -162,6 +171,7 @@ extension Elaborator {
     _ inputs: [[Character]], _ tensors: [Tensor], _ operands: [Operand], _ specification: Operand
   ) throws {
     var sizes: [Character: Int] = [:]
+    var forms: [Character: SizeForm] = [:]
     for (index, letters) in inputs.enumerated() {
       let shape = tensors[index].shape
       guard letters.count == shape.count else {
@@ -169,13 +179,18 @@ extension Elaborator {
           .einsum("\(String(letters)) names \(letters.count) axes, got \(shape.spelling)"),
           at: specification.expression.span, operands: operands)
       }
-      for (letter, size) in zip(letters, shape) {
+      for (axis, (letter, size)) in zip(letters, shape).enumerated() {
         if let known = sizes[letter], known != size {
           throw fail(
             .einsum("the axis \(letter) has sizes \(known) and \(size)"),
             at: specification.expression.span, operands: operands)
         }
         sizes[letter] = size
+        let form = tensors[index].form(axis)
+        try requireSame(
+          forms[letter], form, size, "the axis \(letter) of einsum",
+          at: specification.expression.span, operands: operands)
+        forms[letter] = forms[letter].joined(form)
       }
     }
   }

@@ -43,9 +43,10 @@ extension Elaborator {
         ).value
       }
     }
+    let form = binding.isTuple ? nil : sizeForm(binding.value)
     let parts = attempt { try split(value ?? .poison, binding) }
     for (index, name) in binding.names.enumerated() {
-      declare(name, parts?[index] ?? .poison, isVariable: binding.isVariable)
+      declare(name, parts?[index] ?? .poison, isVariable: binding.isVariable, form: form)
     }
   }
 
@@ -75,8 +76,11 @@ extension Elaborator {
   }
 
   /// Declares a name in the current scope; declaring it twice is an error.
-  func declare(_ name: Name, _ value: Value, isVariable: Bool = false) {
-    let binding = Binding(value: value, declaration: name.span, isVariable: isVariable)
+  func declare(
+    _ name: Name, _ value: Value, isVariable: Bool = false, form: SizeForm? = nil
+  ) {
+    let binding = Binding(
+      value: value, declaration: name.span, isVariable: isVariable, form: form)
     guard let previous = scope.declare(name.text, binding) else { return }
     let notes = previous.declaration.map {
       [DiagnosticNote("\(name.text) was declared here before", at: $0)]

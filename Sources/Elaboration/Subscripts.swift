@@ -110,7 +110,34 @@ extension Elaborator {
   ) throws -> Tensor {
     let (start, end, step) = try rangeEnds(from, to, by, span, size: x.shape[axis])
     let part = slice(x, axis: axis, from: start, to: end)
-    return step == 1 ? part : everyNth(part, axis: axis, step: step)
+    guard step == 1 else { return everyNth(part, axis: axis, step: step) }
+    // The axis is the part now, even where that is all of it.
+    var result = part
+    result.forms = part.shape.indices.map {
+      $0 == axis ? partForm(from, to, of: x.form(axis)) : part.form($0)
+    }
+    return result
+  }
+
+  /// The size of `from : to` in an axis of a size, as far as it is known beside its value.
+  private func partForm(_ from: Expression?, _ to: Expression?, of whole: SizeForm?) -> SizeForm? {
+    // Ends below 0 count from the end.
+    func end(_ expression: Expression?, absent: SizeForm?) -> SizeForm? {
+      guard let expression else { return absent }
+      guard let form = sizeForm(expression), case .integer(let value)? = try? evaluate(expression)
+      else { return nil }
+      return value >= 0 ? form : whole.map { $0 + form }
+    }
+    guard let start = end(from, absent: SizeForm(0)), let stop = end(to, absent: whole) else {
+      return nil
+    }
+    return (stop - start).limited
+  }
+
+  /// The size of a range, as far as it is known beside its value.
+  func rangeForm(_ from: Expression, _ to: Expression) -> SizeForm? {
+    guard let start = sizeForm(from), let end = sizeForm(to) else { return nil }
+    return (end - start).limited
   }
 
   /// A range of an axis that is known; its step reaches no further than its end.

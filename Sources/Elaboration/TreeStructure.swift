@@ -13,6 +13,8 @@ struct TreeLeaf {
   let type: TensorType
   let initializer: Initializer
   let declaration: Span
+  /// What is known of the sizes of the axes beside their values.
+  var forms: [SizeForm?] = []
 }
 
 /// A declared tree, one of its groups, or one of its arrays.
@@ -45,7 +47,8 @@ indirect enum TreeNode {
   func value(_ tensors: inout ArraySlice<Tensor>) -> Value {
     switch self {
     case .broken: return .poison
-    case .leaf: return tensors.popFirst().map { .tensor($0) } ?? .poison
+    case .leaf(let leaf):
+      return tensors.popFirst().map { .tensor($0.with(leaf.forms)) } ?? .poison
     case .group(let members, let stacks):
       let fields = members.map { member in
         Tree.Field(
@@ -61,7 +64,9 @@ indirect enum TreeNode {
     case .broken: return .broken
     case .leaf(let leaf):
       return .leaf(
-        TreeLeaf(type: leaf.type, initializer: initializer, declaration: leaf.declaration))
+        TreeLeaf(
+          type: leaf.type, initializer: initializer, declaration: leaf.declaration,
+          forms: leaf.forms))
     case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.with(initializer), declaration: $0.declaration)
@@ -70,17 +75,19 @@ indirect enum TreeNode {
     }
   }
 
-  /// Every array with `size` more leading layers.
-  func stacked(_ size: Int) -> TreeNode {
+  /// Every array with `size` more leading layers, whose form is known or not.
+  func stacked(_ size: Int, _ form: SizeForm?) -> TreeNode {
     switch self {
     case .broken: return .broken
     case .leaf(let leaf):
       let type = TensorType([size] + leaf.type.shape, leaf.type.dtype)
       return .leaf(
-        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
+        TreeLeaf(
+          type: type, initializer: leaf.initializer, declaration: leaf.declaration,
+          forms: [form] + leaf.forms))
     case .group(let members, let stacks):
       let changed = members.map {
-        Member(name: $0.name, node: $0.node.stacked(size), declaration: $0.declaration)
+        Member(name: $0.name, node: $0.node.stacked(size, form), declaration: $0.declaration)
       }
       return .group(members: changed, stacks: [size] + stacks)
     }
@@ -93,7 +100,9 @@ indirect enum TreeNode {
     case .leaf(let leaf):
       let type = TensorType(Array(leaf.type.shape.dropFirst()), leaf.type.dtype)
       return .leaf(
-        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
+        TreeLeaf(
+          type: type, initializer: leaf.initializer, declaration: leaf.declaration,
+          forms: Array(leaf.forms.dropFirst())))
     case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.element, declaration: $0.declaration)

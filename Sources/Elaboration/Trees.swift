@@ -65,7 +65,8 @@ extension Elaborator {
     }
     let node = TreeNode.group(members: members, stacks: [])
     guard let stack = syntax.stack else { return node }
-    let stacked = node.stacked(try positive(stack, "the number of layers"))
+    let stacked = node.stacked(
+      try positive(stack, "the number of layers"), sizeForm(stack))
     for (_, leaf) in stacked.leaves {
       try requireAddressable(leaf.type.shape, at: leaf.declaration)
     }
@@ -90,7 +91,9 @@ extension Elaborator {
         try leaf.initializer.map { try self.initializer($0, dtype: type.dtype) }
         ?? (type.rank >= 2 ? .glorot : .zeros)
       return .leaf(
-        TreeLeaf(type: type, initializer: initializer, declaration: leaf.name.span))
+        TreeLeaf(
+          type: type, initializer: initializer, declaration: leaf.name.span,
+          forms: sizeForms(syntax)))
     }
   }
 
@@ -104,7 +107,8 @@ extension Elaborator {
         .kind(what: "what stands before 'x like'", expected: "only sizes", found: word.text),
         at: word.span)
     }
-    let stacked = try type(leading).shape.reversed().reduce(node) { $0.stacked($1) }
+    let axes = zip(try type(leading).shape, sizeForms(leading)).reversed()
+    let stacked = axes.reduce(node) { $0.stacked($1.0, $1.1) }
     for (_, leaf) in stacked.leaves { try requireAddressable(leaf.type.shape, at: leading.span) }
     return stacked
   }
@@ -149,6 +153,8 @@ extension TreeMember {
 struct DeclaredData {
   let data: DataLeaf
   let name: Name
+  /// What is known of the sizes of the axes beside their values.
+  let forms: [SizeForm?]
 }
 
 extension Elaborator {
@@ -170,7 +176,7 @@ extension Elaborator {
         let isBatched = declarations.batch != nil && !datum.isShared
         return DeclaredData(
           data: DataLeaf(leaf: leaf, isStreamed: datum.isStream, isBatched: isBatched),
-          name: datum.name)
+          name: datum.name, forms: sizeForms(datum.type))
       }
     }
   }

@@ -14,6 +14,8 @@ struct Tensor {
   let type: TensorType
   /// The number of the region; see `Emitter`.
   let region: Int
+  /// What is known of the sizes of the axes beside their values; empty if nothing is.
+  var forms: [SizeForm?] = []
 
   var shape: [Int] { type.shape }
   var dtype: DType { type.dtype }
