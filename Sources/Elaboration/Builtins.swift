@@ -115,4 +115,25 @@ extension Elaborator {
     }
     return try calling(callee) { try builtin.value(self, at: callee.span, operands) }
   }
+
+  /// The value of a call of a built-in function on arguments already evaluated, in order.
+  func call(_ builtin: Builtin, _ callee: Name, _ operands: [Operand]) throws -> Value {
+    var rest = operands[...]
+    let matched = try builtin.parameters.enumerated().map { index, slot -> [Operand] in
+      if builtin.takesMore, index == builtin.parameters.count - 1 {
+        defer { rest = [] }
+        return Array(rest)
+      }
+      guard let operand = rest.popFirst() else {
+        if slot.fallback != nil { return [] }
+        throw fail(.argumentMissing(slot.name, of: callee.text), at: callee.span)
+      }
+      return [operand]
+    }
+    guard rest.isEmpty else {
+      throw fail(
+        .argumentTooMany(of: callee.text, limit: builtin.parameters.count), at: callee.span)
+    }
+    return try calling(callee) { try builtin.value(self, at: callee.span, matched) }
+  }
 }

@@ -27,6 +27,8 @@ struct CallFrame {
   let arguments: [OperandLabel]
   /// The parameters with the arguments given for them.
   var operands: [(parameter: String, argument: Operand)] = []
+  /// Whether the function was called as a value, and not by the name it is declared with.
+  var isValue = false
 }
 
 /// An expression with its value, so that messages can point at it.
@@ -68,6 +70,8 @@ final class Elaborator {
   var checkOrigins: [CheckedPlace: CheckOrigin] = [:]
   /// The leading sizes that `...` stands for in the signature of the function being called.
   var leadingSizes: [Int]?
+  /// How many functions were written as expressions so far.
+  var writtenFunctionCount = 0
 
   init(declarations: Declarations, dtype: DType, diagnostics: DiagnosticCollector) {
     self.declarations = declarations

@@ -170,7 +170,7 @@ extension Value {
     case .tree(let tree): tree.fields.flatMap { $0.value.namedTensors("\(name).\($0.name)") }
     case .tuple(let parts), .list(let parts):
       parts.enumerated().flatMap { $1.namedTensors("\(name)_\($0 + 1)") }
-    case .integer, .real, .boolean, .string, .absent, .poison: []
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: []
     }
   }
 }

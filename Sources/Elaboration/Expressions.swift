@@ -42,6 +42,7 @@ extension Elaborator {
     case .tuple(let elements): return .tuple(try evaluated(elements).map(\.value))
     case .list(let elements): return .list(try evaluated(elements).map(\.value))
     case .record(let fields): return try record(fields)
+    case .function(let function): return .function(written(function, at: expression.span))
     }
   }
 
@@ -64,6 +65,7 @@ extension Elaborator {
   private func lookup(_ name: Name) throws -> Value {
     guard let binding = scope.lookup(name.text) else {
       if name.text == Self.noneName { return .absent }
+      if let function = function(named: name) { return .function(function) }
       throw fail(.nameUnknown(name.text), at: name.span, help: helpForUnknown(name.text))
     }
     if case .poison = binding.value { throw Reported() }
@@ -74,9 +76,6 @@ extension Elaborator {
   private func helpForUnknown(_ name: String) -> String? {
     if trees[name] != nil {
       return "a function sees only its parameters; pass \(name) as an argument"
-    }
-    if declarations.function(name, forPrelude: false) != nil || Builtin.named(name) != nil {
-      return "\(name) is a function; call it with parentheses"
     }
     return didYouMean(name, among: scope.visibleNames)
   }

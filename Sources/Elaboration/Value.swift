@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an expression of the language stands for while it is elaborated: an array of the program
-// under construction, or something known now (a number, a shape, a string), or a structure of these.
+// under construction, or something known now (a number, a shape, a string, a function), or a structure
+// of these.
 
 import Diagnostics
 import TensorIR
@@ -30,6 +31,8 @@ indirect enum Value {
   case tree(Tree)
   case tuple([Value])
   case list([Value])
+  /// What can be called; see `FunctionValues.swift`.
+  case function(FunctionValue)
   /// `none`: an argument that is left out. It can only be passed on and compared with `none`.
   case absent
   /// The value of something with an error that was already reported; using it reports nothing.
@@ -55,7 +58,7 @@ indirect enum Value {
     case .tensor(let tensor): [tensor]
     case .tree(let tree): tree.fields.flatMap(\.value.tensors)
     case .tuple(let parts), .list(let parts): parts.flatMap(\.tensors)
-    case .integer, .real, .boolean, .string, .absent, .poison: []
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: []
     }
   }
 
@@ -66,7 +69,7 @@ indirect enum Value {
     case .tree(let tree): return .tree(tree.mapValues { $0.replacingTensors(&tensors) })
     case .tuple(let parts): return .tuple(parts.map { $0.replacingTensors(&tensors) })
     case .list(let parts): return .list(parts.map { $0.replacingTensors(&tensors) })
-    case .integer, .real, .boolean, .string, .absent, .poison: return self
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: return self
     }
   }
 }
@@ -129,6 +132,7 @@ extension Value {
       return "{\(names.joined(separator: ", "))}"
     case .tuple(let parts): return "(\(parts.map(\.spelling).joined(separator: ", ")))"
     case .list(let parts): return "[\(parts.map(\.spelling).joined(separator: ", "))]"
+    case .function(let function): return function.name
     case .absent: return "none"
     case .poison: return "unknown"
     }
@@ -144,6 +148,7 @@ extension Value {
     case .tree: "a tree \(spelling)"
     case .tuple: "a tuple \(spelling)"
     case .list: "a list \(spelling)"
+    case .function(let function): "the function \(function.name)"
     case .absent: "none"
     case .poison: "an unknown value"
     }

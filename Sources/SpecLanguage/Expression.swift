@@ -83,6 +83,17 @@ package enum Subscript: Sendable {
   case ellipsis(Span)
 }
 
+/// A function written as an expression: `x -> x ** 2`, `(x, y) -> x * y`, or with statements,
+/// `x -> { let y = x ** 2  return y }`.
+package struct FunctionExpression: Sendable {
+  /// Its parameters, which are only names.
+  package let parameters: [ParameterDeclaration]
+  /// The body; its last statement returns.
+  package let body: [Statement]
+  /// True if the body is written as statements between braces.
+  package let isBlock: Bool
+}
+
 /// An expression.
 package struct Expression: Sendable {
   /// What it is.
@@ -110,6 +121,7 @@ package struct Expression: Sendable {
     case tuple([Expression])
     case list([Expression])
     case record([RecordField])
+    case function(FunctionExpression)
   }
 
   /// Makes an expression that covers a span.
@@ -132,6 +144,18 @@ extension Expression.Kind {
     case .subscripted(let base, let subscripts): [base] + subscripts.flatMap(\.parts)
     case .tuple(let elements), .list(let elements): elements
     case .record(let fields): fields.map(\.value)
+    case .function(let function): function.body.flatMap(\.parts)
+    }
+  }
+}
+
+extension Statement {
+  /// The expressions directly inside.
+  fileprivate var parts: [Expression] {
+    switch self {
+    case .binding(let binding): [binding.value]
+    case .assignment(_, let value), .returning(let value, _): [value]
+    case .loop(let loop): [loop.sequence] + loop.body.flatMap(\.parts)
     }
   }
 }

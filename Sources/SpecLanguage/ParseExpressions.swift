@@ -2,7 +2,7 @@
 //
 // The grammar of expressions, loosest binding first:
 //
-//     if c then a else b · or · and · not · < <= > >= == != · + - · * / @ · unary - · ** ·
+//     if c then a else b, x -> y · or · and · not · < <= > >= == != · + - · * / @ · unary - · ** ·
 //     f(x) x.y x[i]
 //
 // Operators of one level group to the left, except `**`, which groups to the right and binds
@@ -11,9 +11,10 @@
 import Diagnostics
 
 extension Parser {
-  /// expression = "if" expression "then" expression "else" expression | binary
+  /// expression = "if" expression "then" expression "else" expression | function | binary
   mutating func parseExpression() throws(ParseFailure) -> Expression {
     try nested { (parser) throws(ParseFailure) in
+      if parser.startsFunction { return try parser.parseFunctionExpression() }
       guard parser.at(.if) else { return try parser.parseBinary(minimum: 1) }
       let start = parser.advance().span
       let condition = try parser.parseExpression()
@@ -25,6 +26,49 @@ extension Parser {
         .conditional(condition: condition, then: then, otherwise: otherwise),
         at: parser.span(from: start))
     }
+  }
+
+  /// Whether `name ->` or `(name, ...) ->` is next: nothing else in an expression has an arrow.
+  private var startsFunction: Bool {
+    if case .identifier = current.kind { return token(ahead: 1).kind == .symbol(.arrow) }
+    guard at(.leftParenthesis) else { return false }
+    var ahead = 1
+    while case .identifier = token(ahead: ahead).kind {
+      ahead += 1
+      guard token(ahead: ahead).kind == .symbol(.comma) else { break }
+      ahead += 1
+    }
+    return token(ahead: ahead).kind == .symbol(.rightParenthesis)
+      && token(ahead: ahead + 1).kind == .symbol(.arrow)
+  }
+
+  /// function = ( name | "(" { name "," } ")" ) "->" ( expression | "{" { statement } "}" )
+  private mutating func parseFunctionExpression() throws(ParseFailure) -> Expression {
+    let start = current.span
+    var names: [Name] = []
+    if accept(.leftParenthesis) {
+      while !at(.rightParenthesis) {
+        names.append(try expectName("the name of a parameter"))
+        guard accept(.comma) else { break }
+      }
+      try expect(.rightParenthesis)
+    } else {
+      names.append(try expectName("the name of a parameter"))
+    }
+    try expect(.arrow)
+    let parameters = names.map { ParameterDeclaration(name: $0, type: nil, defaultValue: nil) }
+    let isBlock = at(.leftBrace) && startsStatement(ahead: 1)
+    let body: [Statement]
+    if isBlock {
+      advance()
+      body = parseStatements()
+      try expect(.rightBrace, " at the end of the function")
+    } else {
+      let result = try parseExpression()
+      body = [.returning(result, span: result.span)]
+    }
+    let function = FunctionExpression(parameters: parameters, body: body, isBlock: isBlock)
+    return Expression(.function(function), at: span(from: start))
   }
 
   private var currentOperator: BinaryOperator? {

@@ -140,10 +140,15 @@ extension Parser {
     return false
   }
 
-  private var startsStatement: Bool {
-    if at(.let) || at(.var) || at(.for) || at(.return) { return true }
-    guard case .identifier = current.kind else { return false }
-    return token(ahead: 1).kind == .symbol(.assign)
+  private var startsStatement: Bool { startsStatement(ahead: 0) }
+
+  /// Whether a statement starts so many tokens further on.
+  func startsStatement(ahead: Int) -> Bool {
+    switch token(ahead: ahead).kind {
+    case .keyword(.let), .keyword(.var), .keyword(.for), .keyword(.return): true
+    case .identifier: token(ahead: ahead + 1).kind == .symbol(.assign)
+    default: false
+    }
   }
 
   /// statement = "let" binding | "var" binding | for | "return" expression | name "=" expression

@@ -139,6 +139,14 @@ private struct Printer {
     for statement in statements { print(statement) }
   }
 
+  /// Statements on one line: `{ let y = x ** 2 return y }`.
+  static func block(_ statements: [Statement]) -> String {
+    var printer = Printer()
+    printer.print(statements)
+    let words = printer.text.split(separator: "\n").map { $0.drop { $0 == " " } }
+    return "{ \(words.joined(separator: " ")) }"
+  }
+
   private mutating func print(_ statement: Statement) {
     switch statement {
     case .binding(let binding):
@@ -204,10 +212,10 @@ extension Expression {
     return precedence < minimum ? "(\(text))" : text
   }
 
-  /// Conditionals bind loosest, then operators by their precedence, then everything else.
+  /// Conditionals and functions bind loosest, then operators by their precedence, then everything else.
   private var precedence: Int {
     switch kind {
-    case .conditional: 0
+    case .conditional, .function: 0
     case .binary(let op, _, _, _): op.precedence
     case .unary(.not, _): 3
     case .unary(.minus, _): 7
@@ -244,7 +252,18 @@ extension Expression {
     case .record(let fields):
       let texts = fields.map { "\($0.name.text): \($0.value.printed())" }
       return "{\(texts.joined(separator: ", "))}"
+    case .function(let function):
+      let names = function.parameters.map(\.name.text).joined(separator: ", ")
+      let head = function.parameters.count == 1 ? names : "(\(names))"
+      return "\(head) -> \(function.printedBody)"
     }
+  }
+}
+
+extension FunctionExpression {
+  fileprivate var printedBody: String {
+    if !isBlock, case .returning(let value, _)? = body.first { return value.printed() }
+    return Printer.block(body)
   }
 }
 

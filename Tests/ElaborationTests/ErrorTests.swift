@@ -302,7 +302,7 @@ struct ErrorTests {
       ("y + 2147483648", "type.mixed"),
       ("pad(x, 9223372036854775807, 1)", "type.kind"), ("x[::9223372036854775807]", "type.kind"),
       ("einsum(\"ij,kj,lj,mj->iklm\", zeros([n ** 9, 1]), zeros([n ** 9, 1]), x, x)", "shape.size"),
-      ("sgd(0.1)", "name.function"), ("f", "name.unknown"), ("x + \"text\"", "type.kind"),
+      ("sgd(0.1)", "name.function"), ("f", "type.kind"), ("x + \"text\"", "type.kind"),
       ("{a: x, a: x}.a", "declaration.repeated"), ("1.5 + y", "type.mixed"),
       ("expand(x, 3)", "shape.axis"), ("x + none", "type.kind"), ("none", "type.kind"),
       ("layer_norm(x, none)", "type.kind"), ("mean(y)", "type.float"), ("mean(none)", "type.float"),

@@ -63,6 +63,14 @@ struct RoundTripTests {
       ("x[:, 1:, -1, ..., ::2, a:b:c]", "x[:, 1:, -1, ..., ::2, a:b:c]"),
       ("f(a, axis: -1, keep: true)", "f(a, axis: -1, keep: true)"), ("(a,)", "(a,)"),
       ("{w: a, b: [1, 2.50e-3]}", "{w: a, b: [1, 2.50e-3]}"), ("p.in.for.state", "p.in.for.state"),
+      ("x -> (x + 1)", "x -> x + 1"), ("(x) -> x", "x -> x"), ("() -> 1", "() -> 1"),
+      ("(x, y) -> (z -> x)", "(x, y) -> z -> x"), ("f((x -> x), 1)", "f(x -> x, 1)"),
+      ("(x -> x) + 1", "(x -> x) + 1"), ("x -> {a: x}", "x -> {a: x}"),
+      ("x -> { let y = x  return y }", "x -> { let y = x return y }"),
+      (
+        "x -> { var y = 0 for i in 3 { y = y + x } return y }",
+        "x -> { var y = 0 for i in 3 { y = y + x } return y }"
+      ),
     ])
   func parentheses(text: String, expected: String) {
     let source = "let value = \(text)\n"
