@@ -33,6 +33,7 @@ struct RoundTripTests {
     "the examples and test cases survive",
     arguments: [
       "Examples/maml_sinusoid.mix", "Examples/mnist1d_lr.mix", "Examples/digits_reweighting.mix",
+      "Examples/pinn.mix", "Examples/imaml_cg.mix", "Examples/mamlpp_multistep.mix",
       "Tests/Cases/chinchilla/model.mix", "Tests/Cases/chinchilla/maml.mix",
       "Tests/Cases/chinchilla/learning_lr.mix", "Tests/Cases/chinchilla/loss_weighting.mix",
     ])
