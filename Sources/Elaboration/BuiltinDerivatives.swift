@@ -71,7 +71,7 @@ extension Elaborator {
   ) throws -> (value: Value, gradient: Value) {
     let positions = try self.positions(wrt, among: arguments, at: place)
     let varied = try positions.map { try self.varied(arguments[$0]) }
-    let region = try inRegion(argument.function, varied) { inputs in
+    let region = try inRegion(argument.function.name, varied) { inputs in
       var inner = arguments
       for (position, input) in zip(positions, inputs) {
         inner[position] = arguments[position].part(input)
@@ -106,7 +106,7 @@ extension Elaborator {
     let varied = try self.varied(x)
     let directions = try self.directions(direction, like: x.part(varied))
     var result = Value.poison
-    let region = try inRegion(argument.function, [varied]) { inputs in
+    let region = try inRegion(argument.function.name, [varied]) { inputs in
       let given = try call(argument.function, at: place, [x.part(inputs[0])])
       result = try floats(argument.operand.part(given))
       for (index, tensor) in result.tensors.enumerated() {
@@ -124,10 +124,10 @@ extension Elaborator {
   ///
   /// - Returns: the region's graph, the arrays that those inputs stand for, and those that its other
   ///   inputs stand for.
-  private func inRegion(
-    _ function: FunctionValue, _ values: [Value], _ body: ([Value]) throws -> Void
+  func inRegion(
+    _ name: String, _ values: [Value], _ body: ([Value]) throws -> Void
   ) throws -> (graph: Graph, operands: [Tensor], captured: [Tensor]) {
-    emitter.beginRegion(function.name)
+    emitter.beginRegion(name)
     let names = values.enumerated().flatMap { $1.namedTensors("x_\($0 + 1)") }
     var inputs = names.map { emitter.input($0.name, $0.tensor.type) }[...]
     do {
@@ -165,7 +165,7 @@ extension Elaborator {
   }
 
   /// An argument to differentiate by, as arrays of floats.
-  private func varied(_ operand: Operand) throws -> Value {
+  func varied(_ operand: Operand) throws -> Value {
     let value = try floats(operand)
     guard !value.tensors.isEmpty else {
       throw fail(.floatsNeeded(value.kind), at: operand.expression.span, operands: [operand])
@@ -174,7 +174,7 @@ extension Elaborator {
   }
 
   /// A value as arrays of floats; trees and tuples keep their form.
-  private func floats(_ operand: Operand) throws -> Value {
+  func floats(_ operand: Operand) throws -> Value {
     switch operand.value {
     case .tree(let tree): return .tree(try tree.mapValues { try floats(operand.part($0)) })
     case .tuple(let parts): return .tuple(try parts.map { try floats(operand.part($0)) })

@@ -94,6 +94,23 @@ package struct FunctionExpression: Sendable {
   package let isBlock: Bool
 }
 
+/// An inner optimisation as an expression:
+/// `minimize loss(q) over q = theta by sgd(rate: 0.1) for 5` is `q` after the steps.
+package struct Minimization: Sendable {
+  /// The loss, a function of the variable.
+  package let objective: Expression
+  /// What is optimised: an array or a tree.
+  package let variable: Name
+  /// Where it starts.
+  package let start: Expression
+  /// The optimiser's name and arguments.
+  package let optimizer: Name
+  /// The optimiser's arguments.
+  package let arguments: [Argument]
+  /// The number of steps, a whole-number expression.
+  package let steps: Expression
+}
+
 /// An expression.
 package struct Expression: Sendable {
   /// What it is.
@@ -122,6 +139,7 @@ package struct Expression: Sendable {
     case list([Expression])
     case record([RecordField])
     case function(FunctionExpression)
+    case minimization(Minimization)
   }
 
   /// Makes an expression that covers a span.
@@ -145,6 +163,9 @@ extension Expression.Kind {
     case .tuple(let elements), .list(let elements): elements
     case .record(let fields): fields.map(\.value)
     case .function(let function): function.body.flatMap(\.parts)
+    case .minimization(let minimization):
+      [minimization.objective, minimization.start, minimization.steps]
+        + minimization.arguments.map(\.value)
     }
   }
 }

@@ -212,10 +212,10 @@ extension Expression {
     return precedence < minimum ? "(\(text))" : text
   }
 
-  /// Conditionals and functions bind loosest, then operators by their precedence, then everything else.
+  /// Conditionals, functions and minimisations bind loosest, then operators by their precedence, then everything else.
   private var precedence: Int {
     switch kind {
-    case .conditional, .function: 0
+    case .conditional, .function, .minimization: 0
     case .binary(let op, _, _, _): op.precedence
     case .unary(.not, _): 3
     case .unary(.minus, _): 7
@@ -256,6 +256,10 @@ extension Expression {
       let names = function.parameters.map(\.name.text).joined(separator: ", ")
       let head = function.parameters.count == 1 ? names : "(\(names))"
       return "\(head) -> \(function.printedBody)"
+    case .minimization(let inner):
+      return "minimize \(inner.objective.printed()) over \(inner.variable.text) = "
+        + "\(inner.start.printed()) by \(inner.optimizer.text)"
+        + "(\(printedArguments(inner.arguments))) for \(inner.steps.printed())"
     }
   }
 }

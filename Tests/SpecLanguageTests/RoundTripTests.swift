@@ -67,6 +67,10 @@ struct RoundTripTests {
       ("x -> (x + 1)", "x -> x + 1"), ("(x) -> x", "x -> x"), ("() -> 1", "() -> 1"),
       ("(x, y) -> (z -> x)", "(x, y) -> z -> x"), ("f((x -> x), 1)", "f(x -> x, 1)"),
       ("(x -> x) + 1", "(x -> x) + 1"), ("x -> {a: x}", "x -> {a: x}"),
+      (
+        "(minimize l(q) over q = a.b by sgd(rate: 0.1) for 2 * n).w",
+        "(minimize l(q) over q = a.b by sgd(rate: 0.1) for 2 * n).w"
+      ),
       ("x -> { let y = x  return y }", "x -> { let y = x return y }"),
       (
         "x -> { var y = 0 for i in 3 { y = y + x } return y }",
