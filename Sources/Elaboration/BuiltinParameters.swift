@@ -17,8 +17,7 @@ struct Parameter<Argument>: Sendable {
   let read: @Sendable (Elaborator, [Operand]) throws -> Argument
 
   /// A parameter that needs an argument.
-  private init(_ name: String, needed: @escaping @Sendable (Elaborator, Operand) throws -> Argument)
-  {
+  init(_ name: String, needed: @escaping @Sendable (Elaborator, Operand) throws -> Argument) {
     slot = Builtin.Slot(name: name, fallback: nil)
     read = { elaborator, operands in
       guard let operand = operands.first else {
@@ -65,6 +64,13 @@ struct SizesArgument {
 extension Parameter<Operand> {
   /// Anything; the function sees to it itself.
   static func any(_ name: String) -> Self { Self(name, needed: { $1 }) }
+}
+
+extension Parameter<Operand?> {
+  /// Anything that may be left out; the function sees to it itself.
+  static func optional(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback, optional: { $1 })
+  }
 }
 
 extension Parameter<[Operand]> {

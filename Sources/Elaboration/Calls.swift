@@ -32,13 +32,12 @@ extension Elaborator {
 
   /// Arguments in the order of the parameters: one for each, or none where none is given.
   ///
-  /// - Parameter lastTakesMore: whether the last parameter takes any number of arguments, in the order
-  ///   in which they are written.
+  /// - Parameter variadic: which parameter takes any number of arguments, in the order in which they are
+  ///   written; those after it are given by name.
   func match(
-    _ arguments: [Argument], to parameters: [String], of callee: Name, lastTakesMore: Bool = false
+    _ arguments: [Argument], to parameters: [String], of callee: Name, variadic: Int? = nil
   ) throws -> [[Argument]] {
     var matched = [[Argument]](repeating: [], count: parameters.count)
-    let last = lastTakesMore ? parameters.count - 1 : nil
     var position = 0
     for argument in arguments {
       let index: Int
@@ -56,9 +55,9 @@ extension Elaborator {
             .argumentTooMany(of: callee.text, limit: parameters.count), at: argument.value.span)
         }
         index = position
-        if index != last { position += 1 }
+        if index != variadic { position += 1 }
       }
-      guard matched[index].isEmpty || index == last else {
+      guard matched[index].isEmpty || index == variadic else {
         throw fail(
           .argumentRepeated(parameters[index]), at: argument.name?.span ?? argument.value.span)
       }

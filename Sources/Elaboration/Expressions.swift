@@ -42,6 +42,7 @@ extension Elaborator {
     case .tuple(let elements): return .tuple(try evaluated(elements).map(\.value))
     case .list(let elements): return .list(try evaluated(elements).map(\.value))
     case .record(let fields): return try record(fields)
+    case .minimization(let minimization): return try self.minimization(minimization)
     case .function(let function): return .function(written(function, at: expression.span))
     case .loop(let loop): return try collected(loop)
     case .range: preconditionFailure("compiler bug: a range outside of the head of a loop")

@@ -64,7 +64,7 @@ extension Evaluator {
       return [try scatterAdd(operands[0], operands[1], rows: rows, node.provenance)]
     case .loop(let loop):
       return try run(loop, operands, prepared(region))
-    case .structured, .gradient:
+    case .structured, .gradient, .jvp:
       return try run(prepared(region), operands)
     }
   }

@@ -96,6 +96,23 @@ package struct FunctionExpression: Sendable {
   package let isBlock: Bool
 }
 
+/// An inner optimisation as an expression:
+/// `minimize loss(q) over q = theta by sgd(rate: 0.1) for 5` is `q` after the steps.
+package struct Minimization: Sendable {
+  /// The loss, a function of the variable.
+  package let objective: Expression
+  /// What is optimised: an array or a tree.
+  package let variable: Name
+  /// Where it starts.
+  package let start: Expression
+  /// The optimiser's name and arguments.
+  package let optimizer: Name
+  /// The optimiser's arguments.
+  package let arguments: [Argument]
+  /// The number of steps, a whole-number expression.
+  package let steps: Expression
+}
+
 /// An expression.
 package struct Expression: Sendable {
   /// What it is.
@@ -128,6 +145,7 @@ package struct Expression: Sendable {
     case loop(ForStatement)
     /// The whole numbers of a half-open range, `from : to : by`; only in the head of a loop.
     case range(from: Expression, to: Expression, by: Expression?)
+    case minimization(Minimization)
   }
 
   /// Makes an expression that covers a span.
@@ -153,6 +171,9 @@ extension Expression.Kind {
     case .function(let function): function.body.flatMap(\.parts)
     case .loop(let loop): loop.parts
     case .range(let from, let to, let by): [from, to, by].compactMap { $0 }
+    case .minimization(let minimization):
+      [minimization.objective, minimization.start, minimization.steps]
+        + minimization.arguments.map(\.value)
     }
   }
 }

@@ -207,19 +207,14 @@ extension Parser {
     return .tree(try parseGroup(named: name))
   }
 
-  /// inner = "(" data ")" "{" { statement } "minimize" expression
-  ///   "by" name [ arguments ] "for" expression "}"
+  /// inner = "(" data ")" "{" { statement } "minimize" expression steps "}"
   private mutating func parseInner(_ start: Span) throws(ParseFailure) -> InnerDeclaration {
     let data = try parseData()
     try expect(.leftBrace)
     let body = parseStatements()
     try expect(.minimize, " and the inner loss")
     let objective = try parseExpression()
-    try expect(.by, " and an optimiser, as in 'by sgd(rate: 0.1)'")
-    let optimizer = try expectName("the name of an optimiser")
-    let arguments = at(.leftParenthesis) ? try parseArguments() : []
-    try expect(.for, " and the number of steps")
-    let steps = try parseExpression()
+    let (optimizer, arguments, steps) = try parseSteps()
     try expect(.rightBrace, " at the end of inner")
     return InnerDeclaration(
       data: data, body: body, objective: objective, optimizer: optimizer, arguments: arguments,

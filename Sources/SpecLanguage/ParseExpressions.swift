@@ -2,7 +2,7 @@
 //
 // The grammar of expressions, loosest binding first:
 //
-//     if c then a else b, x -> y · or · and · not · < <= > >= == != · + - · * / div mod @ ·
+//     if c then a else b, x -> y, minimize ... · or · and · not · < <= > >= == != · + - · * / div mod @ ·
 //     unary - · ** ·
 //     f(x) x.y x[i]
 //
@@ -12,10 +12,12 @@
 import Diagnostics
 
 extension Parser {
-  /// expression = "if" expression "then" expression "else" expression | function | binary
+  /// expression = "if" expression "then" expression "else" expression | function | minimization
+  ///   | binary
   mutating func parseExpression() throws(ParseFailure) -> Expression {
     try nested { (parser) throws(ParseFailure) in
       if parser.startsFunction { return try parser.parseFunctionExpression() }
+      if parser.at(.minimize) { return try parser.parseMinimization() }
       guard parser.at(.if) else { return try parser.parseBinary(minimum: 1) }
       let start = parser.advance().span
       let condition = try parser.parseExpression()
@@ -70,6 +72,36 @@ extension Parser {
     }
     let function = FunctionExpression(parameters: parameters, body: body, isBlock: isBlock)
     return Expression(.function(function), at: span(from: start))
+  }
+
+  /// minimization = "minimize" expression "over" name "=" expression
+  ///   "by" name [ arguments ] "for" expression
+  private mutating func parseMinimization() throws(ParseFailure) -> Expression {
+    let start = advance().span
+    let objective = try parseExpression()
+    guard at(word: "over") else {
+      throw fail("'over' and what to optimise, as in 'over q = theta'")
+    }
+    advance()
+    let variable = try expectName("the name of what is optimised")
+    try expect(.assign, " and where \(variable.text) starts")
+    let value = try parseExpression()
+    let (optimizer, arguments, steps) = try parseSteps()
+    let minimization = Minimization(
+      objective: objective, variable: variable, start: value, optimizer: optimizer,
+      arguments: arguments, steps: steps)
+    return Expression(.minimization(minimization), at: span(from: start))
+  }
+
+  /// steps = "by" name [ arguments ] "for" expression
+  mutating func parseSteps() throws(ParseFailure) -> (
+    optimizer: Name, arguments: [Argument], steps: Expression
+  ) {
+    try expect(.by, " and an optimiser, as in 'by sgd(rate: 0.1)'")
+    let optimizer = try expectName("the name of an optimiser")
+    let arguments = at(.leftParenthesis) ? try parseArguments() : []
+    try expect(.for, " and the number of steps")
+    return (optimizer, arguments, try parseExpression())
   }
 
   private var currentOperator: BinaryOperator? {

@@ -247,10 +247,10 @@ extension Expression {
     return precedence < minimum ? "(\(text))" : text
   }
 
-  /// Conditionals and functions bind loosest, then operators by their precedence, then everything else.
+  /// Conditionals, functions and minimisations bind loosest, then operators by their precedence.
   private var precedence: Int {
     switch kind {
-    case .conditional, .function, .range: 0
+    case .conditional, .function, .minimization, .range: 0
     case .binary(let op, _, _, _): op.precedence
     case .unary(.not, _): 3
     case .unary(.minus, _): 7
@@ -296,6 +296,10 @@ extension Expression {
     case .range(let from, let to, let by):
       let ends = "\(from.printed()) : \(to.printed())"
       return by.map { "\(ends) : \($0.printed())" } ?? ends
+    case .minimization(let inner):
+      return "minimize \(inner.objective.printed()) over \(inner.variable.text) = "
+        + "\(inner.start.printed()) by \(inner.optimizer.text)"
+        + "(\(printedArguments(inner.arguments))) for \(inner.steps.printed())"
     }
   }
 }

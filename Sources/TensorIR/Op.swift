@@ -183,6 +183,21 @@ package struct GradientOp: Hashable, Sendable {
   }
 }
 
+/// The outputs of a function and their tangents along a direction, kept whole until the language's
+/// derivatives are expanded (`Differentiator.expandJVP`): Elaboration makes it, no rule does.
+///
+/// Operands: the inputs of `function`, then a tangent for each input listed in `wrt`, in that order.
+/// Results: the function's outputs, all floats, then the tangent of each.
+package struct JVPOp: Hashable, Sendable {
+  package var function: Graph
+  package var wrt: [Int]
+
+  package init(function: Graph, wrt: [Int]) {
+    self.function = function
+    self.wrt = wrt
+  }
+}
+
 /// One operation of the IR. Shapes below are of operands `->` results.
 package enum Op: Hashable, Sendable {
   // MARK: Elementwise: equal shapes in, the same shape out.
@@ -238,6 +253,7 @@ package enum Op: Hashable, Sendable {
   // MARK: Structure.
   case loop(Loop)
   case gradient(GradientOp)
+  case jvp(JVPOp)
 }
 
 /// What an elementwise op does to the scalars at one place: see the cases of `Op`.
@@ -267,7 +283,7 @@ extension Op {
     case .contract: .contraction
     case .checkPositions, .gather, .scatterAdd: .indexing
     case .structured: .structured
-    case .loop, .gradient: .structure
+    case .loop, .gradient, .jvp: .structure
     }
   }
 
@@ -301,6 +317,7 @@ extension Op {
     switch self {
     case .loop(let loop): [loop.body]
     case .gradient(let gradient): [gradient.function]
+    case .jvp(let jvp): [jvp.function]
     default: []  // Only the structure family has regions; `Verifier` checks the family.
     }
   }

@@ -117,6 +117,12 @@ private struct Verifier {
         && Set(gradient.wrt).count == gradient.wrt.count
         && gradient.function.inputs.count == node.operands.count
       return isSound ? nil : "'wrt' does not fit the function's inputs"
+    case .jvp(let jvp):
+      let isSound =
+        jvp.wrt.allSatisfy(jvp.function.inputs.indices.contains)
+        && Set(jvp.wrt).count == jvp.wrt.count
+        && jvp.function.inputs.count + jvp.wrt.count == node.operands.count
+      return isSound ? nil : "'wrt' does not fit the function's inputs"
     default: return nil  // Only ops with regions index one list by counts of another.
     }
   }

@@ -35,6 +35,7 @@ struct RoundTripTests {
       "Examples/maml_sinusoid.mix", "Examples/mnist1d_lr.mix", "Examples/digits_reweighting.mix",
       "Examples/lstm_copy.mix", "Examples/actor_critic.mix", "Examples/learned_optimizer.mix",
       "Tests/Cases/words/loops.mix", "Tests/Cases/words/parts.mix",
+      "Examples/pinn.mix", "Examples/imaml_cg.mix", "Examples/mamlpp_multistep.mix",
       "Tests/Cases/chinchilla/model.mix", "Tests/Cases/chinchilla/maml.mix",
       "Tests/Cases/chinchilla/learning_lr.mix", "Tests/Cases/chinchilla/loss_weighting.mix",
     ])
@@ -70,6 +71,10 @@ struct RoundTripTests {
       ("x -> (x + 1)", "x -> x + 1"), ("(x) -> x", "x -> x"), ("() -> 1", "() -> 1"),
       ("(x, y) -> (z -> x)", "(x, y) -> z -> x"), ("f((x -> x), 1)", "f(x -> x, 1)"),
       ("(x -> x) + 1", "(x -> x) + 1"), ("x -> {a: x}", "x -> {a: x}"),
+      (
+        "(minimize l(q) over q = a.b by sgd(rate: 0.1) for 2 * n).w",
+        "(minimize l(q) over q = a.b by sgd(rate: 0.1) for 2 * n).w"
+      ),
       ("x -> { let y = x  return y }", "x -> { let y = x return y }"),
       (
         "x -> { var y = 0 for i in 3 { y = y + x } return y }",

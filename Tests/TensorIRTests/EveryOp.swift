@@ -48,6 +48,8 @@ func graphWithEveryOp() -> Graph {
   values += structuredOps(builder)
   values += builder.append(.loop(exampleLoop()), [x, builder.reshape(x, to: [3, 2])])
   values += builder.append(.gradient(exampleGradient()), [x])
+  let gradient = exampleGradient()
+  values += builder.append(.jvp(JVPOp(function: gradient.function, wrt: gradient.wrt)), [x, x])
   for (index, value) in values.enumerated() { builder.output("y\(index)", value) }
   return builder.graph
 }

@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient, checkPositions, cumulativeSum
+  case gradient, jvp, checkPositions, cumulativeSum
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -37,6 +37,7 @@ enum CatalogueRow: String, CaseIterable {
     case .structured: .structured
     case .loop: .loop
     case .gradient: .gradient
+    case .jvp: .jvp
     }
   }
 
@@ -78,6 +79,7 @@ enum CatalogueRow: String, CaseIterable {
     case .structured: structuredPrograms
     case .loop: loopPrograms
     case .gradient: [gradientProgram]
+    case .jvp: [jvpProgram]
     }
   }
 }
@@ -232,6 +234,19 @@ private var scatterAddProgram: TestProgram {
     let sums = builder.scatterAdd(inputs[0], builder.unary(.sin, inputs[1]), rows: 4)
     return [builder.multiply(sums, sums)]
   }
+}
+
+private var jvpProgram: TestProgram {
+  let function = GraphBuilder(name: "layer")
+  let w = function.input("w", f64(3))
+  let x = function.input("x", f64(2, 3))
+  let labels = ContractionLabels(lhs: [0, 1], rhs: [1], output: [0])
+  let y = function.unary(.tanh, function.contract(x, w, labels))
+  function.output("y", y)
+  function.output("z", function.multiply(x, x))
+  let op = JVPOp(function: function.graph, wrt: [1])
+  let types = [(f64(3), Domain.real), (f64(2, 3), .real), (f64(2, 3), .real)]
+  return TestProgram("jvp", types) { builder, inputs in builder.append(.jvp(op), inputs) }
 }
 
 private var gradientProgram: TestProgram {
