@@ -78,6 +78,9 @@ static const unsigned char text_mf_expm1_f64[] = {
 static const unsigned char text_mf_fault[] = {
 #embed "runtime/mf_fault.h"
     , 0};
+static const unsigned char text_mf_floor_divide_i32[] = {
+#embed "runtime/mf_floor_divide_i32.h"
+    , 0};
 static const unsigned char text_mf_floor_f32[] = {
 #embed "runtime/mf_floor_f32.h"
     , 0};
@@ -274,6 +277,7 @@ static const struct template templates[] = {
     {"mf_expm1_f32", text_mf_expm1_f32},
     {"mf_expm1_f64", text_mf_expm1_f64},
     {"mf_fault", text_mf_fault},
+    {"mf_floor_divide_i32", text_mf_floor_divide_i32},
     {"mf_floor_f32", text_mf_floor_f32},
     {"mf_floor_f64", text_mf_floor_f64},
     {"mf_fused_f32", text_mf_fused_f32},

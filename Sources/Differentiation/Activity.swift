@@ -45,9 +45,9 @@ struct Activity {
     return useful
   }
 
-  /// Which inputs the only output of `function` depends on.
+  /// Which inputs the outputs of `function` depend on.
   func usefulInputs(of function: Graph) -> [Bool] {
-    let useful = usefulValues(of: function, outputs: [true])
+    let useful = usefulValues(of: function, outputs: function.outputs.map { _ in true })
     return function.inputs.map { useful[$0.index] }
   }
 
@@ -119,9 +119,13 @@ struct Activity {
   }
 
   /// Per operand of a node that is no loop, whether a derivative can flow through it to any result.
-  /// A gradient depends on what its function depends on.
+  /// A gradient or a JVP depends on what its function depends on.
   private func operandFlows(of node: Node) -> [Bool] {
     if case .gradient(let gradient) = node.op { return usefulInputs(of: gradient.function) }
+    if case .jvp(let jvp) = node.op {
+      let flows = usefulInputs(of: jvp.function)
+      return flows + jvp.wrt.map { flows[$0] }
+    }
     let rule = rule(node.op)
     return node.operands.indices.map(rule.isDifferentiable(operand:))
   }

@@ -183,6 +183,9 @@ extension Graph {
       } else if case .gradient(var gradient) = graph.nodes[index].op {
         gradient.function = gradient.function.withSavePolicy(policy)
         graph.nodes[index].op = .gradient(gradient)
+      } else if case .jvp(var jvp) = graph.nodes[index].op {
+        jvp.function = jvp.function.withSavePolicy(policy)
+        graph.nodes[index].op = .jvp(jvp)
       }
     }
     return graph

@@ -68,7 +68,13 @@ extension MetaProblem {
 extension EntryPoint {
   /// What is checked of inputs before the program runs, whatever it does with them.
   package func inputBounds(of problem: MetaProblem) -> [String: InputBound] {
-    guard self == .innerStep else { return [:] }
+    let hasStep =
+      switch self {
+      case .innerStep: true
+      case .innerLoss, .innerGradient, .hessianVectorProduct: problem.readsStep
+      case .outerLossGradient, .metaGradient: false
+      }
+    guard hasStep else { return [:] }
     return [problem.stepName: InputBound(range: 1...problem.steps, purpose: "the number of a step")]
   }
 }
@@ -109,7 +115,8 @@ private struct StepPrograms {
     let data = builder.inputs(problem.innerData.map(\.leaf))
     let step = builder.input(problem.stepName, .scalar(.i32))
     let fromZero = builder.subtract(step, builder.constant(1, .scalar(.i32)))
-    let gradients = Array(builder.append(innerGradientOp, theta + meta.values + data).dropFirst())
+    let arguments = theta + meta.values + data + (problem.readsStep ? [fromZero] : [])
+    let gradients = Array(builder.append(innerGradientOp, arguments).dropFirst())
     let next = builder.inline(
       problem.update.for(.state), gradients + theta + state + meta.values + [fromZero])
     for (leaf, value) in zip(problem.theta + problem.state, next) {
@@ -198,7 +205,8 @@ private struct StepPrograms {
       problem.usesInnerLosses
       ? builder.input(problem.innerLossesName, lossesType) : builder.constant(0, lossesType)
     let data = builder.inputs(problem.outerData.map(\.leaf))
-    return (builder, theta + meta.values + [losses] + data, meta.visible)
+    let trajectory = problem.readsTrajectory ? builder.inputs(problem.trajectory) : []
+    return (builder, theta + meta.values + [losses] + data + trajectory, meta.visible)
   }
 
   // MARK: Parts
@@ -218,7 +226,11 @@ private struct StepPrograms {
     let builder = newBuilder()
     let theta = builder.inputs(problem.theta)
     let meta = metaInputs(builder) { loss.reads(input: theta.count + $0) }
-    return (builder, theta + meta.values + builder.inputs(problem.innerData.map(\.leaf)))
+    let data = builder.inputs(problem.innerData.map(\.leaf))
+    guard problem.readsStep else { return (builder, theta + meta.values + data) }
+    let step = builder.input(problem.stepName, .scalar(.i32))
+    let fromZero = builder.subtract(step, builder.constant(1, .scalar(.i32)))
+    return (builder, theta + meta.values + data + [fromZero])
   }
 
   /// Inputs for the meta leaves. Those that only are the start of theta are hidden if unread; what
@@ -243,6 +255,18 @@ extension MetaProblem {
 
   /// What the losses of the inner steps are called as an input of the outer loss.
   package var innerLossesName: String { freeName("inner_losses") }
+
+  /// The parameters after each step, as inputs of the outer loss.
+  package var trajectory: [Leaf] {
+    theta.map { leaf in
+      Leaf(
+        name: trajectoryName(of: leaf),
+        type: TensorType([steps] + leaf.type.shape, leaf.type.dtype), initializer: leaf.initializer)
+    }
+  }
+
+  /// What a leaf of theta is called where the outer loss reads it after each step.
+  func trajectoryName(of leaf: Leaf) -> String { freeName("inner.\(leaf.name)") }
 
   /// What a leaf of the direction of a Hessian-vector product is called.
   package func directionName(of leaf: Leaf) -> String { freeName("direction.\(leaf.name)") }

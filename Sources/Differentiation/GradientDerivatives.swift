@@ -33,7 +33,31 @@ extension Differentiator {
     return builder.graph
   }
 
-  /// The graph with every `gradient` op, also inside loops, replaced by its expansion.
+  /// The outputs of a function and their tangents as an ordinary graph.
+  ///
+  /// The inputs are those of the function, then a tangent for each listed in `wrt`; the outputs are
+  /// its outputs, then the tangent of each (zeros where it does not depend on those inputs).
+  package func expandJVP(_ jvp: JVPOp) throws -> Graph {
+    let function = jvp.function
+    let builder = GraphBuilder(name: "jvp of \(function.name)")
+    let arguments = builder.inputs(like: function)
+    var tangents = [ValueID?](repeating: nil, count: arguments.count)
+    for position in jvp.wrt {
+      tangents[position] = builder.input(
+        function.inputNames[position] + "_tan", function.inputTypes[position])
+    }
+    let (outputs, outputTangents) = try appendJVP(
+      function, arguments: arguments, tangents: tangents, into: builder)
+    for (name, output) in zip(function.outputNames, outputs) { builder.output(name, output) }
+    for (position, tangent) in outputTangents.enumerated() {
+      builder.output(
+        function.outputNames[position] + "_tan",
+        tangent ?? builder.constant(0, like: outputs[position]))
+    }
+    return builder.graph.withDistinctNames()
+  }
+
+  /// The graph with every `gradient` and `jvp` op, also inside loops, replaced by its expansion.
   package func expandGradients(in graph: Graph) throws -> Graph {
     let builder = GraphBuilder(name: graph.name)
     var map = ValueMap(for: graph)
@@ -58,6 +82,9 @@ extension Differentiator {
         for result in results.dropFirst() { builder.raise(result, to: purpose) }
       }
       return results
+    }
+    if case .jvp(let jvp) = op {
+      return builder.inline(try expandGradients(in: expandJVP(jvp)), operands)
     }
     if case .loop(var loop) = op {
       loop.body = try expandGradients(in: loop.body)

@@ -10,8 +10,9 @@ import TensorIR
 struct InnerSteps {
   /// theta and the optimiser's state after the steps so far.
   private(set) var carries: [ValueID]
-  /// The losses of the steps so far, if the outer loss reads them: `[n]` each.
-  var losses: [ValueID] = []
+  /// What the outer loss reads of the steps so far, as the body has it after the carries: for each
+  /// output the parts of its stack, `[n, ...]`.
+  private var stacks: [[ValueID]]
 
   private let body: Graph
   /// How many steps there are in all.
@@ -23,7 +24,7 @@ struct InnerSteps {
 
   /// - Parameters:
   ///   - body: one step, from `(step, theta..., state..., streamed data..., meta..., fixed data...)`
-  ///     to `(theta..., state...)` and perhaps its loss.
+  ///     to `(theta..., state...)` and what the outer loss reads of the step.
   ///   - policy: what the steps keep.
   init(
     _ problem: MetaProblem, body: Graph, _ policy: SavePolicy, _ carries: [ValueID],
@@ -34,6 +35,12 @@ struct InnerSteps {
     (count, self.policy) = (problem.steps, policy)
     streams = zip(data, isStreamed).filter(\.1).map(\.0)
     invariants = meta + zip(data, isStreamed).filter { !$0.1 }.map(\.0)
+    stacks = body.outputs.dropFirst(carries.count).map { _ in [] }
+  }
+
+  /// The stacks over all steps so far: `[steps, ...]` for each output of the body after the carries.
+  var trajectory: [ValueID] {
+    stacks.map { $0.count == 1 ? $0[0] : builder.concatenate($0, axis: 0) }
   }
 
   /// Appends steps as a loop.
@@ -50,7 +57,9 @@ struct InnerSteps {
       stackedInputCount: streams.count, savePolicy: policy, body: body)
     let windows = streams.map { window(of: $0, steps) }
     let results = builder.append(.loop(loop), carries + windows + invariants)
-    losses += results.dropFirst(carries.count)
+    for (index, stack) in results.dropFirst(carries.count).enumerated() {
+      stacks[index].append(stack)
+    }
     carries = Array(results.prefix(carries.count))
   }
 
@@ -69,7 +78,9 @@ struct InnerSteps {
         builder.rename(carry, name.afterStep(step + 1), madeSince: mark)
         builder.raise(carry, to: purpose(after: step + 1))
       }
-      losses += results.dropFirst(carries.count).map { builder.reshape($0, to: [1]) }
+      for (index, slice) in results.dropFirst(carries.count).enumerated() {
+        stacks[index].append(builder.reshape(slice, to: [1] + builder.shape(of: slice)))
+      }
       carries = Array(results.prefix(carries.count))
     }
   }

@@ -107,9 +107,9 @@ private struct TaskProgram {
     let outerData = take(problem.outerData.count)
     let theta = problem.initialParameters == .input ? given : Array(meta[problem.initialRange])
     let state = builder.inline(problem.initialState.for(.state), theta + meta)
-    let (last, losses) = appendSteps(theta + state, meta, innerData, builder)
+    let (last, losses, trajectory) = appendSteps(theta + state, meta, innerData, builder)
     let outerLoss = problem.outerLoss.withSavePolicy(options.lossSavePolicy)
-    let arguments = last.prefix(theta.count) + meta + [losses] + outerData
+    let arguments = last.prefix(theta.count) + meta + [losses] + outerData + trajectory
     builder.output("loss", builder.inline(outerLoss, Array(arguments))[0])
     if givingFinalParameters {
       for (leaf, value) in zip(problem.theta, last) {
@@ -121,25 +121,27 @@ private struct TaskProgram {
 
   /// Appends the inner steps: a loop, and around it those that stand apart.
   ///
-  /// - Returns: the last theta and state, and the inner losses: `[steps]`.
+  /// - Returns: the last theta and state, the inner losses (`[steps]`), and the leaves of theta after
+  ///   each step (`[steps, ...]`) if the outer loss reads them.
   private func appendSteps(
     _ carries: [ValueID], _ meta: [ValueID], _ data: [ValueID], _ builder: GraphBuilder
-  ) -> (carries: [ValueID], losses: ValueID) {
+  ) -> (carries: [ValueID], losses: ValueID, trajectory: [ValueID]) {
     let looped = options.loopedSteps(of: problem)
     let policy = options.stepSavePolicy(for: problem)
     var steps = InnerSteps(problem, body: stepBody(), policy, carries, meta, data, builder)
     steps.appendApart(0..<looped.lowerBound)
     steps.appendLoop(looped)
     steps.appendApart(looped.upperBound..<problem.steps)
-    if steps.losses.isEmpty {  // Nobody reads them.
-      steps.losses = [builder.constant(0, TensorType([problem.steps], problem.dtype))]
+    let trajectory = steps.trajectory
+    guard !problem.usesInnerLosses else {
+      return (steps.carries, trajectory[0], Array(trajectory.dropFirst()))
     }
-    let losses = steps.losses
-    return (steps.carries, losses.count == 1 ? losses[0] : builder.concatenate(losses, axis: 0))
+    let losses = builder.constant(0, TensorType([problem.steps], problem.dtype))
+    return (steps.carries, losses, trajectory)
   }
 
   /// One inner step: `(step, theta..., state..., streamed data..., meta..., fixed data...)` to
-  /// `(theta..., state...)`, and the inner loss if the outer loss reads it.
+  /// `(theta..., state...)`, then the inner loss and theta if the outer loss reads them of each step.
   private func stepBody() -> Graph {
     let builder = GraphBuilder(name: "inner step")
     let step = builder.input("step", .scalar(.i32))
@@ -157,7 +159,9 @@ private struct TaskProgram {
     let gradient = GradientOp(function: innerLoss, wrt: Array(theta.indices))
     let provenance = Provenance(function: "inner_gradient", purpose: .state)
     let results = builder.withProvenance(provenance) {
-      builder.append(.gradient(gradient), theta + meta + data.compactMap(\.self))
+      builder.append(
+        .gradient(gradient),
+        theta + meta + data.compactMap(\.self) + (problem.readsStep ? [step] : []))
     }
     let next = builder.inline(
       problem.update.for(.state), Array(results.dropFirst()) + theta + state + meta + [step])
@@ -165,6 +169,11 @@ private struct TaskProgram {
       builder.output(leaf.name, value)
     }
     if problem.usesInnerLosses { builder.output("inner_loss", results[0]) }
+    if problem.readsTrajectory {
+      for (leaf, value) in zip(problem.theta, next) {
+        builder.output(problem.trajectoryName(of: leaf), value)
+      }
+    }
     return builder.graph
   }
 

@@ -11,16 +11,18 @@ extension Builtin {
 
   private static let creation: [Builtin] = [
     Builtin("zeros", .shape("shape"), summary: "an array of zeros") { e, _, shape in
-      .tensor(e.emitter.constant(0, TensorType(shape, e.floatType)))
+      .tensor(e.emitter.constant(0, TensorType(shape.sizes, e.floatType)).with(shape.forms))
     },
     Builtin("ones", .shape("shape"), summary: "an array of ones") { e, _, shape in
-      .tensor(e.emitter.constant(1, TensorType(shape, e.floatType)))
+      .tensor(e.emitter.constant(1, TensorType(shape.sizes, e.floatType)).with(shape.forms))
     },
     Builtin("full", .shape("shape"), .floats("value"), summary: "an array filled with a value") {
-      e, _, shape, value in .tensor(e.emitter.broadcast(value.tensor, to: shape))
+      e, _, shape, value in
+      .tensor(e.emitter.broadcast(value.tensor, to: shape.sizes).with(shape.forms))
     },
-    Builtin("iota", .positive("count", "a count"), summary: "the whole numbers from 0") {
-      e, _, count in .tensor(e.emitter.add(.iota(axis: 0, shape: [count])))
+    Builtin("iota", .count("count", "a count"), summary: "the whole numbers from 0") {
+      e, _, count in
+      .tensor(e.emitter.add(.iota(axis: 0, shape: count.sizes)).with(count.forms))
     },
     Builtin(
       "check_labels", .wholes("labels"), .positive("classes", "the number of classes"),
@@ -99,7 +101,7 @@ extension Elaborator {
         .reshape(from: x.shape.spelling, to: target.spelling), at: place, operands: [x.operand],
         help: "\(x.shape.spelling) has \(count) elements")
     }
-    return emitter.reshape(x.tensor, to: target)
+    return emitter.reshape(x.tensor, to: target).with(sizeForms(shape.operand))
   }
 
   /// Without axes the last two are exchanged, as in a matrix.
@@ -125,13 +127,15 @@ extension Elaborator {
     return emitter.transpose(x.tensor, permutation)
   }
 
-  fileprivate func stretched(at place: Span, _ x: ArrayArgument, _ shape: [Int]) throws -> Tensor {
-    guard commonShape(x.shape, shape) == shape else {
+  fileprivate func stretched(
+    at place: Span, _ x: ArrayArgument, _ shape: ShapeArgument
+  ) throws -> Tensor {
+    guard commonShape(x.shape, shape.sizes) == shape.sizes else {
       throw fail(
-        .broadcast(op: "broadcast", lhs: x.shape.spelling, rhs: shape.spelling), at: place,
+        .broadcast(op: "broadcast", lhs: x.shape.spelling, rhs: shape.sizes.spelling), at: place,
         operands: [x.operand])
     }
-    return emitter.broadcast(x.tensor, to: shape)
+    return emitter.broadcast(x.tensor, to: shape.sizes).with(shape.forms)
   }
 
   /// Zeros before and after the elements of one axis.

@@ -17,8 +17,7 @@ struct Parameter<Argument>: Sendable {
   let read: @Sendable (Elaborator, [Operand]) throws -> Argument
 
   /// A parameter that needs an argument.
-  private init(_ name: String, needed: @escaping @Sendable (Elaborator, Operand) throws -> Argument)
-  {
+  init(_ name: String, needed: @escaping @Sendable (Elaborator, Operand) throws -> Argument) {
     slot = Builtin.Slot(name: name, fallback: nil)
     read = { elaborator, operands in
       guard let operand = operands.first else {
@@ -71,6 +70,13 @@ struct SizesArgument {
 extension Parameter<Operand> {
   /// Anything; the function sees to it itself.
   static func any(_ name: String) -> Self { Self(name, needed: { $1 }) }
+}
+
+extension Parameter<Operand?> {
+  /// Anything that may be left out; the function sees to it itself.
+  static func optional(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback, optional: { $1 })
+  }
 }
 
 extension Parameter<[Operand]> {
@@ -179,13 +185,28 @@ extension Parameter<SizesArgument?> {
   }
 }
 
-extension Parameter<[Int]> {
+/// The sizes of an array that is made, with what is known of them beside their values.
+struct ShapeArgument {
+  let sizes: [Int]
+  let forms: [SizeForm?]
+}
+
+extension Parameter<ShapeArgument> {
   /// A list of sizes of at least 1.
   static func shape(_ name: String) -> Self {
     Self(name) { elaborator, operand in
       let sizes = try elaborator.sizes(operand)
       for size in sizes { try elaborator.requirePositive(size, operand) }
-      return sizes
+      return ShapeArgument(sizes: sizes, forms: elaborator.sizeForms(operand))
+    }
+  }
+
+  /// The size of an array with one axis; messages call it `what`.
+  static func count(_ name: String, _ what: String) -> Self {
+    Self(name) { elaborator, operand in
+      let count = try elaborator.integer(operand, what)
+      try elaborator.requirePositive(count, operand)
+      return ShapeArgument(sizes: [count], forms: [operand.form])
     }
   }
 }
@@ -277,7 +298,7 @@ extension Elaborator {
         .kind(what: "a shape", expected: "a list such as [2, 3]", found: operand.value.kind),
         at: operand.expression.span)
     }
-    return try parts.map { try integer(operand.part($0), "a size") }
+    return try parts.indices.map { try integer(operand.element($0, of: parts), "a size") }
   }
 
   func requirePositive(_ size: Int, _ operand: Operand) throws {

@@ -7,7 +7,8 @@
 // function takes other arguments than its parameters give.
 //
 // What can be written in the language is in the prelude instead. The rows stand with what computes
-// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays and BuiltinStructured.
+// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinStructured and
+// BuiltinDerivatives.
 
 import Diagnostics
 import SpecLanguage
@@ -24,8 +25,8 @@ struct Builtin: Sendable {
 
   let name: String
   let parameters: [Slot]
-  /// Whether the last parameter takes all arguments that are left.
-  let takesMore: Bool
+  /// Which parameter takes all arguments that are left; those after it are given by name.
+  let variadic: Int?
   /// What the function gives, in a line of Markdown.
   let summary: String
   private let value: @Sendable (Elaborator, Span, [[Operand]]) throws -> Value
@@ -43,13 +44,13 @@ struct Builtin: Sendable {
     self.name = name
     self.summary = summary
     var slots: [Slot] = []
-    var takesMore = false
+    var variadic: Int?
     for parameter in repeat each parameters {
+      if parameter.takesMore { variadic = slots.count }
       slots.append(parameter.slot)
-      takesMore = parameter.takesMore
     }
     self.parameters = slots
-    self.takesMore = takesMore
+    self.variadic = variadic
     self.value = { elaborator, place, operands in
       var rest = operands[...]
       return try value(
@@ -73,6 +74,7 @@ extension Builtin {
     ("products, and what is fused", products + structured),
     ("arrays", arrays),
     ("images and sequences: channels last", windows),
+    ("derivatives of functions", derivatives),
   ]
 
   /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.
@@ -95,7 +97,7 @@ extension Builtin {
     var slots = parameters.map { slot in
       slot.fallback.map { "\(slot.name): \($0)" } ?? slot.name
     }
-    if takesMore, let last = parameters.last { slots[slots.count - 1] = "\(last.name)..." }
+    if let variadic { slots[variadic] = "\(parameters[variadic].name)..." }
     return "\(name)(\(slots.joined(separator: ", ")))"
   }
 }
@@ -104,16 +106,38 @@ extension Elaborator {
   /// The value of a call of a built-in function.
   func call(_ builtin: Builtin, _ callee: Name, _ arguments: [Argument]) throws -> Value {
     let matched = try match(
-      arguments, to: builtin.parameters.map(\.name), of: callee, lastTakesMore: builtin.takesMore)
-    let operands = try zip(builtin.parameters, matched).map { slot, arguments in
+      arguments, to: builtin.parameters.map(\.name), of: callee, variadic: builtin.variadic)
+    let operands = try zip(builtin.parameters, matched).enumerated().map { index, pair in
+      let (slot, arguments) = pair
       if arguments.isEmpty, slot.fallback == nil {
         throw fail(.argumentMissing(slot.name, of: callee.text), at: callee.span)
       }
       let operands = try evaluated(arguments.map(\.value))
       // `none` says that an argument is left out.
-      return slot.fallback == nil || builtin.takesMore
+      return slot.fallback == nil || builtin.variadic == index
         ? operands : operands.filter { !$0.value.isAbsent }
     }
     return try calling(callee) { try builtin.value(self, at: callee.span, operands) }
+  }
+
+  /// The value of a call of a built-in function on arguments already evaluated, in order.
+  func call(_ builtin: Builtin, _ callee: Name, _ operands: [Operand]) throws -> Value {
+    var rest = operands[...]
+    let matched = try builtin.parameters.enumerated().map { index, slot -> [Operand] in
+      if builtin.variadic == index {
+        defer { rest = [] }
+        return Array(rest)
+      }
+      guard let operand = rest.popFirst() else {
+        if slot.fallback != nil { return [] }
+        throw fail(.argumentMissing(slot.name, of: callee.text), at: callee.span)
+      }
+      return [operand]
+    }
+    guard rest.isEmpty else {
+      throw fail(
+        .argumentTooMany(of: callee.text, limit: builtin.parameters.count), at: callee.span)
+    }
+    return try calling(callee) { try builtin.value(self, at: callee.span, matched) }
   }
 }

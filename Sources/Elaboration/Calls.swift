@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls: finding the function (the user's own, then the prelude's, then the built-in ones), matching
-// arguments to parameters, and running the body of a function in a scope of its own.
+// Calls: finding the function (a value in scope, then the user's own, the prelude's, the built-in
+// ones), matching arguments to parameters, and running the body of a function in a scope of its own.
 
 import Diagnostics
 import SpecLanguage
@@ -10,12 +10,17 @@ import TensorIR
 extension Elaborator {
   /// The value of `callee(arguments)`.
   func call(_ callee: Name, _ arguments: [Argument]) throws -> Value {
-    let isPrelude = callee.span.file.isBuiltIn
-    if let function = declarations.function(callee.text, forPrelude: isPrelude) {
-      return try call(function, callee, arguments)
+    let bound = scope.lookup(callee.text)?.value
+    if case .function(let function)? = bound {
+      return try call(function, callee, arguments, isValue: true)
     }
-    if let builtin = Builtin.named(callee.text) {
-      return try call(builtin, callee, arguments)
+    if let function = function(named: callee) {
+      return try call(function, callee, arguments, isValue: false)
+    }
+    if case .poison? = bound { throw Reported() }
+    if let bound {
+      throw fail(
+        .kind(what: "what is called", expected: "a function", found: bound.kind), at: callee.span)
     }
     let known = declarations.functionNames + Builtin.all.map(\.name)
     var help = didYouMean(callee.text, among: known)
@@ -27,13 +32,12 @@ extension Elaborator {
 
   /// Arguments in the order of the parameters: one for each, or none where none is given.
   ///
-  /// - Parameter lastTakesMore: whether the last parameter takes any number of arguments, in the order
-  ///   in which they are written.
+  /// - Parameter variadic: which parameter takes any number of arguments, in the order in which they are
+  ///   written; those after it are given by name.
   func match(
-    _ arguments: [Argument], to parameters: [String], of callee: Name, lastTakesMore: Bool = false
+    _ arguments: [Argument], to parameters: [String], of callee: Name, variadic: Int? = nil
   ) throws -> [[Argument]] {
     var matched = [[Argument]](repeating: [], count: parameters.count)
-    let last = lastTakesMore ? parameters.count - 1 : nil
     var position = 0
     for argument in arguments {
       let index: Int
@@ -51,9 +55,9 @@ extension Elaborator {
             .argumentTooMany(of: callee.text, limit: parameters.count), at: argument.value.span)
         }
         index = position
-        if index != last { position += 1 }
+        if index != variadic { position += 1 }
       }
-      guard matched[index].isEmpty || index == last else {
+      guard matched[index].isEmpty || index == variadic else {
         throw fail(
           .argumentRepeated(parameters[index]), at: argument.name?.span ?? argument.value.span)
       }
@@ -101,27 +105,47 @@ extension Elaborator {
     return try emitter.calling(callee.text, body)
   }
 
-  private func call(
-    _ function: FunctionDeclaration, _ callee: Name, _ arguments: [Argument]
+  /// Calls a declared function on arguments already evaluated, one for each parameter.
+  ///
+  /// - Parameter isValue: whether the function is called as a value: it may then be in the middle of
+  ///   a call of itself, as a function that calls what it is given is.
+  func call(
+    _ function: FunctionDeclaration, _ callee: Name, _ operands: [Operand], isValue: Bool
   ) throws -> Value {
-    let operands = try evaluateArguments(arguments, for: function.parameters, of: callee)
     // Two functions may share a name (the user's and the prelude's); the place tells them apart.
-    guard !frames.contains(where: { $0.declaration == function.name.span }) else {
-      throw fail(.recursion(function.name.text), at: callee.span)
-    }
     let frame = CallFrame(
       function: function.name.text, declaration: function.name.span, callee: callee.span,
       arguments: operands.map(label),
-      operands: zip(function.parameters, operands).map { ($0.name.text, $1) })
-    guard let key = try callKey(function, operands, at: callee.span) else {
-      return try calling(callee) { try within(frame) { try run(function, operands) } }
-    }
-    if let known = knownCalls[key] { return try known.get() }
-    let result = Result {
+      operands: zip(function.parameters, operands).map { ($0.name.text, $1) }, isValue: isValue)
+    try requireNoRecursion(frame)
+    let isCounted = !function.name.span.file.isBuiltIn
+    return try counted(isCounted, function.name.span, "", operands, at: callee.span) {
       try calling(callee) { try within(frame) { try run(function, operands) } }
     }
+  }
+
+  /// Runs a call, if it is to be counted; one of very many is run once for the same arguments.
+  func counted(
+    _ isCounted: Bool, _ function: Span, _ identity: String, _ operands: [Operand],
+    at place: Span, _ body: () throws -> Value
+  ) throws -> Value {
+    guard isCounted, let key = try callKey(function, identity, operands, at: place) else {
+      return try body()
+    }
+    if let known = knownCalls[key] { return try known.get() }
+    let result = Result { try body() }
     knownCalls[key] = result
     return try result.get()
+  }
+
+  /// - Errors: `call.recursion`, if the function of a frame is running already, unless functions that
+  ///   were given as values have called it; then, if calls are too deep.
+  func requireNoRecursion(_ frame: CallFrame) throws {
+    let last = frames.lastIndex { $0.isValue } ?? 0
+    let isRunning = frames[last...].contains { $0.declaration == frame.declaration }
+    if isRunning && !frame.isValue || frames.count >= Self.depthLimit {
+      throw fail(.recursion(frame.function), at: frame.callee)
+    }
   }
 
   /// Counts a call. In a spec of very many, what stands for the call among those whose results are
@@ -131,14 +155,13 @@ extension Elaborator {
   ///
   /// - Errors: `call.limit`, if even so there are too many.
   private func callKey(
-    _ function: FunctionDeclaration, _ operands: [Operand], at place: Span
+    _ function: Span, _ identity: String, _ operands: [Operand], at place: Span
   ) throws -> KnownCall? {
-    guard !function.name.span.file.isBuiltIn else { return nil }
     callCount += 1
     guard callCount > Self.freeCalls else { return nil }
     let key = KnownCall(
-      function: function.name.span, region: emitter.currentRegion,
-      arguments: operands.map { $0.value.identity }.joined(separator: " "))
+      function: function, region: emitter.currentRegion,
+      arguments: ([identity] + operands.map { $0.value.identity }).joined(separator: " "))
     if knownCalls[key] != nil {
       callCount -= 1
       return key
@@ -153,6 +176,8 @@ extension Elaborator {
   private static let freeCalls = 2_000
   /// So many more are run at all.
   private static let callLimit = 30_000
+  /// So many calls may be inside of each other.
+  private static let depthLimit = 200
 
   /// Runs `body` as the body of a call.
   func within(_ frame: CallFrame, _ body: () throws -> Value) throws -> Value {
@@ -170,19 +195,22 @@ extension Elaborator {
   func run(_ function: FunctionDeclaration, _ operands: [Operand]) throws -> Value {
     let body = Scope(parent: function.name.span.file.isBuiltIn ? nil : fileScope)
     return try within(body) {
-      var sizes: [String: Int?] = [:]
+      var sizes: [String: BoundSize?] = [:]
       for variable in function.shapeVariables { sizes[variable.text] = .some(nil) }
       for (parameter, operand) in zip(function.parameters, operands) {
         var argument = operand
         if let type = parameter.type, !parameter.takesAbsence(of: operand) {
           let conformed = try conform(operand, to: type, parameter.name.text, sizes: sizes)
-          argument = Operand(expression: operand.expression, value: conformed.value)
+          argument = Operand(
+            expression: operand.expression, value: conformed.value, form: operand.form)
           sizes = conformed.sizes
         }
-        declare(parameter.name, argument.value)
+        declare(parameter.name, argument.value, form: argument.form)
       }
       for variable in function.shapeVariables {
-        if let size = sizes[variable.text] ?? nil { declare(variable, .integer(size)) }
+        if let size = sizes[variable.text] ?? nil {
+          declare(variable, .integer(size.value), form: size.form)
+        }
       }
       checkedFunctions.insert(function.name.span)
       guard let result = try run(function.body) else {
@@ -213,10 +241,11 @@ extension Value {
     case .boolean(let value): "\(value)"
     case .string(let text): "\(text.utf8.count)\"\(text)\""
     case .tree(let tree):
-      "{\(tree.stack ?? 0) "
+      "{\(tree.stacks) "
         + tree.fields.map { "\($0.name):\($0.value.identity)" }.joined(separator: " ") + "}"
     case .tuple(let parts): "(" + parts.map(\.identity).joined(separator: " ") + ")"
     case .list(let parts): "[" + parts.map(\.identity).joined(separator: " ") + "]"
+    case .function(let function): "f\(function.identity)"
     case .absent: "none"
     case .poison: "poison"
     }

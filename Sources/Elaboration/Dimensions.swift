@@ -38,10 +38,15 @@ extension Elaborator {
         size = 1
       }
       dimensions.append((name, size))
+      // A dimension that is made of others is no size of its own, unless it is given another one.
+      let made = sizeForm(dimension.value).flatMap { form in
+        number(dimension.value) == size && !form.isNumber ? form : nil
+      }
       fileScope.declare(
         name,
         Binding(
-          value: .integer(size), declaration: dimension.name.span, isVariable: false))
+          value: .integer(size), declaration: dimension.name.span, isVariable: false,
+          form: made ?? SizeForm(dimension: name)))
     }
   }
 

@@ -66,20 +66,25 @@ extension Elaborator {
     let optimizer = elaborateOptimizer(inner, frame)
     let outerLoss = elaborateOuterLoss(outer, frame)
     guard let innerLoss, let optimizer, let outerLoss, !diagnostics.hasErrors else { return nil }
-    reportCertainFaults(in: innerLoss)
+    let lastInput = innerLoss.graph.inputs.count - 1
+    reportCertainFaults(
+      in: innerLoss.graph, counters: innerLoss.readsStep ? [lastInput: frame.steps] : [:])
     // The step is the last input of the update.
     reportCertainFaults(
       in: optimizer.update, counters: [optimizer.update.inputs.count - 1: frame.steps])
-    reportCertainFaults(in: outerLoss)
+    reportCertainFaults(in: outerLoss.graph)
     warnOfUnusedInputs(
-      frame, innerLoss: innerLoss, update: optimizer.update, outerLoss: outerLoss)
-    return MetaProblem(
+      frame, innerLoss: innerLoss.graph, update: optimizer.update, outerLoss: outerLoss.graph)
+    var problem = MetaProblem(
       name: spec.text, dtype: floatType, dims: dimensions, seed: declarations.seed,
       steps: frame.steps, tasks: tasks, theta: parameters.leaves,
       initialParameters: initialParameters(metas), meta: metas.flatMap(\.leaves),
       gradientNames: gradientNames(metas), innerData: innerData.map(\.data),
-      outerData: outerData.map(\.data), state: optimizer.state, innerLoss: innerLoss,
-      initialState: optimizer.initialState, update: optimizer.update, outerLoss: outerLoss)
+      outerData: outerData.map(\.data), state: optimizer.state, innerLoss: innerLoss.graph,
+      initialState: optimizer.initialState, update: optimizer.update, outerLoss: outerLoss.graph)
+    problem.readsStep = innerLoss.readsStep
+    problem.readsTrajectory = outerLoss.readsTrajectory
+    return problem
   }
 
   private func reportMissingDeclarations(_ start: Span) {
@@ -119,29 +124,80 @@ extension Elaborator {
 
 // MARK: - The graphs of the losses
 
+/// A loss, and what it reads besides parameters, metas and data.
+struct ElaboratedLoss {
+  let graph: Graph
+  var readsStep = false
+  var readsTrajectory = false
+}
+
 extension Elaborator {
-  /// `(theta..., meta..., inner data slices...) -> loss`
-  private func elaborateInnerLoss(_ inner: InnerDeclaration, _ frame: ProblemFrame) -> Graph? {
+  /// `(theta..., meta..., inner data slices..., step if read) -> loss`
+  private func elaborateInnerLoss(
+    _ inner: InnerDeclaration, _ frame: ProblemFrame
+  ) -> ElaboratedLoss? {
     beginGraph("inner_loss")
     let block = Scope(parent: fileScope)
     addParameters(frame, to: block)
     addData(frame.innerData, declared: inner.data, to: block)
-    return finishLoss("inner", inner.body, inner.objective, in: block)
+    let first = emitter.graph.inputs.count
+    addStep(to: block, at: inner.span)
+    let mark = emitter.graph.nodes.count
+    guard let graph = finishLoss("inner", inner.body, inner.objective, in: block) else {
+      return nil
+    }
+    let (loss, read) = graph.withoutUnreadInputs(from: first, madeUpTo: mark)
+    return ElaboratedLoss(graph: loss, readsStep: !read.isEmpty)
   }
 
-  /// `(theta..., meta..., inner losses, outer data...) -> loss`
-  private func elaborateOuterLoss(_ outer: OuterDeclaration, _ frame: ProblemFrame) -> Graph? {
+  /// Adds the number of the step as an input, and `step`, unless the spec calls something else so. The
+  /// IR counts steps from 0, the language from 1, as the papers do.
+  private func addStep(to block: Scope, at place: Span) {
+    let step = emitter.input("step", .scalar(.i32))
+    guard block.lookup("step") == nil else { return }
+    emitter.location = place
+    let number = emitter.binary(.add, step, emitter.constant(1, step.type))
+    block.declare(
+      "step", Binding(value: .tensor(number), declaration: nil, isVariable: false))
+  }
+
+  /// `(theta..., meta..., inner losses, outer data..., trajectory... if read) -> loss`
+  private func elaborateOuterLoss(
+    _ outer: OuterDeclaration, _ frame: ProblemFrame
+  ) -> ElaboratedLoss? {
     beginGraph("outer_loss")
     let block = Scope(parent: fileScope)
     addParameters(frame, to: block)
     let losses = emitter.input("inner.losses", TensorType([frame.steps], floatType))
-    let field = Tree.Field(name: "losses", value: .tensor(losses), declaration: nil)
-    block.declare(
-      "inner",
-      Binding(
-        value: .tree(Tree(fields: [field], stack: nil)), declaration: nil, isVariable: false))
+    let form = declarations.inner.flatMap { sizeForm($0.steps) }
+    block.declare("inner", Binding(value: .poison, declaration: nil, isVariable: false))
     addData(frame.outerData, declared: outer.data, to: block)
-    return finishLoss("outer", outer.body, outer.objective, in: block)
+    let first = emitter.graph.inputs.count
+    let field = Tree.Field(name: "losses", value: .tensor(losses.with([form])), declaration: nil)
+    let inner = Tree(fields: [field, trajectory(frame, form)])
+    // Outer data may be called so, too.
+    if case .poison? = block.lookup("inner")?.value, block.lookup("inner")?.declaration == nil {
+      block.declare("inner", Binding(value: .tree(inner), declaration: nil, isVariable: false))
+    }
+    guard let graph = finishLoss("outer", outer.body, outer.objective, in: block) else {
+      return nil
+    }
+    let isRead = graph.areInputsRead[first...].contains(true)
+    return ElaboratedLoss(
+      graph: isRead ? graph : graph.withoutUnreadInputs(from: first).graph,
+      readsTrajectory: isRead)
+  }
+
+  /// The parameters after each step, `inner.theta`: a stacked group.
+  private func trajectory(_ frame: ProblemFrame, _ steps: SizeForm?) -> Tree.Field {
+    let leaves = frame.parameters.root.stacked(frame.steps, steps)
+    let name = "inner.\(frame.parameters.name)"
+    let tree = DeclaredTree(
+      name: name, root: leaves, declaration: frame.parameters.declaration)
+    var inputs = tree.leaves.map { emitter.input($0.name, $0.type) }[...]
+    let value = leaves.value(&inputs)
+    return Tree.Field(
+      name: frame.parameters.name, value: value, declaration: frame.parameters.declaration)
   }
 
   func beginGraph(_ name: String) {
@@ -178,7 +234,9 @@ extension Elaborator {
       let input = emitter.input(datum.data.leaf.name, datum.data.leaf.type)
       block.declare(
         datum.name.text,
-        Binding(value: .tensor(input), declaration: datum.name.span, isVariable: false))
+        Binding(
+          value: .tensor(input.with(datum.forms)), declaration: datum.name.span,
+          isVariable: false))
     }
   }
 

@@ -33,7 +33,9 @@ enum ElaborationMessage: DiagnosticMessage {
   case kind(what: String, expected: String, found: String)
   case limitation(String)
   case loopCarry(String, before: String, after: String)
+  case loopCollectsNothing
   case loopLengths([Int])
+  case loopValueUnused
   case loopWithoutEffect
   case lossNotScalar(String, found: String)
   case nameUnknown(String)
@@ -48,6 +50,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case returnMissing(String)
   case returnMisplaced
   case shape(what: String, expected: String, found: String)
+  case sizesDiffer(String, lhs: String, rhs: String, size: Int)
   case subscripts(count: Int, shape: String)
   case tooManyElements(String)
   case treeMismatch(String)
@@ -83,7 +86,9 @@ enum ElaborationMessage: DiagnosticMessage {
     case .kind: "type.kind"
     case .limitation: "limitation"
     case .loopCarry: "loop.carry"
+    case .loopCollectsNothing: "loop.empty"
     case .loopLengths: "loop.lengths"
+    case .loopValueUnused: "loop.value"
     case .loopWithoutEffect: "loop.effect"
     case .lossNotScalar: "shape.loss"
     case .nameUnknown: "name.unknown"
@@ -98,6 +103,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .returnMissing: "call.return"
     case .returnMisplaced: "call.return"
     case .shape: "shape.mismatch"
+    case .sizesDiffer: "shape.dimension"
     case .subscripts: "shape.subscripts"
     case .tooManyElements: "shape.size"
     case .treeMismatch: "type.tree"
@@ -155,9 +161,11 @@ enum ElaborationMessage: DiagnosticMessage {
     case .limitation(let what): "\(what) is not supported yet"
     case .loopCarry(let name, let before, let after):
       "\(name) changes its type in the loop, from \(before) to \(after)"
+    case .loopCollectsNothing: "the loop has no iteration, so it collects nothing"
     case .loopLengths(let lengths):
       "the loop goes through sequences of different lengths, "
         + lengths.map(String.init).joined(separator: " and ")
+    case .loopValueUnused: "nothing takes what the loop collects; write 'let ys = for ...'"
     case .loopWithoutEffect: "the loop assigns no variable from outside, so it does nothing"
     case .lossNotScalar(let what, let found):
       "the \(what) loss must be a single float, got \(found)"
@@ -175,6 +183,8 @@ enum ElaborationMessage: DiagnosticMessage {
     case .returnMissing(let name): "\(name) ends without a 'return'"
     case .returnMisplaced: "'return' must be the last statement of a function"
     case .shape(let what, let expected, let found): "\(what) must be \(expected), got \(found)"
+    case .sizesDiffer(let what, let lhs, let rhs, let size):
+      "\(what) takes \(lhs) and \(rhs) for one size, but they are two, though both are \(size) here"
     case .subscripts(let count, let shape):
       "\(count) subscripts are too many for the shape \(shape)"
     case .tooManyElements(let shape): "an array \(shape) has too many elements"

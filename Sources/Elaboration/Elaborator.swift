@@ -27,6 +27,8 @@ struct CallFrame {
   let arguments: [OperandLabel]
   /// The parameters with the arguments given for them.
   var operands: [(parameter: String, argument: Operand)] = []
+  /// Whether the function was called as a value, and not by the name it is declared with.
+  var isValue = false
 }
 
 /// An expression with its value, so that messages can point at it.
@@ -35,9 +37,19 @@ struct Operand {
   let value: Value
   /// Where the value was declared, if the expression is a name or a field of one.
   var declaration: Span?
+  /// What is known of a size beside its value.
+  var form: SizeForm?
 
   /// A part of the value, under the same expression.
   func part(_ value: Value) -> Operand { Operand(expression: expression, value: value) }
+
+  /// An element of a list, under its own expression if the list is written out.
+  func element(_ index: Int, of parts: [Value]) -> Operand {
+    guard case .list(let elements) = expression.kind, elements.count == parts.count else {
+      return part(parts[index])
+    }
+    return Operand(expression: elements[index], value: parts[index])
+  }
 }
 
 final class Elaborator {
@@ -68,6 +80,8 @@ final class Elaborator {
   var checkOrigins: [CheckedPlace: CheckOrigin] = [:]
   /// The leading sizes that `...` stands for in the signature of the function being called.
   var leadingSizes: [Int]?
+  /// How many functions were written as expressions so far.
+  var writtenFunctionCount = 0
 
   init(declarations: Declarations, dtype: DType, diagnostics: DiagnosticCollector) {
     self.declarations = declarations

@@ -71,7 +71,9 @@ final class Emitter {
       location: location?.shortDescription ?? "",
       name: target.isEmpty ? "" : "\(target)_\(op.wordInNames)", function: function)
     let results = builder.withProvenance(provenance) { builder.append(op, ids) }
-    return results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
+    let tensors = results.map { Tensor(id: $0, type: builder.type(of: $0), region: regionNumber) }
+    guard tensors.count == 1 else { return tensors }
+    return [tensors[0].with(op.sizeForms(operands, shape: tensors[0].shape))]
   }
 
   /// Makes a node with one result.
@@ -170,7 +172,7 @@ extension Value {
     case .tree(let tree): tree.fields.flatMap { $0.value.namedTensors("\(name).\($0.name)") }
     case .tuple(let parts), .list(let parts):
       parts.enumerated().flatMap { $1.namedTensors("\(name)_\($0 + 1)") }
-    case .integer, .real, .boolean, .string, .absent, .poison: []
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: []
     }
   }
 }

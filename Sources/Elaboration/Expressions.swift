@@ -42,14 +42,20 @@ extension Elaborator {
     case .tuple(let elements): return .tuple(try evaluated(elements).map(\.value))
     case .list(let elements): return .list(try evaluated(elements).map(\.value))
     case .record(let fields): return try record(fields)
+    case .minimization(let minimization): return try self.minimization(minimization)
+    case .function(let function): return .function(written(function, at: expression.span))
+    case .loop(let loop): return try collected(loop)
+    case .range: preconditionFailure("compiler bug: a range outside of the head of a loop")
     }
   }
 
   /// An expression with its value.
   func evaluated(_ expression: Expression) throws -> Operand {
     let value = try evaluate(expression)
-    return Operand(
+    var operand = Operand(
       expression: expression, value: value, declaration: declaration(of: expression))
+    if case .integer = value { operand.form = sizeForm(expression) }
+    return operand
   }
 
   /// Several expressions with their values; all are checked before the first error stops.
@@ -64,6 +70,7 @@ extension Elaborator {
   private func lookup(_ name: Name) throws -> Value {
     guard let binding = scope.lookup(name.text) else {
       if name.text == Self.noneName { return .absent }
+      if let function = function(named: name) { return .function(function) }
       throw fail(.nameUnknown(name.text), at: name.span, help: helpForUnknown(name.text))
     }
     if case .poison = binding.value { throw Reported() }
@@ -75,13 +82,10 @@ extension Elaborator {
     if trees[name] != nil {
       return "a function sees only its parameters; pass \(name) as an argument"
     }
-    if declarations.function(name, forPrelude: false) != nil || Builtin.named(name) != nil {
-      return "\(name) is a function; call it with parentheses"
-    }
     return didYouMean(name, among: scope.visibleNames)
   }
 
-  private func field(_ name: Name, of base: Operand) throws -> Value {
+  func field(_ name: Name, of base: Operand) throws -> Value {
     guard case .tree(let tree) = base.value else {
       throw fail(
         .kind(what: "the left of '.\(name.text)'", expected: "a tree", found: base.value.kind),
@@ -99,7 +103,7 @@ extension Elaborator {
   }
 
   private func record(_ fields: [RecordField]) throws -> Value {
-    var tree = Tree(fields: [], stack: nil)
+    var tree = Tree(fields: [])
     for field in fields {
       if tree[field.name.text] != nil {
         throw fail(.declarationRepeated(field.name.text), at: field.name.span)
@@ -129,7 +133,8 @@ extension Elaborator {
   func integer(_ operand: Operand, _ what: String) throws -> Int {
     guard case .integer(let value) = operand.value else {
       throw fail(
-        .wholeNumberNeeded(what, found: operand.value.kind), at: operand.expression.span)
+        .wholeNumberNeeded(what, found: operand.value.kind), at: operand.expression.span,
+        help: operand.value.number == nil ? nil : operand.expression.wholeQuotient)
     }
     guard value.magnitude <= Self.largestInteger else {
       throw fail(
@@ -219,6 +224,15 @@ extension Elaborator {
 }
 
 extension Expression {
+  /// How to write the first quotient in an expression so that it is whole.
+  fileprivate var wholeQuotient: String? {
+    guard case .binary(let op, _, let left, let right) = kind else { return nil }
+    if op == .divide {
+      return "write \(left.span.text) div \(right.span.text) for the quotient rounded down"
+    }
+    return left.wholeQuotient ?? right.wholeQuotient
+  }
+
   /// The place that stands for the expression in messages and dumps: the operator or the callee,
   /// so that the operations of one formula have different places.
   var focus: Span {

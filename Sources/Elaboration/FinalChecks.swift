@@ -15,8 +15,14 @@ extension Elaborator {
   ) {
     let theta = frame.parameters.leaves.count
     let inLosses = zip(innerLoss.areInputsRead, outerLoss.areInputsRead).map { $0 || $1 }
-    warnOfUnused(frame.parameters, isUsed: usedLeaves(Array(inLosses.prefix(theta)), update)[...])
     let metas = frame.metas.flatMap(\.leaves).count
+    // Reading the parameters after each step is reading the parameters.
+    var areLeavesRead = Array(inLosses.prefix(theta))
+    let trajectory = outerLoss.areInputsRead.dropFirst(theta + metas + 1 + frame.outerData.count)
+    for (leaf, isRead) in trajectory.prefix(theta).enumerated() where isRead {
+      areLeavesRead[leaf] = true
+    }
+    warnOfUnused(frame.parameters, isUsed: usedLeaves(areLeavesRead, update)[...])
     // The update reads gradient, parameters, states, metas and the step.
     let inUpdate = update.areInputsRead.dropLast().suffix(metas)
     var isMetaRead = zip(inLosses.dropFirst(theta), inUpdate).map { $0 || $1 }[...]
@@ -86,7 +92,7 @@ extension Elaborator {
       let hasEllipsis = syntax.shape.contains { if case .ellipsis = $0 { true } else { false } }
       if hasEllipsis { throw Reported() }
       let input = emitter.input(parameter.name.text, try type(syntax))
-      return Operand(expression: expression, value: .tensor(input))
+      return Operand(expression: expression, value: .tensor(input.with(sizeForms(syntax))))
     case .tree(let path, let isElement):
       if !isElement, elements(path) != nil { throw Reported() }
       let declared = try node(at: path)
@@ -104,9 +110,43 @@ extension Elaborator {
 
 extension Graph {
   /// For each input whether a node reads it or it is an output itself.
-  fileprivate var areInputsRead: [Bool] {
+  var areInputsRead: [Bool] {
     let readers = readers()
     return inputs.map { !readers[$0.index].isEmpty || outputs.contains($0) }
+  }
+
+  /// The graph without those of its last inputs that nothing needs.
+  ///
+  /// - Parameter mark: where the nodes end that were made of those inputs for whoever wants them.
+  /// - Returns: the graph, and which of the inputs from `first` on it still has.
+  func withoutUnreadInputs(
+    from first: Int, madeUpTo mark: Int = 0
+  ) -> (graph: Graph, read: [Int]) {
+    var isNeeded = [Bool](repeating: false, count: types.count)
+    for output in outputs { isNeeded[output.index] = true }
+    for node in nodes.reversed() where node.results.contains(where: { isNeeded[$0.index] }) {
+      for operand in node.operands { isNeeded[operand.index] = true }
+    }
+    let builder = GraphBuilder(name: name)
+    var map = [ValueID?](repeating: nil, count: types.count)
+    var read: [Int] = []
+    for (position, input) in inputs.enumerated() {
+      guard position < first || isNeeded[input.index] else { continue }
+      if position >= first { read.append(position) }
+      map[input.index] = builder.input(inputNames[position], type(of: input))
+    }
+    for (index, node) in nodes.enumerated() {
+      if index < mark, !node.results.contains(where: { isNeeded[$0.index] }) { continue }
+      // What nothing needs and is made of a missing input is left out with it.
+      let operands = node.operands.compactMap { map[$0.index] }
+      guard operands.count == node.operands.count else { continue }
+      let results = builder.withProvenance(node.provenance) { builder.append(node.op, operands) }
+      for (old, new) in zip(node.results, results) { map[old.index] = new }
+    }
+    for (name, output) in zip(outputNames, outputs) {
+      if let value = map[output.index] { builder.output(name, value) }
+    }
+    return (builder.graph, read)
   }
 
   /// For each input whether the output at a position is computed from it. A loop computes all it

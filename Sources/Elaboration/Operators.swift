@@ -45,6 +45,7 @@ extension Elaborator {
   ) throws -> Value {
     if op == .matrixProduct { return .tensor(try matrixProduct(at: place, lhs, rhs)) }
     if let answer = compareWithNone(op, lhs.value, rhs.value) { return .boolean(answer) }
+    if op.isWholeDivision { try requireWholeDivision(op, at: place, lhs, rhs) }
     if let a = lhs.value.number, let b = rhs.value.number {
       return fold(op, lhs.value, rhs.value, a, b)
     }
@@ -63,6 +64,33 @@ extension Elaborator {
     return (lhs.isAbsent && rhs.isAbsent) == (op == .equal)
   }
 
+  /// `div` and `mod` are of whole numbers, known or i32 arrays, and not by a known zero.
+  ///
+  /// - Errors: `type.whole`, `type.kind` at `place`.
+  private func requireWholeDivision(
+    _ op: BinaryOperator, at place: Span, _ lhs: Operand, _ rhs: Operand
+  ) throws {
+    for operand in [lhs, rhs] {
+      let isWhole =
+        switch operand.value {
+        case .real: false
+        case .tensor(let tensor): tensor.dtype == .i32
+        default: true
+        }
+      if isWhole { continue }
+      let quotient = "floor(\(lhs.expression.span.text) / \(rhs.expression.span.text))"
+      throw fail(
+        .wholeNumberNeeded("an operand of '\(op.rawValue)'", found: operand.value.kind), at: place,
+        operands: [lhs, rhs],
+        help: op == .floorDivide ? "of floats, write \(quotient)" : nil)
+    }
+    if case .integer(0) = rhs.value {
+      throw fail(
+        .kind(what: "the right of '\(op.rawValue)'", expected: "another number", found: "0"),
+        at: place, operands: [lhs])
+    }
+  }
+
   /// Both operands known now.
   private func fold(
     _ op: BinaryOperator, _ lhs: Value, _ rhs: Value, _ a: Double, _ b: Double
@@ -75,6 +103,7 @@ extension Elaborator {
     case .equal: return .boolean(a == b)
     case .notEqual: return .boolean(a != b)
     case .add, .subtract, .multiply, .divide, .power: break
+    case .floorDivide, .remainder: break
     case .and, .or, .matrixProduct: return .poison
     }
     if case .integer(let i) = lhs, case .integer(let j) = rhs, let exact = foldExactly(op, i, j) {
@@ -102,6 +131,8 @@ extension Elaborator {
     case .multiply: return fitting(i.multipliedReportingOverflow(by: j))
     case .divide:
       return j != 0 && i.isMultiple(of: j) ? fitting(i.dividedReportingOverflow(by: j)) : nil
+    case .floorDivide: return i.floorQuotient(j)
+    case .remainder: return i - j * i.floorQuotient(j)
     case .power: return j >= 0 ? power(i, j) : nil
     default: return nil
     }
@@ -159,6 +190,10 @@ extension Elaborator {
     default: break
     }
     let (a, b) = try unified(name, at: place, lhs, rhs)
+    if op == .remainder {
+      return emitter.binary(
+        .subtract, a, emitter.binary(.multiply, b, emitter.binary(.floorDivide, a, b)))
+    }
     if let function = op.function {
       if op == .divide, !a.dtype.isFloat {
         throw fail(
@@ -207,6 +242,7 @@ extension Elaborator {
         .broadcast(op: "a choice", lhs: chosen.shape.spelling, rhs: a.shape.spelling), at: place,
         operands: [lhs, rhs])
     }
+    try requireSameAxes(chosen, a, "a choice", at: place, operands: [lhs, rhs])
     return .tensor(
       emitter.add(
         .select, emitter.broadcast(chosen, to: shape), emitter.broadcast(a, to: shape),
@@ -292,7 +328,23 @@ extension Elaborator {
         .broadcast(op: name, lhs: a.shape.spelling, rhs: b.shape.spelling), at: place,
         operands: [lhs, rhs])
     }
+    try requireSameAxes(a, b, name, at: place, operands: [lhs, rhs])
     return (emitter.broadcast(a, to: shape), emitter.broadcast(b, to: shape))
+  }
+
+  /// Checks that the axes of two arrays, matched from the last, are of the same sizes where they are
+  /// of equal ones.
+  ///
+  /// - Errors: `shape.dimension` at `place`.
+  func requireSameAxes(
+    _ a: Tensor, _ b: Tensor, _ what: String, at place: Span, operands: [Operand]
+  ) throws {
+    guard !a.forms.isEmpty, !b.forms.isEmpty else { return }
+    for (x, y) in zip(a.shape.indices.reversed(), b.shape.indices.reversed())
+    where a.shape[x] == b.shape[y] {
+      try requireSame(
+        a.form(x), b.form(y), a.shape[x], what, at: place, operands: operands)
+    }
   }
 
   /// The shape that both shapes stretch to, axes matched from the last; nil if there is none.
@@ -328,9 +380,13 @@ extension BinaryOperator {
     case .subtract: .subtract
     case .multiply: .multiply
     case .divide: .divide
+    case .floorDivide: .floorDivide
     default: nil
     }
   }
+
+  /// Whether it is defined for whole numbers only.
+  fileprivate var isWholeDivision: Bool { self == .floorDivide || self == .remainder }
 
   /// The IR's comparison for a comparison operator.
   fileprivate var comparison: Comparison? {

@@ -16,23 +16,20 @@ struct ElaboratedOptimizer {
   let update: Graph
 }
 
+/// An optimiser with its arguments as they are written.
+struct OptimizerCall {
+  let optimizer: OptimizerDeclaration
+  /// The name where it is called.
+  let name: Name
+  let arguments: [Argument]
+}
+
 extension Elaborator {
   func elaborateOptimizer(
     _ inner: InnerDeclaration, _ frame: ProblemFrame
   ) -> ElaboratedOptimizer? {
     attempt {
-      guard let optimizer = declarations.optimizer(inner.optimizer.text) else {
-        throw fail(
-          .optimizerUnknown(inner.optimizer.text), at: inner.optimizer.span,
-          help: didYouMean(inner.optimizer.text, among: declarations.optimizerNames)
-            ?? "there are \(declarations.optimizerNames.sorted().joined(separator: ", "))")
-      }
-      guard optimizer.updateParameters.count == 3 else {
-        throw fail(
-          .kind(
-            what: "the parameters of update", expected: "the gradient, the parameters and the step",
-            found: "\(optimizer.updateParameters.count) names"), at: optimizer.name.span)
-      }
+      let optimizer = try optimizer(inner.optimizer)
       let states = try states(of: optimizer, frame.parameters)
       return ElaboratedOptimizer(
         state: states.flatMap { $0.leaves(named: "\(stateName).\($0.name)") },
@@ -41,12 +38,29 @@ extension Elaborator {
     }
   }
 
+  /// The optimiser of a name.
+  func optimizer(_ name: Name) throws -> OptimizerDeclaration {
+    guard let optimizer = declarations.optimizer(name.text) else {
+      throw fail(
+        .optimizerUnknown(name.text), at: name.span,
+        help: didYouMean(name.text, among: declarations.optimizerNames)
+          ?? "there are \(declarations.optimizerNames.sorted().joined(separator: ", "))")
+    }
+    guard optimizer.updateParameters.count == 3 else {
+      throw fail(
+        .kind(
+          what: "the parameters of update", expected: "the gradient, the parameters and the step",
+          found: "\(optimizer.updateParameters.count) names"), at: optimizer.name.span)
+    }
+    return optimizer
+  }
+
   /// What the states are called as a tree: `state`, unless the spec has a tree of that name.
   private var stateName: String { trees["state"] == nil ? "state" : "state_2" }
 
   /// The declared states. `like` names the gradient or the parameters as `update` calls them, so a
   /// prelude optimiser works whatever the user's parameters are called.
-  private func states(
+  func states(
     of optimizer: OptimizerDeclaration, _ parameters: DeclaredTree
   ) throws -> [DeclaredTree] {
     let saved = trees
@@ -86,7 +100,6 @@ extension Elaborator {
     _ frame: ProblemFrame
   ) throws -> Graph {
     beginGraph("update")
-    let names = optimizer.updateParameters
     let gradient = inputs(of: frame.parameters, named: "g")
     let theta = inputs(of: frame.parameters, named: frame.parameters.name)
     let stateValues = states.map { inputs(of: $0, named: "\(stateName).\($0.name)") }
@@ -102,17 +115,43 @@ extension Elaborator {
     caller.declare(
       "step", Binding(value: .tensor(number), declaration: nil, isVariable: false))
 
-    let body = Scope(parent: optimizer.name.span.file.isBuiltIn ? nil : fileScope)
     try within(caller) {
-      let arguments = try evaluateArguments(
-        inner.arguments, for: optimizer.parameters, of: inner.optimizer)
-      frames = [
-        CallFrame(
-          function: optimizer.name.text, declaration: optimizer.name.span,
-          callee: inner.optimizer.span, arguments: arguments.map(label))
-      ]
-      defer { frames = [] }
-      emitter.function = "\(optimizer.name.text)_update"
+      let call = OptimizerCall(
+        optimizer: optimizer, name: inner.optimizer, arguments: inner.arguments)
+      try outputUpdate(
+        call, of: frame.parameters, theta, gradient: gradient, step: number,
+        zip(states, stateValues).map { ($0, $1) })
+    }
+    return emitter.graph
+  }
+
+  /// Makes the parameters and states after a step the outputs of the current graph. Arguments of the
+  /// optimiser are evaluated in the current scope.
+  ///
+  /// - Parameters:
+  ///   - parameters: what is optimised, with its value and its gradient.
+  ///   - step: the number of the step, 1 for the first.
+  ///   - states: the optimiser's states with their values.
+  func outputUpdate(
+    _ call: OptimizerCall, of parameters: DeclaredTree, _ theta: Value, gradient: Value,
+    step: Tensor, _ states: [(tree: DeclaredTree, value: Value)]
+  ) throws {
+    let optimizer = call.optimizer
+    let names = optimizer.updateParameters
+    let arguments = try evaluateArguments(
+      call.arguments, for: optimizer.parameters, of: call.name)
+    let saved = leadingSizes
+    frames.append(
+      CallFrame(
+        function: optimizer.name.text, declaration: optimizer.name.span,
+        callee: call.name.span, arguments: arguments.map(label)))
+    defer {
+      frames.removeLast()
+      leadingSizes = saved
+    }
+    leadingSizes = nil
+    let body = Scope(parent: optimizer.name.span.file.isBuiltIn ? nil : fileScope)
+    try emitter.calling("\(optimizer.name.text)_update") {
       try within(body) {
         for (parameter, argument) in zip(optimizer.parameters, arguments) {
           let type = parameter.takesAbsence(of: argument) ? nil : parameter.type
@@ -123,19 +162,19 @@ extension Elaborator {
         }
         declare(names[0], gradient)
         declare(names[1], theta, isVariable: true)
-        declare(names[2], .tensor(number))
-        for (state, value) in zip(optimizer.states, stateValues) {
-          declare(state.name, value, isVariable: true)
+        declare(names[2], .tensor(step))
+        for (state, declared) in zip(optimizer.states, states) {
+          declare(state.name, declared.value, isVariable: true)
         }
         if try run(optimizer.update) != nil { throw Reported() }
-        try output(names[1], like: theta, as: frame.parameters.leaves)
-        for (state, declared) in zip(optimizer.states, zip(states, stateValues)) {
-          let (tree, value) = declared
-          try output(state.name, like: value, as: tree.leaves(named: "\(stateName).\(tree.name)"))
+        try output(names[1], like: theta, as: parameters.leaves)
+        for (state, declared) in zip(optimizer.states, states) {
+          try output(
+            state.name, like: declared.value,
+            as: declared.tree.leaves(named: "\(stateName).\(declared.tree.name)"))
         }
       }
     }
-    return emitter.graph
   }
 
   /// The leaves of a tree as inputs under another name, as a value.

@@ -36,6 +36,15 @@ extension Elaborator {
         .innerSizes(op: name, lhs: inner.0, rhs: inner.1), at: place, operands: [lhs, rhs],
         help: replacement(for: rhs, innerSize: inner.0, times: lhs, place))
     }
+    try requireSame(
+      a.form(a.shape.count - 1), b.form(max(b.shape.count - 2, 0)), inner.0, name, at: place,
+      operands: [lhs, rhs])
+    for axis in 2..<max(2, min(a.shape.count, b.shape.count)) {
+      let (x, y) = (a.shape.count - axis - 1, b.shape.count - axis - 1)
+      guard a.shape[x] == b.shape[y] else { continue }
+      try requireSame(
+        a.form(x), b.form(y), a.shape[x], name, at: place, operands: [lhs, rhs])
+    }
     guard let batch = commonShape(Array(a.shape.dropLast(2)), Array(b.shape.dropLast(2))) else {
       throw fail(
         .broadcast(op: name, lhs: a.shape.spelling, rhs: b.shape.spelling), at: place,
@@ -109,9 +118,11 @@ extension Elaborator {
           what: "the first argument of einsum", expected: "a string such as \"ij,jk->ik\"",
           found: specification.value.kind), at: specification.expression.span)
     }
-    let (inputs, output) = try einsumLabels(text, specification, count: operands.count)
-    let tensors = try operands.map(floatTensor)
-    try checkEinsumSizes(inputs, tensors, operands, specification)
+    let (written, output) = try einsumLabels(text, specification, count: operands.count)
+    let whole = try operands.map(floatTensor)
+    try checkEinsumSizes(written, whole, operands, specification)
+    let lettered = zip(whole, written).map { diagonal($0, $1) }
+    let (tensors, inputs) = (lettered.map(\.tensor), lettered.map(\.letters))
     var result = tensors[0]
     var letters = inputs[0]
     for index in tensors.indices.dropFirst() {
@@ -145,9 +156,6 @@ extension Elaborator {
     guard inputs.count == count, count > 0 else {
       throw fail(.einsum("\(inputs.count) operands are named, \(count) are given"), at: place)
     }
-    for letters in inputs where Set(letters).count != letters.count {
-      throw fail(.limitation("einsum with a letter twice in \(String(letters))"), at: place)
-    }
     guard Set(output).count == output.count else {
       throw fail(.einsum("a letter stands twice in the output \(String(output))"), at: place)
     }
@@ -163,6 +171,7 @@ extension Elaborator {
     _ inputs: [[Character]], _ tensors: [Tensor], _ operands: [Operand], _ specification: Operand
   ) throws {
     var sizes: [Character: Int] = [:]
+    var forms: [Character: SizeForm] = [:]
     for (index, letters) in inputs.enumerated() {
       let shape = tensors[index].shape
       guard letters.count == shape.count else {
@@ -170,15 +179,39 @@ extension Elaborator {
           .einsum("\(String(letters)) names \(letters.count) axes, got \(shape.spelling)"),
           at: specification.expression.span, operands: operands)
       }
-      for (letter, size) in zip(letters, shape) {
+      for (axis, (letter, size)) in zip(letters, shape).enumerated() {
         if let known = sizes[letter], known != size {
           throw fail(
             .einsum("the axis \(letter) has sizes \(known) and \(size)"),
             at: specification.expression.span, operands: operands)
         }
         sizes[letter] = size
+        let form = tensors[index].form(axis)
+        try requireSame(
+          forms[letter], form, size, "the axis \(letter) of einsum",
+          at: specification.expression.span, operands: operands)
+        forms[letter] = forms[letter].joined(form)
       }
     }
+  }
+
+  /// An array with one axis for each letter: of axes that share one, the diagonal.
+  private func diagonal(
+    _ x: Tensor, _ letters: [Character]
+  ) -> (tensor: Tensor, letters: [Character]) {
+    for (axis, letter) in letters.enumerated() {
+      guard let other = letters[(axis + 1)...].firstIndex(of: letter) else { continue }
+      // Neighbours become one axis, in which a step along the diagonal is one of size + 1.
+      let size = x.shape[axis]
+      let neighbours = emitter.moveAxis(x, from: other, to: axis + 1)
+      var shape = neighbours.shape
+      shape.replaceSubrange(axis...axis + 1, with: [size * size])
+      var rest = letters
+      rest.remove(at: other)
+      let flat = emitter.reshape(neighbours, to: shape)
+      return diagonal(everyNth(flat, axis: axis, step: size + 1), rest)
+    }
+    return (x, letters)
   }
 
   /// The product of two lettered arrays, summed over the letters that nothing later needs.

@@ -12,6 +12,8 @@ struct Binding {
   let declaration: Span?
   /// True for `var` and for what an optimiser's update assigns.
   let isVariable: Bool
+  /// What is known of a size beside its value.
+  var form: SizeForm?
 }
 
 /// A set of names, inside another one.
@@ -34,11 +36,12 @@ final class Scope {
   }
 
   /// Gives an existing name a new value, in the scope that declares it.
-  func assign(_ name: String, _ value: Value) {
+  func assign(_ name: String, _ value: Value, form: SizeForm? = nil) {
     if bindings[name] != nil {
       bindings[name]?.value = value
+      bindings[name]?.form = form
     } else {
-      parent?.assign(name, value)
+      parent?.assign(name, value, form: form)
     }
   }
 

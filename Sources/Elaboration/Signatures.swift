@@ -8,11 +8,17 @@ import Diagnostics
 import SpecLanguage
 import TensorIR
 
+/// A size variable of a signature with what it is bound to.
+struct BoundSize {
+  let value: Int
+  let form: SizeForm?
+}
+
 extension Elaborator {
   /// A value brought to a type, and the sizes bound so far.
   struct Conformed {
     let value: Value
-    let sizes: [String: Int?]
+    let sizes: [String: BoundSize?]
   }
 
   /// Checks an operand against a type. A number becomes a scalar array where the type is one.
@@ -21,7 +27,7 @@ extension Elaborator {
   ///   - what: what to call the operand in messages.
   ///   - sizes: the size variables of the signature with what they are bound to, if they are.
   func conform(
-    _ operand: Operand, to type: TypeSyntax, _ what: String, sizes: [String: Int?]
+    _ operand: Operand, to type: TypeSyntax, _ what: String, sizes: [String: BoundSize?]
   ) throws -> Conformed {
     switch type {
     case .tensor(let syntax): return try conform(operand, to: syntax, what, sizes: sizes)
@@ -54,7 +60,7 @@ extension Elaborator {
   }
 
   private func conform(
-    _ operand: Operand, to syntax: TensorSyntax, _ what: String, sizes: [String: Int?]
+    _ operand: Operand, to syntax: TensorSyntax, _ what: String, sizes: [String: BoundSize?]
   ) throws -> Conformed {
     let dtype = try elementType(syntax.elementType)
     let found: Tensor
@@ -63,7 +69,7 @@ extension Elaborator {
     } else {
       found = try tensor(operand, dtype: dtype)
     }
-    guard let sizes = try matched(syntax, found, dtype: dtype, sizes: sizes) else {
+    guard let sizes = try matched(syntax, found, dtype: dtype, sizes: sizes, operand, what) else {
       let expected = dtype.prefix + (try describe(syntax, sizes: sizes))
       throw fail(
         .shape(what: what, expected: expected, found: found.type.spelling),
@@ -71,7 +77,20 @@ extension Elaborator {
         notes: [DiagnosticNote("\(what) is declared as \(syntax.span.text) here", at: syntax.span)],
         help: dtype.isFloat && !found.dtype.isFloat ? "float(...) converts" : nil)
     }
-    return Conformed(value: .tensor(found), sizes: sizes)
+    let forms = try declaredForms(syntax, of: found, sizes: sizes)
+    return Conformed(value: .tensor(found.with(forms)), sizes: sizes)
+  }
+
+  /// What the written type says of the sizes of an array that has it; the last axes are those named.
+  private func declaredForms(
+    _ syntax: TensorSyntax, of found: Tensor, sizes: [String: BoundSize?]
+  ) throws -> [SizeForm?] {
+    let named = within(names(of: sizes)) { sizeForms(syntax) }
+    let own = syntax.shape.firstIndex { if case .ellipsis = $0 { true } else { false } }
+    guard let own else { return named }
+    let leading = found.shape.count - (named.count - 1)
+    let free = [SizeForm?](repeating: nil, count: leading)
+    return Array(named.prefix(own)) + free + Array(named.dropFirst(own + 1))
   }
 
   /// The element type that a type stands for which is only a word, such as `float`: numbers, arrays of
@@ -121,8 +140,9 @@ extension Elaborator {
 
   /// The sizes after matching an array with a written type; nil if they do not match.
   private func matched(
-    _ syntax: TensorSyntax, _ found: Tensor, dtype: DType, sizes: [String: Int?]
-  ) throws -> [String: Int?]? {
+    _ syntax: TensorSyntax, _ found: Tensor, dtype: DType, sizes: [String: BoundSize?],
+    _ operand: Operand, _ what: String
+  ) throws -> [String: BoundSize?]? {
     let named = syntax.shape.compactMap { entry in
       if case .size(let size) = entry { size } else { nil }
     }
@@ -135,37 +155,51 @@ extension Elaborator {
       leadingSizes = prefix
     }
     var sizes = sizes
-    for (expression, size) in zip(named, found.shape.suffix(named.count)) {
+    for (position, expression) in named.enumerated() {
+      let axis = leading + position
+      let (size, form) = (found.shape[axis], found.form(axis))
+      var expected: SizeForm?
       if case .name(let name) = expression.kind, let variable = sizes[name] {
-        if let known = variable, known != size { return nil }
-        sizes[name] = .some(size)
-      } else if try self.size(expression, sizes: sizes) != size {
-        return nil
+        if let known = variable, known.value != size { return nil }
+        expected = variable?.form
+        sizes[name] = .some(BoundSize(value: size, form: expected.joined(form)))
+      } else {
+        guard try self.size(expression, sizes: sizes) == size else { return nil }
+        expected = within(names(of: sizes)) { sizeForm(expression) }
       }
+      try requireSame(
+        expected, form, size, "axis \(axis) of \(what)", at: operand.expression.span,
+        operands: [operand])
     }
     return sizes
   }
 
   /// A size in a signature, with the size variables bound so far as names.
-  private func size(_ expression: Expression, sizes: [String: Int?]) throws -> Int {
+  private func size(_ expression: Expression, sizes: [String: BoundSize?]) throws -> Int {
+    try within(names(of: sizes)) { try integer(expression, "a size") }
+  }
+
+  /// A scope with the size variables that are bound.
+  private func names(of sizes: [String: BoundSize?]) -> Scope {
     let names = Scope(parent: scope)
-    for (name, size) in sizes {
-      if let size {
-        names.declare(name, Binding(value: .integer(size), declaration: nil, isVariable: false))
-      }
+    for case (let name, let size?) in sizes {
+      names.declare(
+        name,
+        Binding(
+          value: .integer(size.value), declaration: nil, isVariable: false, form: size.form))
     }
-    return try within(names) { try integer(expression, "a size") }
+    return names
   }
 
   /// The expected shape with the sizes that are known: `[10, d]`.
-  private func describe(_ syntax: TensorSyntax, sizes: [String: Int?]) throws -> String {
+  private func describe(_ syntax: TensorSyntax, sizes: [String: BoundSize?]) throws -> String {
     let entries = try syntax.shape.flatMap { entry -> [String] in
       switch entry {
       case .ellipsis:
         return leadingSizes.map { $0.map(String.init) } ?? ["..."]
       case .size(let expression):
         if case .name(let name) = expression.kind, let variable = sizes[name] {
-          return [variable.map(String.init) ?? name]
+          return [variable.map { String($0.value) } ?? name]
         }
         return [String(try size(expression, sizes: sizes))]
       }

@@ -16,7 +16,8 @@ extension Elaborator {
     for (index, statement) in statements.enumerated() {
       switch statement {
       case .binding(let binding): bind(binding)
-      case .assignment(let name, let value): assign(name, value)
+      case .assignment(let targets, let isTuple, let value):
+        assign(targets, isTuple: isTuple, value)
       case .loop(let loop): runLoop(loop)
       case .returning(let value, let span):
         guard index == statements.count - 1, !frames.isEmpty else {
@@ -42,9 +43,10 @@ extension Elaborator {
         ).value
       }
     }
+    let form = binding.isTuple ? nil : sizeForm(binding.value)
     let parts = attempt { try split(value ?? .poison, binding) }
     for (index, name) in binding.names.enumerated() {
-      declare(name, parts?[index] ?? .poison, isVariable: binding.isVariable)
+      declare(name, parts?[index] ?? .poison, isVariable: binding.isVariable, form: form)
     }
   }
 
@@ -74,8 +76,11 @@ extension Elaborator {
   }
 
   /// Declares a name in the current scope; declaring it twice is an error.
-  func declare(_ name: Name, _ value: Value, isVariable: Bool = false) {
-    let binding = Binding(value: value, declaration: name.span, isVariable: isVariable)
+  func declare(
+    _ name: Name, _ value: Value, isVariable: Bool = false, form: SizeForm? = nil
+  ) {
+    let binding = Binding(
+      value: value, declaration: name.span, isVariable: isVariable, form: form)
     guard let previous = scope.declare(name.text, binding) else { return }
     let notes = previous.declaration.map {
       [DiagnosticNote("\(name.text) was declared here before", at: $0)]
@@ -83,8 +88,30 @@ extension Elaborator {
     _ = fail(.declarationRepeated(name.text), at: name.span, notes: notes ?? [])
   }
 
-  private func assign(_ name: Name, _ expression: Expression) {
-    let value = attempt { try emitter.named(name.text) { try evaluate(expression) } } ?? .poison
+  /// `h = ...`, and `(h, c) = ...`, whose right side is evaluated before either changes.
+  private func assign(_ targets: [AssignmentTarget], isTuple: Bool, _ expression: Expression) {
+    let target = targets[0].name.text
+    guard isTuple else {
+      return assign(targets[0]) {
+        try emitter.named(target) { try updated(targets[0], with: evaluated(expression)) }
+      }
+    }
+    let parts = attempt {
+      let operand = try emitter.making(target) { try evaluated(expression) }
+      return try self.parts(of: operand, count: targets.count).map { operand.part($0) }
+    }
+    for (index, target) in targets.enumerated() {
+      assign(target) {
+        guard let parts else { throw Reported() }
+        return try updated(target, with: parts[index])
+      }
+    }
+  }
+
+  /// Gives a variable the value that `body` makes, or none after an error.
+  private func assign(_ target: AssignmentTarget, _ body: () throws -> Value) {
+    let name = target.name
+    let value = attempt(body) ?? .poison
     guard let binding = scope.lookup(name.text) else {
       let help = didYouMean(name.text, among: scope.visibleNames)
       _ = fail(
@@ -100,5 +127,17 @@ extension Elaborator {
       return
     }
     scope.assign(name.text, value)
+  }
+
+  /// The whole variable with a new value, or with one for a part of it. A target that is no variable
+  /// is reported by the assignment.
+  private func updated(_ target: AssignmentTarget, with new: Operand) throws -> Value {
+    guard !target.path.isEmpty, let binding = scope.lookup(target.name.text), binding.isVariable
+    else { return new.value }
+    if case .poison = binding.value { throw Reported() }
+    let expression = Expression(.name(target.name.text), at: target.name.span)
+    let base = Operand(
+      expression: expression, value: binding.value, declaration: binding.declaration)
+    return try updated(base, target.path[...], with: new)
   }
 }

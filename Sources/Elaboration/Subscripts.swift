@@ -2,7 +2,7 @@
 //
 // `x[...]`: positions, ranges and `...` on arrays; positions on tuples, lists and stacked groups.
 // Positions and range ends that are known may be negative, counting from the end. A position may also
-// be an i32 array: see `IndexArrays.swift`.
+// be an i32 array: see `IndexArrays.swift`; and the start of a range may be computed: `MovingRanges.swift`.
 
 import Diagnostics
 import SpecLanguage
@@ -32,7 +32,9 @@ extension Elaborator {
     let before = base.value.tensors.first?.shape.count
     let layers = try mapLeaves(base) { try subscripted($0, subscripts) }
     guard case .tree(var tree) = layers, let first = layers.tensors.first else { return layers }
-    tree.stack = first.shape.count == before ? first.shape[0] : nil
+    tree =
+      first.shape.count == before
+      ? tree.mapStacks { [first.shape[0]] + $0.dropFirst() } : tree.layer
     return .tree(tree)
   }
 
@@ -67,7 +69,15 @@ extension Elaborator {
           selection.addPosition()
         }
       case .range(let from, let to, let by, let span):
-        result = try range(result, axis: axis, from, to, by, span)
+        if let from, let positions = try movingRange(from, to, by, span) {
+          let source = Expression(.range(from: from, to: to ?? from, by: by), at: span)
+          let rows = checked(
+            positions, below: result.shape[axis], of: source, axis: selection.sourceAxis,
+            in: (base.expression, tensor))
+          result = gather(result, rows, axis: axis)
+        } else {
+          result = try range(result, axis: axis, from, to, by, span)
+        }
         selection.addKept(1)
       case .ellipsis:
         selection.addKept(tensor.shape.count - (subscripts.count - 1))
@@ -77,7 +87,7 @@ extension Elaborator {
   }
 
   /// `...` stands for the axes that are left over, and missing entries at the end are whole axes.
-  private func requireRank(of subscripts: [Subscript], _ base: Operand, _ rank: Int) throws {
+  func requireRank(of subscripts: [Subscript], _ base: Operand, _ rank: Int) throws {
     let ellipses = subscripts.filter(\.isEllipsis).count
     guard subscripts.count - ellipses <= rank, ellipses <= 1 else {
       throw fail(
@@ -98,14 +108,62 @@ extension Elaborator {
   private func range(
     _ x: Tensor, axis: Int, _ from: Expression?, _ to: Expression?, _ by: Expression?, _ span: Span
   ) throws -> Tensor {
-    let size = x.shape[axis]
+    let (start, end, step) = try rangeEnds(from, to, by, span, size: x.shape[axis])
+    let part = slice(x, axis: axis, from: start, to: end)
+    guard step == 1 else { return everyNth(part, axis: axis, step: step) }
+    // The axis is the part now, even where that is all of it.
+    var result = part
+    result.forms = part.shape.indices.map {
+      $0 == axis ? partForm(from, to, of: x.form(axis)) : part.form($0)
+    }
+    return result
+  }
+
+  /// The size of `from : to` in an axis of a size, as far as it is known beside its value.
+  private func partForm(_ from: Expression?, _ to: Expression?, of whole: SizeForm?) -> SizeForm? {
+    // Ends below 0 count from the end.
+    func end(_ expression: Expression?, absent: SizeForm?) -> SizeForm? {
+      guard let expression else { return absent }
+      guard let form = sizeForm(expression), case .integer(let value)? = try? evaluate(expression)
+      else { return nil }
+      return value >= 0 ? form : whole.map { $0 + form }
+    }
+    guard let start = end(from, absent: SizeForm(0)), let stop = end(to, absent: whole) else {
+      return nil
+    }
+    return (stop - start).limited
+  }
+
+  /// The size of a range, as far as it is known beside its value.
+  func rangeForm(_ from: Expression, _ to: Expression) -> SizeForm? {
+    guard let start = sizeForm(from), let end = sizeForm(to) else { return nil }
+    return (end - start).limited
+  }
+
+  /// A range of an axis that is known; its step reaches no further than its end.
+  func rangeEnds(
+    _ from: Expression?, _ to: Expression?, _ by: Expression?, _ span: Span, size: Int
+  ) throws -> (start: Int, end: Int, step: Int) {
     let start = try rangeEnd(from, size: size, absent: 0)
     let end = try rangeEnd(to, size: size, absent: size)
     guard start < end else { throw fail(.rangeEmpty(from: start, to: end), at: span) }
     let step = try by.map { try integer($0, "the step of a range") } ?? 1
     guard step >= 1 else { throw fail(.limitation("a range that goes backwards"), at: span) }
-    let part = slice(x, axis: axis, from: start, to: end)
-    return step == 1 ? part : everyNth(part, axis: axis, step: min(step, end - start))
+    return (start, end, min(step, end - start))
+  }
+
+  /// What a position or an index array chooses of an axis, checked.
+  func positions(
+    _ position: Expression, of x: Tensor, axis: Int, _ base: Operand
+  ) throws -> Tensor {
+    let operand = try evaluated(position)
+    if let indices = try indexArray(operand, size: x.shape[axis]) {
+      return checked(
+        indices, below: x.shape[axis], of: position, axis: axis, in: (base.expression, x))
+    }
+    let index = try resolve(
+      integer(operand, "a position"), size: x.shape[axis], at: position.span)
+    return emitter.constant(Double(index), .scalar(.i32))
   }
 
   private func rangeEnd(_ expression: Expression?, size: Int, absent: Int) throws -> Int {
@@ -120,7 +178,7 @@ extension Elaborator {
 
   /// Positions 0, step, 2 step, ... of an axis: the axis is filled up to a multiple of the step and
   /// folded in two.
-  private func everyNth(_ x: Tensor, axis: Int, step: Int) -> Tensor {
+  func everyNth(_ x: Tensor, axis: Int, step: Int) -> Tensor {
     let count = (x.shape[axis] + step - 1) / step
     var high = [Int](repeating: 0, count: x.shape.count)
     high[axis] = count * step - x.shape[axis]

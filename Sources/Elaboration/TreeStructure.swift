@@ -13,12 +13,15 @@ struct TreeLeaf {
   let type: TensorType
   let initializer: Initializer
   let declaration: Span
+  /// What is known of the sizes of the axes beside their values.
+  var forms: [SizeForm?] = []
 }
 
 /// A declared tree, one of its groups, or one of its arrays.
 indirect enum TreeNode {
   case leaf(TreeLeaf)
-  case group(members: [Member], stack: Int?)
+  /// Stacked groups have the numbers of their layers, outermost first.
+  case group(members: [Member], stacks: [Int])
   /// A member with an error that was already reported.
   case broken
 
@@ -44,13 +47,14 @@ indirect enum TreeNode {
   func value(_ tensors: inout ArraySlice<Tensor>) -> Value {
     switch self {
     case .broken: return .poison
-    case .leaf: return tensors.popFirst().map { .tensor($0) } ?? .poison
-    case .group(let members, let stack):
+    case .leaf(let leaf):
+      return tensors.popFirst().map { .tensor($0.with(leaf.forms)) } ?? .poison
+    case .group(let members, let stacks):
       let fields = members.map { member in
         Tree.Field(
           name: member.name, value: member.node.value(&tensors), declaration: member.declaration)
       }
-      return .tree(Tree(fields: fields, stack: stack))
+      return .tree(Tree(fields: fields, stacks: stacks))
     }
   }
 
@@ -60,28 +64,32 @@ indirect enum TreeNode {
     case .broken: return .broken
     case .leaf(let leaf):
       return .leaf(
-        TreeLeaf(type: leaf.type, initializer: initializer, declaration: leaf.declaration))
-    case .group(let members, let stack):
+        TreeLeaf(
+          type: leaf.type, initializer: initializer, declaration: leaf.declaration,
+          forms: leaf.forms))
+    case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.with(initializer), declaration: $0.declaration)
       }
-      return .group(members: changed, stack: stack)
+      return .group(members: changed, stacks: stacks)
     }
   }
 
-  /// Every array with `size` more leading layers.
-  func stacked(_ size: Int) -> TreeNode {
+  /// Every array with `size` more leading layers, whose form is known or not.
+  func stacked(_ size: Int, _ form: SizeForm?) -> TreeNode {
     switch self {
     case .broken: return .broken
     case .leaf(let leaf):
       let type = TensorType([size] + leaf.type.shape, leaf.type.dtype)
       return .leaf(
-        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
-    case .group(let members, let stack):
+        TreeLeaf(
+          type: type, initializer: leaf.initializer, declaration: leaf.declaration,
+          forms: [form] + leaf.forms))
+    case .group(let members, let stacks):
       let changed = members.map {
-        Member(name: $0.name, node: $0.node.stacked(size), declaration: $0.declaration)
+        Member(name: $0.name, node: $0.node.stacked(size, form), declaration: $0.declaration)
       }
-      return .group(members: changed, stack: stack)
+      return .group(members: changed, stacks: [size] + stacks)
     }
   }
 
@@ -92,12 +100,14 @@ indirect enum TreeNode {
     case .leaf(let leaf):
       let type = TensorType(Array(leaf.type.shape.dropFirst()), leaf.type.dtype)
       return .leaf(
-        TreeLeaf(type: type, initializer: leaf.initializer, declaration: leaf.declaration))
-    case .group(let members, _):
+        TreeLeaf(
+          type: type, initializer: leaf.initializer, declaration: leaf.declaration,
+          forms: Array(leaf.forms.dropFirst())))
+    case .group(let members, let stacks):
       let changed = members.map {
         Member(name: $0.name, node: $0.node.element, declaration: $0.declaration)
       }
-      return .group(members: changed, stack: nil)
+      return .group(members: changed, stacks: Array(stacks.dropFirst()))
     }
   }
 

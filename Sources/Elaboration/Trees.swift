@@ -63,21 +63,21 @@ extension Elaborator {
       members.append(
         TreeNode.Member(name: name.text, node: node ?? .broken, declaration: name.span))
     }
-    let node = TreeNode.group(members: members, stack: nil)
+    let node = TreeNode.group(members: members, stacks: [])
     guard let stack = syntax.stack else { return node }
-    let layers = try positive(stack, "the number of layers")
-    guard case .group(let stackedMembers, _) = node.stacked(layers) else { return node }
-    for (_, leaf) in node.stacked(layers).leaves {
+    let stacked = node.stacked(
+      try positive(stack, "the number of layers"), sizeForm(stack))
+    for (_, leaf) in stacked.leaves {
       try requireAddressable(leaf.type.shape, at: leaf.declaration)
     }
-    return .group(members: stackedMembers, stack: layers)
+    return stacked
   }
 
   /// An array of a tree, or a copy of another tree.
   func node(of leaf: LeafDeclaration) throws -> TreeNode {
     switch leaf.type {
-    case .like(let path):
-      let node = try node(at: path)
+    case .like(let path, let leading):
+      let node = try stacked(try node(at: path), leading)
       guard let syntax = leaf.initializer else { return node }
       return node.with(try initializer(syntax, dtype: floatType))
     case .tensor(let syntax):
@@ -91,8 +91,26 @@ extension Elaborator {
         try leaf.initializer.map { try self.initializer($0, dtype: type.dtype) }
         ?? (type.rank >= 2 ? .glorot : .zeros)
       return .leaf(
-        TreeLeaf(type: type, initializer: initializer, declaration: leaf.name.span))
+        TreeLeaf(
+          type: type, initializer: initializer, declaration: leaf.name.span,
+          forms: sizeForms(syntax)))
     }
+  }
+
+  /// A tree with the axes of `[steps] x like theta` before those of every array.
+  ///
+  /// - Errors: `type.kind`, if they have an element type; `shape.size` and those of sizes.
+  private func stacked(_ node: TreeNode, _ leading: TensorSyntax?) throws -> TreeNode {
+    guard let leading else { return node }
+    if let word = leading.elementType {
+      throw fail(
+        .kind(what: "what stands before 'x like'", expected: "only sizes", found: word.text),
+        at: word.span)
+    }
+    let axes = zip(try type(leading).shape, sizeForms(leading)).reversed()
+    let stacked = axes.reduce(node) { $0.stacked($1.0, $1.1) }
+    for (_, leaf) in stacked.leaves { try requireAddressable(leaf.type.shape, at: leading.span) }
+    return stacked
   }
 
   /// A written type with all its sizes known.
@@ -135,6 +153,8 @@ extension TreeMember {
 struct DeclaredData {
   let data: DataLeaf
   let name: Name
+  /// What is known of the sizes of the axes beside their values.
+  let forms: [SizeForm?]
 }
 
 extension Elaborator {
@@ -156,7 +176,7 @@ extension Elaborator {
         let isBatched = declarations.batch != nil && !datum.isShared
         return DeclaredData(
           data: DataLeaf(leaf: leaf, isStreamed: datum.isStream, isBatched: isBatched),
-          name: datum.name)
+          name: datum.name, forms: sizeForms(datum.type))
       }
     }
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an expression of the language stands for while it is elaborated: an array of the program
-// under construction, or something known now (a number, a shape, a string), or a structure of these.
+// under construction, or something known now (a number, a shape, a string, a function), or a structure
+// of these.
 
 import Diagnostics
 import TensorIR
@@ -13,6 +14,8 @@ struct Tensor {
   let type: TensorType
   /// The number of the region; see `Emitter`.
   let region: Int
+  /// What is known of the sizes of the axes beside their values; empty if nothing is.
+  var forms: [SizeForm?] = []
 
   var shape: [Int] { type.shape }
   var dtype: DType { type.dtype }
@@ -30,6 +33,8 @@ indirect enum Value {
   case tree(Tree)
   case tuple([Value])
   case list([Value])
+  /// What can be called; see `FunctionValues.swift`.
+  case function(FunctionValue)
   /// `none`: an argument that is left out. It can only be passed on and compared with `none`.
   case absent
   /// The value of something with an error that was already reported; using it reports nothing.
@@ -55,7 +60,7 @@ indirect enum Value {
     case .tensor(let tensor): [tensor]
     case .tree(let tree): tree.fields.flatMap(\.value.tensors)
     case .tuple(let parts), .list(let parts): parts.flatMap(\.tensors)
-    case .integer, .real, .boolean, .string, .absent, .poison: []
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: []
     }
   }
 
@@ -66,7 +71,7 @@ indirect enum Value {
     case .tree(let tree): return .tree(tree.mapValues { $0.replacingTensors(&tensors) })
     case .tuple(let parts): return .tuple(parts.map { $0.replacingTensors(&tensors) })
     case .list(let parts): return .list(parts.map { $0.replacingTensors(&tensors) })
-    case .integer, .real, .boolean, .string, .absent, .poison: return self
+    case .integer, .real, .boolean, .string, .function, .absent, .poison: return self
     }
   }
 }
@@ -81,14 +86,29 @@ struct Tree {
   }
 
   var fields: [Field]
-  /// For a layer-stacked group, the number of layers: the leading size of every leaf.
-  var stack: Int?
+  /// For a layer-stacked group, the numbers of layers, outermost first: the leading sizes of every leaf.
+  var stacks: [Int] = []
+
+  /// The number of layers that a loop goes through and a subscript chooses from.
+  var stack: Int? { stacks.first }
 
   subscript(name: String) -> Field? { fields.first { $0.name == name } }
 
   func mapValues(_ transform: (Value) throws -> Value) rethrows -> Tree {
     try mapFields { try transform($1) }
   }
+
+  /// The tree, and the trees inside, with other numbers of layers.
+  func mapStacks(_ transform: ([Int]) -> [Int]) -> Tree {
+    var result = mapValues { value in
+      if case .tree(let tree) = value { .tree(tree.mapStacks(transform)) } else { value }
+    }
+    result.stacks = transform(stacks)
+    return result
+  }
+
+  /// One layer: what is stacked more than once is stacked once less.
+  var layer: Tree { mapStacks { Array($0.dropFirst()) } }
 
   /// The tree with each value replaced by one that is made of it and its name.
   func mapFields(_ transform: (String, Value) throws -> Value) rethrows -> Tree {
@@ -129,6 +149,7 @@ extension Value {
       return "{\(names.joined(separator: ", "))}"
     case .tuple(let parts): return "(\(parts.map(\.spelling).joined(separator: ", ")))"
     case .list(let parts): return "[\(parts.map(\.spelling).joined(separator: ", "))]"
+    case .function(let function): return function.name
     case .absent: return "none"
     case .poison: return "unknown"
     }
@@ -144,6 +165,7 @@ extension Value {
     case .tree: "a tree \(spelling)"
     case .tuple: "a tuple \(spelling)"
     case .list: "a list \(spelling)"
+    case .function(let function): "the function \(function.name)"
     case .absent: "none"
     case .poison: "an unknown value"
     }

@@ -68,7 +68,7 @@ extension Evaluator {
       return [try scatterAdd(operands[0], operands[1], rows: rows, node.provenance)]
     case .loop(let loop):
       return try run(loop, operands, prepared(region))
-    case .structured, .gradient:
+    case .structured, .gradient, .jvp:
       return try run(prepared(region), operands)
     }
   }
@@ -142,7 +142,7 @@ extension BinaryFunction {
   fileprivate var rounds: Bool {
     switch self {
     case .add, .subtract, .multiply, .divide, .power: true
-    case .maximum, .minimum: false
+    case .maximum, .minimum, .floorDivide: false
     }
   }
 }

@@ -17,6 +17,8 @@ package enum EvaluationError: Error, Hashable, CustomStringConvertible {
     bound: PositionBound, place: [Int], value: Int, provenance: Provenance)
   /// A `gradient` op in an evaluator that was made without `expandGradient`.
   case gradientNotExpanded(provenance: Provenance)
+  /// A `jvp` op, which is to be expanded before (`Differentiator.expandGradients`).
+  case jvpNotExpanded(provenance: Provenance)
 
   package var description: String {
     switch self {
@@ -29,6 +31,8 @@ package enum EvaluationError: Error, Hashable, CustomStringConvertible {
         + bound.fault(value: value, at: place)
     case .gradientNotExpanded(let provenance):
       "a gradient op needs an evaluator made with 'expandGradient', at \(provenance)"
+    case .jvpNotExpanded(let provenance):
+      "a jvp op is to be expanded before it is evaluated, at \(provenance)"
     }
   }
 }

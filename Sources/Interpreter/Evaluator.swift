@@ -56,6 +56,8 @@ package struct Evaluator: Sendable {
           throw EvaluationError.gradientNotExpanded(provenance: node.provenance)
         }
         regions[index] = try prepare(expandGradient(gradient))
+      } else if case .jvp = node.op {
+        throw EvaluationError.jvpNotExpanded(provenance: node.provenance)
       } else if case .structured(let op) = node.op {
         regions[index] = try prepare(op.decomposition(node.operands.map(graph.type(of:))))
       } else if let region = node.op.regions.first {

@@ -28,7 +28,8 @@
 // Differentiation  One derivative rule per op; JVP and VJP as functions from graph to graph. The inner
 //                  gradient is one op, `gradient`; the VJP of that op is forward-over-reverse in the
 //                  mixed derivation and reverse-over-reverse in the standard one. Everything else about
-//                  the two is the same code.
+//                  the two is the same code. Derivatives that a spec asks for in its losses (`gradient`
+//                  and `jvp` ops) are written out before (`SpecDerivatives.swift`).
 // Optimization     Passes over graphs. `Pipelines.swift` is the list, with a reason for each place in it.
 // Scheduling       Graph to Program: which ops share a loop nest or follow a product block by block,
 //                  which operands are packed once, in what order, at which addresses. The arena is laid

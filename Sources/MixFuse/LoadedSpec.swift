@@ -115,8 +115,8 @@ package final class LoadedSpec: Sendable {
           \.innerLoss, \.initialState, \.update, \.outerLoss,
         ]
         for graph in graphs {
-          problem[keyPath: graph] = runPasses(
-            problem[keyPath: graph], Pipelines.beforeDerivatives)
+          let passes = Pipelines.beforeDerivatives(of: problem[keyPath: graph])
+          problem[keyPath: graph] = runPasses(problem[keyPath: graph], passes)
         }
         return problem
       }

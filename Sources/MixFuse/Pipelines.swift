@@ -4,10 +4,17 @@
 
 package import Differentiation
 package import Optimization
+package import TensorIR
 
 package enum Pipelines {
-  /// Over the graphs of a problem, before any derivative is taken of them.
-  package static let beforeDerivatives: [Pass] = [.applyIdentities]
+  /// Over a graph of a problem, before any derivative is taken of it.
+  package static func beforeDerivatives(of graph: Graph) -> [Pass] {
+    guard graph.hasDerivatives else { return [.applyIdentities] }
+    return [
+      // Before equal values are merged: these bring most of them.
+      .expandSpecDerivatives, .applyIdentities, .eliminateCommonSubexpressions, .eliminateDeadCode,
+    ]
+  }
 
   /// From a graph derived with some choices to what is scheduled.
   package static func standard(for options: DerivationOptions) -> [Pass] {
@@ -42,4 +49,14 @@ package enum Pipelines {
     .eliminateCommonSubexpressions,
     .eliminateDeadCode,
   ]
+}
+
+extension Pass {
+  /// See `Differentiator.expandSpecDerivatives`. Where there is no derivative, the ops are left alone:
+  /// the derivation of the entry points asks again and reports it.
+  package static let expandSpecDerivatives = Pass(
+    name: "expand spec derivatives", summary: "writes out the derivatives that the spec asks for"
+  ) { graph in
+    (try? Differentiator().expandSpecDerivatives(in: graph)) ?? graph
+  }
 }

@@ -21,6 +21,7 @@ extension MetaProblem {
     }
     result[stepName] = .ones
     result[innerLossesName] = .ones
+    for leaf in trajectory { result[leaf.name] = leaf.initializer }
     return result
   }
 

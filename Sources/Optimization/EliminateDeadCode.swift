@@ -106,6 +106,14 @@ private struct Liveness {
     case .gradient(let gradient):
       mark(child.graph.outputs[0], in: child)
       if position > 0 { mark(node.operands[gradient.wrt[position - 1]], in: region) }
+    case .jvp(let jvp):
+      let outputs = child.graph.outputs
+      mark(outputs[position % outputs.count], in: child)
+      // A tangent may depend on every direction: which ones it does, its derivation finds out.
+      if position >= outputs.count {
+        for input in jvp.wrt { mark(child.graph.inputs[input], in: child) }
+        for tangent in node.operands.suffix(jvp.wrt.count) { mark(tangent, in: region) }
+      }
     default: preconditionFailure("compiler bug: a region in \(node.op.name)")
     }
   }
@@ -173,6 +181,15 @@ extension Region {
       gradient.wrt = wrt.compactMap(operands.firstIndex(of:))
       gradient.function = region.rebuilt(inputs: operands, outputs: [0])
       return (.gradient(gradient), operands, [0] + derivatives)
+    case .jvp(var jvp):
+      let count = jvp.function.outputs.count
+      let outputs = Set(liveResults.map { $0 % count }).sorted()
+      let inputs = jvp.function.inputs.indices.filter { region.isLive(region.graph.inputs[$0]) }
+      let directions = jvp.wrt.indices.filter { inputs.contains(jvp.wrt[$0]) }
+      let operands = inputs + directions.map { jvp.function.inputs.count + $0 }
+      jvp.wrt = directions.compactMap { inputs.firstIndex(of: jvp.wrt[$0]) }
+      jvp.function = region.rebuilt(inputs: inputs, outputs: outputs)
+      return (.jvp(jvp), operands, outputs + outputs.map { $0 + count })
     default: preconditionFailure("compiler bug: a region in \(node.op.name)")
     }
   }

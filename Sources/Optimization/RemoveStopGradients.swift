@@ -5,8 +5,8 @@
 //     %1 = stop_gradient %0 : f32[3]
 //     %2 = exp %1 : f32[3]             ->   %1 = exp %0 : f32[3]
 //
-// Assumes that no derivative of the graph will be asked for; functions of `gradient` nodes, whose
-// derivative is still to come, are left alone.
+// Assumes that no derivative of the graph will be asked for; functions of `gradient` and `jvp` nodes,
+// whose derivative is still to come, are left alone.
 
 import TensorIR
 
@@ -21,7 +21,7 @@ extension Pass {
   Rewriter.rewrite(graph) { rewriter, node, operands in
     switch node.op {
     case .stopGradient: return operands
-    case .gradient: return rewriter.append(node.op, operands)
+    case .gradient, .jvp: return rewriter.append(node.op, operands)
     default: return rewriter.append(node.op.mapRegions(withoutStopGradients), operands)
     }
   }

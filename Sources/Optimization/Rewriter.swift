@@ -186,6 +186,9 @@ extension Op {
     case .gradient(var gradient):
       gradient.function = transform(gradient.function)
       return .gradient(gradient)
+    case .jvp(var jvp):
+      jvp.function = transform(jvp.function)
+      return .jvp(jvp)
     default: return self  // No regions.
     }
   }

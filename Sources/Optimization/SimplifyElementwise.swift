@@ -102,6 +102,7 @@ extension Simplifier {
     case .divide: simplerQuotient(x, y)
     case .power: constant(y).flatMap { simplerPower(x, $0) }
     case .maximum, .minimum: x == y ? x : withConstantLast(function, x, y)
+    case .floorDivide: constant(y) == 1 ? x : nil
     }
   }
 

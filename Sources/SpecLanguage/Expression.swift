@@ -38,6 +38,8 @@ package enum BinaryOperator: String, CaseIterable, Sendable {
   case subtract = "-"
   case multiply = "*"
   case divide = "/"
+  case floorDivide = "div"
+  case remainder = "mod"
   case matrixProduct = "@"
   case power = "**"
 
@@ -48,7 +50,7 @@ package enum BinaryOperator: String, CaseIterable, Sendable {
     case .and: 2
     case .less, .lessOrEqual, .greater, .greaterOrEqual, .equal, .notEqual: 4
     case .add, .subtract: 5
-    case .multiply, .divide, .matrixProduct: 6
+    case .multiply, .divide, .floorDivide, .remainder, .matrixProduct: 6
     case .power: 8
     }
   }
@@ -83,6 +85,34 @@ package enum Subscript: Sendable {
   case ellipsis(Span)
 }
 
+/// A function written as an expression: `x -> x ** 2`, `(x, y) -> x * y`, or with statements,
+/// `x -> { let y = x ** 2  return y }`.
+package struct FunctionExpression: Sendable {
+  /// Its parameters, which are only names.
+  package let parameters: [ParameterDeclaration]
+  /// The body; its last statement returns.
+  package let body: [Statement]
+  /// True if the body is written as statements between braces.
+  package let isBlock: Bool
+}
+
+/// An inner optimisation as an expression:
+/// `minimize loss(q) over q = theta by sgd(rate: 0.1) for 5` is `q` after the steps.
+package struct Minimization: Sendable {
+  /// The loss, a function of the variable.
+  package let objective: Expression
+  /// What is optimised: an array or a tree.
+  package let variable: Name
+  /// Where it starts.
+  package let start: Expression
+  /// The optimiser's name and arguments.
+  package let optimizer: Name
+  /// The optimiser's arguments.
+  package let arguments: [Argument]
+  /// The number of steps, a whole-number expression.
+  package let steps: Expression
+}
+
 /// An expression.
 package struct Expression: Sendable {
   /// What it is.
@@ -110,6 +140,12 @@ package struct Expression: Sendable {
     case tuple([Expression])
     case list([Expression])
     case record([RecordField])
+    case function(FunctionExpression)
+    /// A loop that collects a value of each iteration.
+    case loop(ForStatement)
+    /// The whole numbers of a half-open range, `from : to : by`; only in the head of a loop.
+    case range(from: Expression, to: Expression, by: Expression?)
+    case minimization(Minimization)
   }
 
   /// Makes an expression that covers a span.
@@ -121,8 +157,8 @@ package struct Expression: Sendable {
 }
 
 extension Expression.Kind {
-  /// The expressions directly inside.
-  fileprivate var parts: [Expression] {
+  /// The expressions directly inside; of functions and loops those of their statements.
+  package var parts: [Expression] {
     switch self {
     case .integer, .real, .string, .boolean, .name: []
     case .unary(_, let operand), .field(let operand, _): [operand]
@@ -132,6 +168,39 @@ extension Expression.Kind {
     case .subscripted(let base, let subscripts): [base] + subscripts.flatMap(\.parts)
     case .tuple(let elements), .list(let elements): elements
     case .record(let fields): fields.map(\.value)
+    case .function(let function): function.body.flatMap(\.parts)
+    case .loop(let loop): loop.parts
+    case .range(let from, let to, let by): [from, to, by].compactMap { $0 }
+    case .minimization(let minimization):
+      [minimization.objective, minimization.start, minimization.steps]
+        + minimization.arguments.map(\.value)
+    }
+  }
+}
+
+extension Statement {
+  /// The expressions directly inside.
+  fileprivate var parts: [Expression] {
+    switch self {
+    case .binding(let binding): [binding.value]
+    case .assignment(let targets, _, let value): targets.flatMap(\.parts) + [value]
+    case .returning(let value, _): [value]
+    case .loop(let loop): loop.parts
+    }
+  }
+}
+
+extension ForStatement {
+  fileprivate var parts: [Expression] {
+    [sequence] + body.flatMap(\.parts) + [yielded].compactMap { $0 }
+  }
+}
+
+extension AssignmentTarget {
+  /// The expressions between its brackets.
+  package var parts: [Expression] {
+    path.flatMap { step -> [Expression] in
+      if case .subscripts(let subscripts, _) = step { subscripts.flatMap(\.parts) } else { [] }
     }
   }
 }

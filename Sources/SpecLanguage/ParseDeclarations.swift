@@ -156,15 +156,22 @@ extension Parser {
     return .leaf(try parseLeaf(named: name))
   }
 
-  /// leaf = name ":" ( tensor | "like" path ) [ "~" initializer ]
+  /// leaf = name ":" ( tensor | [ tensor "x" ] "like" path ) [ "~" initializer ]
   mutating func parseLeaf(named name: Name) throws(ParseFailure) -> LeafDeclaration {
     try expect(.colon, " and the shape of \(name.text)")
     let type: LeafType
     if atWordBeforeName("like") {
       advance()
-      type = .like(path: try parsePath())
+      type = .like(path: try parsePath(), leading: nil)
     } else {
-      type = .tensor(try parseTensor())
+      let tensor = try parseTensor()
+      if at(word: "x"), token(ahead: 1).kind == .identifier("like") {
+        advance()
+        advance()
+        type = .like(path: try parsePath(), leading: tensor)
+      } else {
+        type = .tensor(tensor)
+      }
     }
     return LeafDeclaration(name: name, type: type, initializer: try parseInitializer())
   }
@@ -200,19 +207,14 @@ extension Parser {
     return .tree(try parseGroup(named: name))
   }
 
-  /// inner = "(" data ")" "{" { statement } "minimize" expression
-  ///   "by" name [ arguments ] "for" expression "}"
+  /// inner = "(" data ")" "{" { statement } "minimize" expression steps "}"
   private mutating func parseInner(_ start: Span) throws(ParseFailure) -> InnerDeclaration {
     let data = try parseData()
     try expect(.leftBrace)
     let body = parseStatements()
     try expect(.minimize, " and the inner loss")
     let objective = try parseExpression()
-    try expect(.by, " and an optimiser, as in 'by sgd(rate: 0.1)'")
-    let optimizer = try expectName("the name of an optimiser")
-    let arguments = at(.leftParenthesis) ? try parseArguments() : []
-    try expect(.for, " and the number of steps")
-    let steps = try parseExpression()
+    let (optimizer, arguments, steps) = try parseSteps()
     try expect(.rightBrace, " at the end of inner")
     return InnerDeclaration(
       data: data, body: body, objective: objective, optimizer: optimizer, arguments: arguments,

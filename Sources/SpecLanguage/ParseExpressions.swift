@@ -2,7 +2,8 @@
 //
 // The grammar of expressions, loosest binding first:
 //
-//     if c then a else b · or · and · not · < <= > >= == != · + - · * / @ · unary - · ** ·
+//     if c then a else b, x -> y, minimize ... · or · and · not · < <= > >= == != · + - · * / div mod @ ·
+//     unary - · ** ·
 //     f(x) x.y x[i]
 //
 // Operators of one level group to the left, except `**`, which groups to the right and binds
@@ -11,9 +12,12 @@
 import Diagnostics
 
 extension Parser {
-  /// expression = "if" expression "then" expression "else" expression | binary
+  /// expression = "if" expression "then" expression "else" expression | function | minimization
+  ///   | binary
   mutating func parseExpression() throws(ParseFailure) -> Expression {
     try nested { (parser) throws(ParseFailure) in
+      if parser.startsFunction { return try parser.parseFunctionExpression() }
+      if parser.at(.minimize) { return try parser.parseMinimization() }
       guard parser.at(.if) else { return try parser.parseBinary(minimum: 1) }
       let start = parser.advance().span
       let condition = try parser.parseExpression()
@@ -27,12 +31,100 @@ extension Parser {
     }
   }
 
+  /// Whether `name ->` or `(name, ...) ->` is next: nothing else in an expression has an arrow.
+  private var startsFunction: Bool {
+    if case .identifier = current.kind { return token(ahead: 1).kind == .symbol(.arrow) }
+    guard at(.leftParenthesis) else { return false }
+    var ahead = 1
+    while case .identifier = token(ahead: ahead).kind {
+      ahead += 1
+      guard token(ahead: ahead).kind == .symbol(.comma) else { break }
+      ahead += 1
+    }
+    return token(ahead: ahead).kind == .symbol(.rightParenthesis)
+      && token(ahead: ahead + 1).kind == .symbol(.arrow)
+  }
+
+  /// function = ( name | "(" { name "," } ")" ) "->" ( expression | "{" { statement } "}" )
+  private mutating func parseFunctionExpression() throws(ParseFailure) -> Expression {
+    let start = current.span
+    var names: [Name] = []
+    if accept(.leftParenthesis) {
+      while !at(.rightParenthesis) {
+        names.append(try expectName("the name of a parameter"))
+        guard accept(.comma) else { break }
+      }
+      try expect(.rightParenthesis)
+    } else {
+      names.append(try expectName("the name of a parameter"))
+    }
+    try expect(.arrow)
+    let parameters = names.map { ParameterDeclaration(name: $0, type: nil, defaultValue: nil) }
+    let isBlock = at(.leftBrace) && startsStatement(ahead: 1)
+    let body: [Statement]
+    if isBlock {
+      advance()
+      body = parseStatements()
+      try expect(.rightBrace, " at the end of the function")
+    } else {
+      let result = try parseExpression()
+      body = [.returning(result, span: result.span)]
+    }
+    let function = FunctionExpression(parameters: parameters, body: body, isBlock: isBlock)
+    return Expression(.function(function), at: span(from: start))
+  }
+
+  /// minimization = "minimize" expression "over" name "=" expression
+  ///   "by" name [ arguments ] "for" expression
+  private mutating func parseMinimization() throws(ParseFailure) -> Expression {
+    let start = advance().span
+    let objective = try parseExpression()
+    guard at(word: "over") else {
+      throw fail("'over' and what to optimise, as in 'over q = theta'")
+    }
+    advance()
+    let variable = try expectName("the name of what is optimised")
+    try expect(.assign, " and where \(variable.text) starts")
+    let value = try parseExpression()
+    let (optimizer, arguments, steps) = try parseSteps()
+    let minimization = Minimization(
+      objective: objective, variable: variable, start: value, optimizer: optimizer,
+      arguments: arguments, steps: steps)
+    return Expression(.minimization(minimization), at: span(from: start))
+  }
+
+  /// steps = "by" name [ arguments ] "for" expression
+  mutating func parseSteps() throws(ParseFailure) -> (
+    optimizer: Name, arguments: [Argument], steps: Expression
+  ) {
+    try expect(.by, " and an optimiser, as in 'by sgd(rate: 0.1)'")
+    let optimizer = try expectName("the name of an optimiser")
+    let arguments = at(.leftParenthesis) ? try parseArguments() : []
+    try expect(.for, " and the number of steps")
+    return (optimizer, arguments, try parseExpression())
+  }
+
   private var currentOperator: BinaryOperator? {
     switch current.kind {
     case .keyword(.or): .or
     case .keyword(.and): .and
     case .symbol(let symbol): BinaryOperator(rawValue: symbol.rawValue)
+    case .identifier("div") where wordIsOperator: .floorDivide
+    case .identifier("mod") where wordIsOperator: .remainder
     default: nil
+    }
+  }
+
+  /// Whether a word after an operand is an operator: what can follow begins another operand. Where a
+  /// statement or a member of that name may begin, it does: `mod = 1`, `mod: [3]`, `mod[0] = 1`.
+  private var wordIsOperator: Bool {
+    switch token(ahead: 1).kind {
+    case .identifier, .integer, .real, .string: return true
+    case .keyword(let keyword): return keyword == .true || keyword == .false
+    case .symbol(.minus): return true
+    case .symbol(.leftParenthesis): return !startsAssignment(ahead: 1)
+    case .symbol(.leftBracket): return !startsAssignment(ahead: 0)
+    default: return false
     }
   }
 
@@ -105,7 +197,7 @@ extension Parser {
   }
 
   /// primary = number | string | "true" | "false" | name [ arguments ] | "(" ... ")" | "[" ... "]"
-  ///   | "{" ... "}"
+  ///   | "{" ... "}" | collection
   private mutating func parsePrimary() throws(ParseFailure) -> Expression {
     let start = current.span
     switch current.kind {
@@ -116,10 +208,13 @@ extension Parser {
     case .keyword(.false): return Expression(.boolean(false), at: advance().span)
     case .identifier(let text):
       advance()
-      guard at(.leftParenthesis) else { return Expression(.name(text), at: start) }
+      guard at(.leftParenthesis), !startsAssignment(ahead: 0) else {
+        return Expression(.name(text), at: start)
+      }
       let arguments = try parseArguments()
       return Expression(
         .call(callee: Name(text, at: start), arguments: arguments), at: span(from: start))
+    case .keyword(.for): return try parseCollection()
     case .symbol(.leftParenthesis): return try parseParenthesised()
     case .symbol(.leftBracket):
       advance()
@@ -183,7 +278,7 @@ extension Parser {
   }
 
   /// subscripts = { "..." | expression | [ expression ] ":" [ expression ] [ ":" expression ] "," }
-  private mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
+  mutating func parseSubscripts() throws(ParseFailure) -> [Subscript] {
     var subscripts: [Subscript] = []
     while !at(.rightBracket) {
       subscripts.append(try parseSubscript())

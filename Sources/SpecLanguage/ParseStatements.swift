@@ -109,10 +109,10 @@ extension Parser {
     return TensorSyntax(elementType: elementType, shape: shape, span: span(from: start))
   }
 
-  /// { statement } up to "}" or "minimize"
+  /// { statement } up to "}", "minimize" or "yield"
   mutating func parseStatements() -> [Statement] {
     var statements: [Statement] = []
-    while !at(.rightBrace), !at(.minimize), current.kind != .endOfFile {
+    while !endsStatements, current.kind != .endOfFile {
       let start = index
       do {
         statements.append(
@@ -125,12 +125,14 @@ extension Parser {
     return statements
   }
 
+  private var endsStatements: Bool { at(.rightBrace) || at(.minimize) || at(.yield) }
+
   /// Skips to the end of the block or the next line that starts a statement; false if a
   /// declaration comes first, because then the end of the block is missing.
   private mutating func skipToStatement() -> Bool {
     var depth = 0
     while current.kind != .endOfFile {
-      if depth == 0, at(.rightBrace) || at(.minimize) { return true }
+      if depth == 0, endsStatements { return true }
       if current.startsLine, startsDeclaration { return false }
       if depth == 0, current.startsLine, startsStatement { return true }
       if at(.leftBrace) { depth += 1 }
@@ -140,13 +142,66 @@ extension Parser {
     return false
   }
 
-  private var startsStatement: Bool {
-    if at(.let) || at(.var) || at(.for) || at(.return) { return true }
-    guard case .identifier = current.kind else { return false }
-    return token(ahead: 1).kind == .symbol(.assign)
+  private var startsStatement: Bool { startsStatement(ahead: 0) }
+
+  /// Whether a statement starts so many tokens further on.
+  func startsStatement(ahead: Int) -> Bool {
+    switch token(ahead: ahead).kind {
+    case .keyword(.let), .keyword(.var), .keyword(.for), .keyword(.return): true
+    default: startsAssignment(ahead: ahead)
+    }
   }
 
-  /// statement = "let" binding | "var" binding | for | "return" expression | name "=" expression
+  /// Whether `targets "="` is next, so many tokens further on. Nothing else that begins like targets
+  /// is followed by an equals sign.
+  func startsAssignment(ahead: Int) -> Bool {
+    guard token(ahead: ahead).kind == .symbol(.leftParenthesis) else {
+      return endOfTarget(ahead: ahead).map { token(ahead: $0).kind == .symbol(.assign) } ?? false
+    }
+    var next = ahead
+    repeat {
+      guard let end = endOfTarget(ahead: next + 1) else { return false }
+      next = end
+    } while token(ahead: next).kind == .symbol(.comma)
+    return token(ahead: next).kind == .symbol(.rightParenthesis)
+      && token(ahead: next + 1).kind == .symbol(.assign)
+  }
+
+  /// Where the target that begins so many tokens further on is over, if one does.
+  private func endOfTarget(ahead: Int) -> Int? {
+    guard case .identifier = token(ahead: ahead).kind else { return nil }
+    var next = ahead + 1
+    while true {
+      switch token(ahead: next).kind {
+      case .symbol(.dot): next += 2
+      case .symbol(.leftBracket):
+        guard let end = closing(.leftBracket, .rightBracket, ahead: next) else { return nil }
+        next = end + 1
+      default: return next
+      }
+    }
+  }
+
+  /// Where the bracket that opens so many tokens further on is closed, if it is before a brace is.
+  func closing(_ open: Symbol, _ close: Symbol, ahead: Int) -> Int? {
+    var (depth, braces) = (0, 0)
+    for place in index + ahead..<tokens.count {
+      switch tokens[place].kind {
+      case .symbol(open): depth += 1
+      case .symbol(close):
+        depth -= 1
+        if depth == 0 { return place - index }
+      case .symbol(.leftBrace): braces += 1
+      case .symbol(.rightBrace):
+        braces -= 1
+        if braces < 0 { return nil }
+      default: break
+      }
+    }
+    return nil
+  }
+
+  /// statement = "let" binding | "var" binding | for | "return" expression | targets "=" expression
   private mutating func parseStatement() throws(ParseFailure) -> Statement {
     let start = current.span
     if at(.let) || at(.var) { return .binding(try parseBinding(isVariable: at(.var))) }
@@ -158,9 +213,34 @@ extension Parser {
     guard startsStatement else {
       throw fail("a statement (let, var, for, return, or name = value)")
     }
-    let name = try expectName("a name")
+    let (targets, isTuple) = try parseTargets()
     try expect(.assign)
-    return .assignment(name, try parseExpression())
+    return .assignment(targets, isTuple: isTuple, try parseExpression())
+  }
+
+  /// targets = target | "(" target { "," target } ")"
+  private mutating func parseTargets() throws(ParseFailure) -> ([AssignmentTarget], Bool) {
+    guard accept(.leftParenthesis) else { return ([try parseTarget()], false) }
+    var targets: [AssignmentTarget] = []
+    repeat { targets.append(try parseTarget()) } while accept(.comma)
+    try expect(.rightParenthesis)
+    return (targets, true)
+  }
+
+  /// target = name { "." name | "[" subscripts "]" }
+  private mutating func parseTarget() throws(ParseFailure) -> AssignmentTarget {
+    let name = try expectName("a name")
+    var path: [AssignmentTarget.Step] = []
+    while true {
+      let start = current.span
+      if accept(.dot) {
+        path.append(.field(try expectFieldName()))
+      } else if accept(.leftBracket) {
+        path.append(.subscripts(try parseSubscripts(), span: span(from: start)))
+      } else {
+        return AssignmentTarget(name: name, path: path, span: span(from: name.span))
+      }
+    }
   }
 
   /// binding = ( name | "(" name { "," name } ")" ) [ ":" type ] "=" expression
@@ -174,25 +254,11 @@ extension Parser {
       value: try parseExpression())
   }
 
-  private mutating func parsePattern() throws(ParseFailure) -> (names: [Name], isTuple: Bool) {
+  mutating func parsePattern() throws(ParseFailure) -> (names: [Name], isTuple: Bool) {
     guard accept(.leftParenthesis) else { return ([try expectName("a name")], false) }
     var names: [Name] = []
     repeat { names.append(try expectName("a name")) } while accept(.comma)
     try expect(.rightParenthesis)
     return (names, true)
-  }
-
-  /// for = "for" pattern "in" expression "{" { statement } "}"
-  private mutating func parseLoop() throws(ParseFailure) -> ForStatement {
-    let start = advance().span
-    let (names, isTuple) = try parsePattern()
-    try expect(.in, " and what to go through")
-    let sequence = try parseExpression()
-    let head = span(from: start)
-    try expect(.leftBrace)
-    let body = parseStatements()
-    try expect(.rightBrace, " at the end of the loop")
-    return ForStatement(
-      names: names, isTuple: isTuple, sequence: sequence, body: body, span: head)
   }
 }

@@ -71,7 +71,9 @@ private struct Printer {
     let type =
       switch leaf.type {
       case .tensor(let tensor): tensor.printed()
-      case .like(let path): "like " + path.map(\.text).joined(separator: ".")
+      case .like(let path, let leading):
+        (leading.map { $0.printed() + " x " } ?? "") + "like "
+          + path.map(\.text).joined(separator: ".")
       }
     return "\(leaf.name.text): \(type)" + printed(leaf.initializer)
   }
@@ -139,6 +141,15 @@ private struct Printer {
     for statement in statements { print(statement) }
   }
 
+  /// Statements on one line: `{ let y = x ** 2 return y }`.
+  static func block(_ statements: [Statement], yield: Expression? = nil) -> String {
+    var printer = Printer()
+    printer.print(statements)
+    if let yield { printer.line("yield " + yield.printed()) }
+    let words = printer.text.split(separator: "\n").map { $0.drop { $0 == " " } }
+    return "{ \(words.joined(separator: " ")) }"
+  }
+
   private mutating func print(_ statement: Statement) {
     switch statement {
     case .binding(let binding):
@@ -146,19 +157,51 @@ private struct Printer {
       line(
         (binding.isVariable ? "var " : "let ") + pattern(binding.names, binding.isTuple) + type
           + " = " + binding.value.printed())
-    case .assignment(let name, let value): line("\(name.text) = \(value.printed())")
+    case .assignment(let targets, let isTuple, let value):
+      let text = targets.map { $0.printed() }.joined(separator: ", ")
+      line("\(isTuple ? "(\(text))" : text) = \(value.printed())")
     case .returning(let value, _): line("return " + value.printed())
-    case .loop(let loop):
-      block("for \(pattern(loop.names, loop.isTuple)) in \(loop.sequence.printed())") { printer in
-        printer.print(loop.body)
-      }
+    case .loop(let loop): print(loop)
     }
   }
 
-  private func pattern(_ names: [Name], _ isTuple: Bool) -> String {
-    let text = names.map(\.text).joined(separator: ", ")
-    return isTuple ? "(\(text))" : text
+  private mutating func print(_ loop: ForStatement) {
+    block(loop.printedHead) { printer in
+      printer.print(loop.body)
+      if let yielded = loop.yielded { printer.line("yield " + yielded.printed()) }
+    }
   }
+
+}
+
+private func pattern(_ names: [Name], _ isTuple: Bool) -> String {
+  let text = names.map(\.text).joined(separator: ", ")
+  return isTuple ? "(\(text))" : text
+}
+
+extension ForStatement {
+  /// `for (x, i) in reversed(xs, 1 : n)`
+  fileprivate var printedHead: String {
+    let sequence = self.sequence.printed()
+    let isTuple = if case .tuple = self.sequence.kind { true } else { false }
+    return "for \(pattern(names, self.isTuple)) in "
+      + (!isReversed ? sequence : isTuple ? "reversed\(sequence)" : "reversed(\(sequence))")
+  }
+}
+
+extension AssignmentTarget {
+  fileprivate func printed() -> String {
+    path.reduce(name.text) { text, step in
+      switch step {
+      case .field(let name): "\(text).\(name.text)"
+      case .subscripts(let subscripts, _): "\(text)[\(printedSubscripts(subscripts))]"
+      }
+    }
+  }
+}
+
+private func printedSubscripts(_ subscripts: [Subscript]) -> String {
+  subscripts.map(\.text).joined(separator: ", ")
 }
 
 private func list(_ expressions: [Expression]) -> String {
@@ -204,10 +247,10 @@ extension Expression {
     return precedence < minimum ? "(\(text))" : text
   }
 
-  /// Conditionals bind loosest, then operators by their precedence, then everything else.
+  /// Conditionals, functions and minimisations bind loosest, then operators by their precedence.
   private var precedence: Int {
     switch kind {
-    case .conditional: 0
+    case .conditional, .function, .minimization, .range: 0
     case .binary(let op, _, _, _): op.precedence
     case .unary(.not, _): 3
     case .unary(.minus, _): 7
@@ -237,14 +280,34 @@ extension Expression {
       return "\(callee.text)(\(printedArguments(arguments)))"
     case .field(let value, let name): return value.printed(minimum: 10) + "." + name.text
     case .subscripted(let value, let subscripts):
-      return value.printed(minimum: 10) + "[\(subscripts.map(\.text).joined(separator: ", "))]"
+      return value.printed(minimum: 10) + "[\(printedSubscripts(subscripts))]"
     case .tuple(let elements):
       return elements.count == 1 ? "(\(list(elements)),)" : "(\(list(elements)))"
     case .list(let elements): return "[\(list(elements))]"
     case .record(let fields):
       let texts = fields.map { "\($0.name.text): \($0.value.printed())" }
       return "{\(texts.joined(separator: ", "))}"
+    case .function(let function):
+      let names = function.parameters.map(\.name.text).joined(separator: ", ")
+      let head = function.parameters.count == 1 ? names : "(\(names))"
+      return "\(head) -> \(function.printedBody)"
+    case .loop(let loop):
+      return "\(loop.printedHead) \(Printer.block(loop.body, yield: loop.yielded))"
+    case .range(let from, let to, let by):
+      let ends = "\(from.printed()) : \(to.printed())"
+      return by.map { "\(ends) : \($0.printed())" } ?? ends
+    case .minimization(let inner):
+      return "minimize \(inner.objective.printed()) over \(inner.variable.text) = "
+        + "\(inner.start.printed()) by \(inner.optimizer.text)"
+        + "(\(printedArguments(inner.arguments))) for \(inner.steps.printed())"
     }
+  }
+}
+
+extension FunctionExpression {
+  fileprivate var printedBody: String {
+    if !isBlock, case .returning(let value, _)? = body.first { return value.printed() }
+    return Printer.block(body)
   }
 }
 

@@ -110,8 +110,8 @@ package struct LeafDeclaration: Sendable {
 package enum LeafType: Sendable {
   /// `[1, hidden]`
   case tensor(TensorSyntax)
-  /// `like theta`
-  case like(path: [Name])
+  /// `like theta`, or with axes before those of every array, `[steps] x like theta`.
+  case like(path: [Name], leading: TensorSyntax?)
 }
 
 /// A declaration of meta parameters.
@@ -229,25 +229,48 @@ package struct BindingStatement: Sendable {
   package let value: Expression
 }
 
-/// `for (block, t) in (p.block, times) { ... }`
+/// `for (block, t) in (p.block, times) { ... }`, or with a value that is collected,
+/// `for x in reversed(xs) { ... yield h }`
 package struct ForStatement: Sendable {
   /// The name, or the names, given to one element.
   package let names: [Name]
   /// True if written with parentheses.
   package let isTuple: Bool
-  /// What is iterated: a stacked group, an array, a whole number, or a tuple of them.
+  /// What is iterated: a stacked group, an array, a whole number, a range, or a tuple of them.
   package let sequence: Expression
+  /// True if the last iteration comes first.
+  package let isReversed: Bool
   /// The statements of one iteration.
   package let body: [Statement]
+  /// What an iteration adds to the value of the loop, if it has one.
+  package let yielded: Expression?
   /// The text from `for` to the opening brace.
+  package let span: Span
+}
+
+/// What an assignment changes: a variable, or a part of one.
+package struct AssignmentTarget: Sendable {
+  /// A way from a value to a part of it.
+  package enum Step: Sendable {
+    /// `.w1`
+    case field(Name)
+    /// `[i, :]`
+    case subscripts([Subscript], span: Span)
+  }
+
+  /// The variable.
+  package let name: Name
+  /// The way to the part; empty for the whole.
+  package let path: [Step]
+  /// The text it covers.
   package let span: Span
 }
 
 /// A statement.
 package enum Statement: Sendable {
   case binding(BindingStatement)
-  /// `h = h + 1`
-  case assignment(Name, Expression)
+  /// `h = h + 1`, `out[i] = x`, `theta.w1 = w`, `(h, c) = cell(h, c)`
+  case assignment([AssignmentTarget], isTuple: Bool, Expression)
   case loop(ForStatement)
   case returning(Expression, span: Span)
 }

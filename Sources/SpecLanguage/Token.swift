@@ -22,7 +22,7 @@ package enum TokenKind: Hashable, Sendable {
 
 /// The reserved words.
 package enum Keyword: String, CaseIterable, Sendable {
-  case `let`, `var`, `for`, `in`, `if`, then, `else`, `return`, minimize, by
+  case `let`, `var`, `for`, `in`, `if`, then, `else`, `return`, yield, minimize, by
   case and, or, not, `true`, `false`
 }
 

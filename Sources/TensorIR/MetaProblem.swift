@@ -8,6 +8,9 @@
 //                   (theta_{i+1}, state_{i+1}) = update(g_i, theta_i, state_i, eta, i)
 //   outer:          outerLoss(theta_T, eta, inner losses, outer data)
 //
+// What the losses read besides (the number of the step; the parameters after each step) comes last, and
+// only if they read it.
+//
 // The order of arguments below is the contract between the graphs.
 
 package import MixFuseShared
@@ -85,14 +88,20 @@ package struct MetaProblem: Hashable, Sendable {
   /// Optimiser state, named `state.…`; the graph `initialState` gives its start.
   package var state: [Leaf]
 
-  /// `(theta..., meta..., inner data slices...) -> loss`.
+  /// `(theta..., meta..., inner data slices..., step: i32[] if read) -> loss`; `step`
+  /// counts from 0.
   package var innerLoss: Graph
   /// `(theta..., meta...) -> state...`.
   package var initialState: Graph
   /// `(g..., theta..., state..., meta..., step: i32[]) -> (theta..., state...)`. `step` counts from 0.
   package var update: Graph
-  /// `(theta..., meta..., inner losses: [T], outer data...) -> loss`, for one task.
+  /// `(theta..., meta..., inner losses: [T], outer data..., trajectory... if read) -> loss`, for one
+  /// task.
   package var outerLoss: Graph
+  /// Whether the outer loss reads the trajectory: each theta leaf after every step, `[T, ...]`.
+  package var readsTrajectory = false
+  /// Whether the inner loss reads the number of the step.
+  package var readsStep = false
 
   package init(
     name: String, dtype: DType, dims: [(name: String, value: Int)], seed: Int, steps: Int,

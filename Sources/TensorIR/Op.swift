@@ -26,9 +26,15 @@ package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
 }
 
 /// Scalar functions of two arguments of one type, applied elementwise.
-/// `add`, `subtract`, `multiply`, `maximum`, `minimum` also work on i32.
+/// `add`, `subtract`, `multiply`, `maximum`, `minimum` also work on i32; `floorDivide`, the whole number
+/// next to the quotient towards minus infinity, works on nothing else.
 package enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
   case add, subtract, multiply, divide, power, maximum, minimum
+  case floorDivide
+
+  /// Whether the function is defined for arrays of whole numbers, and for floats.
+  package var isForWholeNumbers: Bool { self != .divide && self != .power }
+  package var isForFloats: Bool { self != .floorDivide }
 }
 
 /// Elementwise comparisons of two arrays of one type; the result is `bool`.
@@ -206,6 +212,21 @@ package struct GradientOp: Hashable, Sendable {
   }
 }
 
+/// The outputs of a function and their tangents along a direction, kept whole until the language's
+/// derivatives are expanded (`Differentiator.expandJVP`): Elaboration makes it, no rule does.
+///
+/// Operands: the inputs of `function`, then a tangent for each input listed in `wrt`, in that order.
+/// Results: the function's outputs, all floats, then the tangent of each.
+package struct JVPOp: Hashable, Sendable {
+  package var function: Graph
+  package var wrt: [Int]
+
+  package init(function: Graph, wrt: [Int]) {
+    self.function = function
+    self.wrt = wrt
+  }
+}
+
 /// One operation of the IR. Shapes below are of operands `->` results.
 package enum Op: Hashable, Sendable {
   // MARK: Elementwise: equal shapes in, the same shape out.
@@ -268,6 +289,7 @@ package enum Op: Hashable, Sendable {
   // MARK: Structure.
   case loop(Loop)
   case gradient(GradientOp)
+  case jvp(JVPOp)
 }
 
 /// What an elementwise op does to the scalars at one place: see the cases of `Op`.
@@ -297,7 +319,7 @@ extension Op {
     case .contract: .contraction
     case .checkPositions, .gather, .scatterAdd: .indexing
     case .structured: .structured
-    case .loop, .gradient: .structure
+    case .loop, .gradient, .jvp: .structure
     }
   }
 
@@ -331,6 +353,7 @@ extension Op {
     switch self {
     case .loop(let loop): [loop.body]
     case .gradient(let gradient): [gradient.function]
+    case .jvp(let jvp): [jvp.function]
     default: []  // Only the structure family has regions; `Verifier` checks the family.
     }
   }

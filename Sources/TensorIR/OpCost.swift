@@ -100,6 +100,8 @@ extension Op {
     case .loop(let loop): return loop.body.cost * loop.tripCount
     // The function, and for each of its products one for the adjoint of each factor.
     case .gradient(let gradient): return gradient.function.cost * 3
+    // The function, and for each of its products one for the tangent of each factor.
+    case .jvp(let jvp): return jvp.function.cost * 3
     }
     cost.bytes = (operands + results).reduce(0) { $0.saturatingSum($1.byteCount) }
     return cost
@@ -155,7 +157,7 @@ extension BinaryFunction {
   fileprivate var cost: OpCost {
     switch self {
     case .add, .subtract, .multiply, .maximum, .minimum: OpCost(simple: 1)
-    case .divide: OpCost(divisions: 1)
+    case .divide, .floorDivide: OpCost(divisions: 1)
     case .power: OpCost(transcendentals: 1)
     }
   }

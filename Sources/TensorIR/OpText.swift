@@ -33,6 +33,7 @@ extension Op {
     case .structured(let op): op.name
     case .loop: "loop"
     case .gradient: "gradient"
+    case .jvp: "jvp"
     }
   }
 
@@ -64,6 +65,7 @@ extension Op {
         + "\(loop.isLimited ? " limited" : "") "
         + "save \(loop.savePolicy.rawValue)"
     case .gradient(let gradient): "wrt \(gradient.wrt)"
+    case .jvp(let jvp): "wrt \(jvp.wrt)"
     }
   }
 
@@ -93,6 +95,8 @@ enum OpAttributes {
   case loop(Loop)
   /// A gradient without its function.
   case gradient(wrt: [Int])
+  /// A JVP without its function.
+  case jvp(wrt: [Int])
 
   /// The op, with its region where it needs one; `nil` if there is one too many or too few.
   func op(region: Graph?) -> Op? {
@@ -103,7 +107,8 @@ enum OpAttributes {
       return .loop(loop)
     case (.gradient(let wrt), let function?):
       return .gradient(GradientOp(function: function, wrt: wrt))
-    case (.complete, .some), (.loop, nil), (.gradient, nil): return nil
+    case (.jvp(let wrt), let function?): return .jvp(JVPOp(function: function, wrt: wrt))
+    case (.complete, .some), (.loop, nil), (.gradient, nil), (.jvp, nil): return nil
     }
   }
 
@@ -176,6 +181,8 @@ enum OpAttributes {
       return .loop(try loop(&tokens))
     case "gradient":
       return .gradient(wrt: try tokens.integers(after: "wrt"))
+    case "jvp":
+      return .jvp(wrt: try tokens.integers(after: "wrt"))
     default:
       for order in DerivativeOrder.allCases
       where name == StructuredOp(.attention(isCausal: false, scale: 1), order).name {

@@ -176,6 +176,22 @@ extension PositionRange {
     }
   }
 
+  /// The quotient, rounded down; followed only for one divisor of at least 1.
+  func quotient(by divisor: PositionRange) -> PositionRange {
+    guard let divisor = divisor.single, divisor >= 1 else { return .anything }
+    if case .affine(let constant, let terms) = self,
+      terms.values.allSatisfy({ $0.coefficient.isMultiple(of: divisor) })
+    {
+      // What is left of the constant is less than the divisor, and so falls away.
+      return .affine(
+        constant: constant.floorQuotient(divisor),
+        terms.mapValues { Term(coefficient: $0.coefficient / divisor, extent: $0.extent) })
+    }
+    return .between(
+      low.floorQuotient(divisor), high.floorQuotient(divisor), reachesLow: reachesLow,
+      reachesHigh: reachesHigh)
+  }
+
   /// The larger or the smaller of two numbers.
   func extremum(_ other: PositionRange, _ choose: (Int, Int) -> Int) -> PositionRange {
     let together = growsWith(other)
@@ -202,4 +218,15 @@ extension PositionRange.Term {
   fileprivate init(_ extent: Int) { self.init(coefficient: 0, extent: extent) }
 
   fileprivate mutating func add(_ other: Self) { coefficient += other.coefficient }
+}
+
+extension Int {
+  /// The whole number next to the quotient towards minus infinity; 0 of a divisor 0,
+  /// and the greatest number where the quotient is greater.
+  package func floorQuotient(_ divisor: Int) -> Int {
+    guard divisor != 0 else { return 0 }
+    if divisor == -1 { return self == .min ? .max : -self }
+    let (quotient, rest) = quotientAndRemainder(dividingBy: divisor)
+    return rest != 0 && (rest < 0) != (divisor < 0) ? quotient - 1 : quotient
+  }
 }

@@ -21,6 +21,7 @@ extension Op {
     case .binary(.multiply): return operands[0] * operands[1]
     case .binary(.maximum): return operands[0].extremum(operands[1], max)
     case .binary(.minimum): return operands[0].extremum(operands[1], min)
+    case .binary(.floorDivide): return operands[0].quotient(by: operands[1])
     case .select: return operands[1].joined(operands[2]).some
     case .convert where types[0].dtype == .bool: return .some(0, 1)
     case .convert where types[0].dtype == .i32: return operands[0]

@@ -126,6 +126,10 @@ final class PositionWalk {
       let known = node.operands.map { region.elements[$0.index] }
       gradient.function = run(gradient.function, known).graph
       node.op = .gradient(gradient)
+    case .jvp(var jvp):
+      let known = node.operands.prefix(jvp.function.inputs.count)
+      jvp.function = run(jvp.function, known.map { region.elements[$0.index] }).graph
+      node.op = .jvp(jvp)
     default: break  // Computes no position's elements but by `positionRange`.
     }
     if let result = node.results.first, region.graph.type(of: result).dtype == .i32 {

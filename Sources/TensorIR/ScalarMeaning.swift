@@ -52,6 +52,7 @@ extension BinaryFunction {
     case .power: Foundation.pow(x, y)
     case .maximum: x > y || x.isNaN ? x : y  // NaN in either gives NaN
     case .minimum: x < y || x.isNaN ? x : y
+    case .floorDivide: y == 0 ? 0 : (x / y).rounded(.down)  // exact where both are i32
     }
   }
 
@@ -62,6 +63,8 @@ extension BinaryFunction {
     case .add: Double(a &+ b)
     case .subtract: Double(a &- b)
     case .multiply: Double(a &* b)
+    // The quotient that is too large is that of the least i32 and -1.
+    case .floorDivide: b == -1 ? Double(0 &- a) : self(x, y)
     case .divide, .power, .maximum, .minimum: self(x, y)
     }
   }
@@ -69,7 +72,7 @@ extension BinaryFunction {
   /// Whether every machine computes the same value; see `UnaryFunction.isExactlyRounded`.
   package var isExactlyRounded: Bool {
     switch self {
-    case .add, .subtract, .multiply, .divide, .maximum, .minimum: true
+    case .add, .subtract, .multiply, .divide, .maximum, .minimum, .floorDivide: true
     case .power: false
     }
   }

@@ -112,6 +112,12 @@ extension Op {
       let value = gradient.function.outputTypes
       try expect(value.count == 1 && value[0].isScalar && value[0].dtype.isFloat, operands)
       return value + gradient.wrt.map { operands[$0] }
+    case .jvp(let jvp):
+      let inputs = jvp.function.inputTypes
+      let results = jvp.function.outputTypes
+      try expect(operands == inputs + jvp.wrt.map { inputs[$0] }, operands)
+      try expect((jvp.wrt.map { inputs[$0] } + results).allSatisfy(\.dtype.isFloat), operands)
+      return results + results
     }
   }
 

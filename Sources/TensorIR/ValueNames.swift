@@ -27,6 +27,9 @@ extension Graph {
     case .gradient(let gradient):
       let operands = gradient.wrt.map { names[node.operands[$0].index] }
       return [own] + operands.map { $0.isEmpty ? "" : $0 + "_adj" }
+    case .jvp(let jvp):
+      let outputs = jvp.function.outputNames
+      return outputs + outputs.map { $0.isEmpty ? "" : $0 + "_tan" }
     case .structured where node.results.count > 1:
       if own.isEmpty { return node.results.map { _ in "" } }
       return node.results.indices.map { $0 == 0 ? own : "\(own)_part\($0)" }

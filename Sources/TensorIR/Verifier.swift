@@ -96,9 +96,10 @@ private struct Verifier {
     } catch {
       report("\(error)", at: node, graph)
     }
-    if case .binary(let function) = node.op, let dtype = operands.first?.dtype, !dtype.isFloat {
-      let isForIntegers = function != .divide && function != .power && dtype == .i32
-      if !isForIntegers { report("not defined for \(dtype)", at: node, graph) }
+    if case .binary(let function) = node.op, let dtype = operands.first?.dtype {
+      let isDefined =
+        dtype.isFloat ? function.isForFloats : dtype == .i32 && function.isForWholeNumbers
+      if !isDefined { report("not defined for \(dtype)", at: node, graph) }
     }
   }
 
@@ -115,6 +116,12 @@ private struct Verifier {
         gradient.wrt.allSatisfy(gradient.function.inputs.indices.contains)
         && Set(gradient.wrt).count == gradient.wrt.count
         && gradient.function.inputs.count == node.operands.count
+      return isSound ? nil : "'wrt' does not fit the function's inputs"
+    case .jvp(let jvp):
+      let isSound =
+        jvp.wrt.allSatisfy(jvp.function.inputs.indices.contains)
+        && Set(jvp.wrt).count == jvp.wrt.count
+        && jvp.function.inputs.count + jvp.wrt.count == node.operands.count
       return isSound ? nil : "'wrt' does not fit the function's inputs"
     default: return nil  // Only ops with regions index one list by counts of another.
     }

@@ -138,6 +138,24 @@ struct RuntimeHelperTests {
 
   // MARK: harness
 
+  @Test("quotients of whole numbers are rounded down, and no division traps")
+  func floorDivide() throws {
+    let divide = try CompiledLibrary(
+      source(["mf_floor_divide_i32"])
+        + "int32_t divide(int32_t a, int32_t b) { return mf_floor_divide_i32(a, b); }\n",
+      flags: Self.flags
+    ).function("divide", as: (@convention(c) (Int32, Int32) -> Int32).self)
+    for a in Int32(-9)...9 {
+      for b in Int32(-4)...4 where b != 0 {
+        #expect(Double(divide(a, b)) == (Double(a) / Double(b)).rounded(.down), "\(a) div \(b)")
+      }
+      #expect(divide(a, 0) == 0)
+    }
+    #expect(divide(.min, -1) == .min)
+    #expect(divide(.min, 3) == -715_827_883)
+    #expect(divide(.max, -2) == -1_073_741_824)
+  }
+
   private static let flags = ["-O2"] + CompiledLibrary.machineFlags(vectorBytes: 64)
 
   private static func real(_ element: String) -> String { element == "f32" ? "float" : "double" }

@@ -28,6 +28,15 @@ struct CatalogueTests {
     }
   }
 
+  @Test("third and fourth derivatives are right", arguments: CatalogueRow.allCases)
+  func higherDerivativesAreRight(row: CatalogueRow) throws {
+    let checker = DerivativeChecker()
+    for program in row.programs {
+      let found = try checker.discrepancies(of: program, order: 4)
+      #expect(found.isEmpty, "\(found)")
+    }
+  }
+
   @Test("derivative graphs are well formed at every order", arguments: CatalogueRow.allCases)
   func derivativeGraphsAreWellFormed(row: CatalogueRow) throws {
     let differentiator = Differentiator()

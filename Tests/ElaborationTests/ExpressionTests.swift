@@ -45,6 +45,37 @@ struct ExpressionTests {
   func arithmetic(test: ExpressionCase) throws { try check(test) }
 
   @Test(
+    "div and mod follow Python's floor convention, of sizes and of arrays of whole numbers",
+    arguments: [
+      ExpressionCase("ones([7 div 2])", [3], [1, 1, 1]),
+      ExpressionCase("full([2], 7 div 2 * 2 + 7 mod 2)", [2], [7, 7]),
+      ExpressionCase("full([1], (-7) div 2 + 10 * ((-7) mod 2))", [1], [6]),
+      ExpressionCase("full([1], 7 div -2 + 10 * (7 mod -2))", [1], [-14]),
+      ExpressionCase("full([1], -7 div 2)", [1], [-4]),
+      ExpressionCase("float((iota(6) - 3) div 2)", [6], [-2, -1, -1, 0, 0, 1]),
+      ExpressionCase("float((iota(6) - 3) mod 2)", [6], [1, 0, 1, 0, 1, 0]),
+      ExpressionCase("float(7 div (iota(4) - 2))", [4], [-4, -7, 0, 7]),
+      ExpressionCase("float(7 mod (iota(4) - 4))", [4], [-1, -2, -1, 0]),
+      ExpressionCase("float(iota(6)[4] div 3 * 10) + theta.value", [], [12]),
+      ExpressionCase("full([2], three div two) @ ones([2])", [], [2]),
+    ])
+  func wholeDivision(test: ExpressionCase) throws { try check(test) }
+
+  @Test("div and mod are names where no operand is to their left or none follows")
+  func wordsAsNames() throws {
+    let function = "func mod(div, x) { return div * x }"
+    let statements = """
+      var mod = [1, 2]
+      let div = theta.value
+      mod = mod * div mod = mod + 1
+      """
+    #expect(
+      try evaluate(
+        "mod(div, mod) + float(7 mod two)", shape: [2], statements: statements,
+        declarations: function) == [7, 11])
+  }
+
+  @Test(
     "powers",
     arguments: [
       ExpressionCase("[2, -3] ** 3", [2], [8, -27]),

@@ -121,6 +121,8 @@ struct IndexArrayTests {
       "sum(take(theta.e, iota(4), axis: 1))", "expected a position of axis 1 of theta.e from 0 to 2"
     ),
     ("sum(theta.w[2 - iota(4)])", "2 - iota(4) reaches -1"),
+    ("sum(theta.w[iota(10) div 2])", "iota(10) div 2 reaches 4"),
+    ("sum(theta.w[(6 * iota(3) + 1) div 3])", "(6 * iota(3) + 1) div 3 reaches 4"),
     ("sum(theta.w[iota(8)[4:]])", "iota(8)[4:] reaches 7"),
     ("sum(theta.w[2 * iota(3)])", "2 * iota(3) reaches 4"),
     ("sum(theta.w[iota(3) * iota(3)])", "iota(3) * iota(3) reaches 4"),
@@ -179,6 +181,7 @@ struct IndexArrayTests {
   @Test(
     "what may be in range is no error",
     arguments: [
+      "sum(theta.w[iota(8) div 2])", "sum(theta.w[y mod 4])", "sum(theta.w[7 div y])",
       "theta.w[y[0]]", "sum(theta.w[y + 1])", "sum(theta.w[if y > 0 then 0 * y + 3 else 4])",
       "theta.w[int(sum(x))]", "sum(theta.w[y * 100])", "sum(take(theta.w, minimum(iota(9), 3)))",
     ])

@@ -15,6 +15,7 @@ struct MutationTests {
   private static let specs = [
     "Examples/maml_sinusoid.mix", "Examples/mnist1d_lr.mix", "Examples/digits_reweighting.mix",
     "Tests/Cases/chinchilla/model.mix", "Tests/Cases/chinchilla/loss_weighting.mix",
+    "Tests/Cases/words/loops.mix", "Tests/Cases/words/parts.mix",
   ]
 
   /// The tokens of a spec, with those of the files it imports before them.

@@ -13,6 +13,33 @@ struct StatementTests {
     #expect(try evaluate("c", shape: [], statements: statements) == [7])
   }
 
+  @Test("a tuple of targets takes the parts of a tuple, all of them made before one is assigned")
+  func tupleTargets() throws {
+    let statements = """
+      func pair(a, b) { return (b, a + b) }
+      """
+    let run = """
+      var (a, b) = (zeros([]), ones([]))
+      var p = {x: [1, 2]}
+      for i in 5 { (a, b) = (b, a + b) }
+      let f = a
+      (p.x[0], b) = pair(f, b)
+      (a) = (a,)
+      """
+    #expect(
+      try evaluate("p.x + [a, b]", shape: [2], statements: run, declarations: statements)
+        == [13, 15])
+    let outcome = elaborated(
+      """
+      spec test
+      params theta { w: [] }
+      meta lr: []
+      inner { var a = 1 var b = 2 (a, b) = (1, 2, 3) minimize theta.w * lr by sgd(0.1) for 1 }
+      outer { minimize theta.w }
+      """)
+    #expect(outcome.errorIDs == ["type.tuple"])
+  }
+
   @Test("a loop over a number counts from zero")
   func counter() throws {
     let statements = "var s = 0 for i in 4 { s = s + float(i) * theta.value }"

@@ -59,9 +59,22 @@ struct ElementwiseTests {
       .add: [5, 1], .subtract: [1, -5], .multiply: [6, -6], .divide: [1.5, -2.0 / 3],
       .power: [9, -8], .maximum: [3, 3], .minimum: [2, -2],
     ]
-    for function in BinaryFunction.allCases {
+    for function in BinaryFunction.allCases where function.isForFloats {
       #expect(try elements(.binary(function), x, y) == expected[function])
     }
+  }
+
+  @Test("whole numbers are divided with the quotient rounded down; by 0 they give 0")
+  func floorDivide() throws {
+    let least = Double(Int32.min)
+    let rows: [(x: Double, y: Double, quotient: Double)] = [
+      (7, 2, 3), (-7, 2, -4), (7, -2, -4), (-7, -2, 3), (6, -3, -2), (5, 0, 0), (-1, 7, -1),
+      (least, -1, least), (least, 3, -715_827_883), (2_147_483_647, -2, -1_073_741_824),
+    ]
+    let type = TensorType([rows.count], .i32)
+    let found = try elements(
+      .binary(.floorDivide), NumericArray(type, rows.map(\.x)), NumericArray(type, rows.map(\.y)))
+    #expect(found == rows.map(\.quotient))
   }
 
   @Test("maximum and minimum hand on NaN from either side")

@@ -28,6 +28,16 @@ struct SpecRunner {
     }
   }
 
+  /// The inputs of an entry point as they are drawn.
+  func drawn(_ entry: EntryPoint) throws -> [String: [Double]] {
+    let session = try Session(library, entryPoint: entry.rawValue)
+    let arrays = try InputSampler(seed: 1).inputs(of: session.entryPoint)
+    return Dictionary(
+      uniqueKeysWithValues: session.entryPoint.inputs.compactMap { input in
+        arrays[input.name].map { (input.name, $0.doubles()) }
+      })
+  }
+
   /// The outputs of an entry point. Inputs that are not given are drawn by the spec's initialisers.
   func callAsFunction(
     _ entry: EntryPoint, _ inputs: [String: [Double]] = [:]
@@ -36,10 +46,16 @@ struct SpecRunner {
     var arrays = try InputSampler(seed: 1).inputs(of: session.entryPoint)
     for input in session.entryPoint.inputs {
       guard let elements = inputs[input.name] else { continue }
+      guard input.elementType != .int32 else {
+        arrays[input.name] = try NDArray(elements.map { Int32($0) }, shape: input.shape)
+        continue
+      }
       arrays[input.name] =
-        dtype == .f32
-        ? try NDArray(elements.map(Float.init), shape: input.shape)
-        : try NDArray(elements, shape: input.shape)
+        input.elementType == .int32
+        ? try NDArray(elements.map { Int32($0) }, shape: input.shape)
+        : dtype == .f32
+          ? try NDArray(elements.map(Float.init), shape: input.shape)
+          : try NDArray(elements, shape: input.shape)
     }
     let outputs = try session.run(arrays)
     return Dictionary(uniqueKeysWithValues: outputs.map { ($0.name, $0.array.doubles()) })

@@ -107,7 +107,7 @@ enum SoakCommand {
     let place = try Place.new()
     for file in try trial.files(seed: seed) { try place.write(file) }
     print("in \(place.path)")
-    let verdict = Result { try trial.run(seed: seed, in: place) }
+    let verdict = Result { try trial.verdict(seed: seed, in: place) }
     print(verdict)
     if case .success(.failed) = verdict { return 1 }
     if case .failure = verdict { return 1 }

@@ -4,7 +4,9 @@
 // process (`Worker.swift`), so it may crash, hang or eat memory: the supervisor (`Supervisor.swift`)
 // sees that and counts it. To add a kind, write a type below `Trials/` and add it to `allTrials`.
 
+import Diagnostics
 import Foundation
+import MixFuse
 
 /// How a case ended that came to an end.
 enum Verdict: Sendable {
@@ -37,6 +39,20 @@ protocol Trial: Sendable {
 }
 
 extension Trial {
+  /// Runs a case. Of random specs, in which sizes are numbers, a few take two dimensions that are equal
+  /// for one size; the compiler refuses them, and nothing is to be tried.
+  ///
+  /// - Throws: as `run`.
+  func verdict(seed: UInt64, in place: Place) throws -> Verdict {
+    do {
+      return try run(seed: seed, in: place)
+    } catch let failure as CompilationFailure {
+      let errors = failure.diagnostics.diagnostics.filter { $0.severity == .error }.map(\.id)
+      guard Set(errors) == ["shape.dimension"] else { throw failure }
+      return .skipped("two dimensions are taken for one size")
+    }
+  }
+
   var secondLimit: Double { 60 }
   var byteLimit: Int { 2 << 30 }
 }

@@ -86,7 +86,7 @@ struct Worker {
       let place = try Place.new()
       defer { place.remove() }
       for file in try trial.files(seed: seed) { try place.write(file) }
-      let verdict = try trial.run(seed: seed, in: place)
+      let verdict = try trial.verdict(seed: seed, in: place)
       guard usesTooMuch else { return verdict }
       return .failed("the worker grew to \(ProcessMemory.peakResidentBytes ?? 0) bytes")
     } catch {

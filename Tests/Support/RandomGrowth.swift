@@ -120,7 +120,7 @@ struct RandomGrowth {
     var x = pick()
     var y = pick(shape: shape(x))
     if generator.chance(0.5) { swap(&x, &y) }
-    switch generator.choose(BinaryFunction.allCases) {
+    switch generator.choose(BinaryFunction.allCases.filter(\.isForFloats)) {
     case .add: return entry(builder.add(x.value, y.value), x.bound + y.bound)
     case .subtract: return entry(builder.subtract(x.value, y.value), x.bound + y.bound)
     case .multiply: return entry(builder.multiply(x.value, y.value), x.bound * y.bound)
@@ -134,6 +134,7 @@ struct RandomGrowth {
     case .power:
       let exponent = builder.constant(generator.choose([0.0, 1, 2, 3, -1]), like: x.value)
       return entry(builder.power(positive(x), exponent), 8 * x.bound * x.bound * x.bound + 8)
+    case .floorDivide: preconditionFailure("not of floats")
     }
   }
 

@@ -14,7 +14,7 @@ extension RandomGrowth {
     let result: ValueID
     switch Int.random(in: 0..<4, using: &generator) {
     case 0:
-      let functions: [BinaryFunction] = [.add, .subtract, .multiply, .maximum, .minimum]
+      let functions = BinaryFunction.allCases.filter(\.isForWholeNumbers)
       result = builder.add(
         .binary(generator.choose(functions)), x, pickInteger(shape: builder.shape(of: x)))
     case 1: result = moved(x)

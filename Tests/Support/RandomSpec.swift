@@ -72,17 +72,20 @@ struct RandomSpecWriter {
   }
 
   private mutating func dimensions() -> String {
-    var all = dims + [("steps", steps)]
-    if let tasks { all.append(("tasks", tasks)) }
-    let line = "dim " + all.map { "\($0.name) = \($0.size)" }.joined(separator: ", ")
+    var all = dims.map { ($0.name, "\($0.size)") }
+    // The losses of all steps are an array, whose size is the one of that name.
+    all.append(("steps", dims.first { $0.size == steps }?.name ?? "\(steps)"))
+    if let tasks { all.append(("tasks", "\(tasks)")) }
+    let line = "dim " + all.map { "\($0.0) = \($0.1)" }.joined(separator: ", ")
     guard generator.chance(0.2) else { return line }
     return line + "\npreset \"other\" { n = \(dims[0].size + 1) }"
   }
 
-  /// A size as a dimension's name or as a number.
+  /// A size as a dimension's name or as a number. Of dimensions that are equal it is always the same:
+  /// they are two sizes to the compiler.
   mutating func spelled(_ size: Int) -> String {
-    let names = dims.filter { $0.size == size }.map(\.name)
-    return names.isEmpty || generator.chance(0.2) ? "\(size)" : generator.choose(names)
+    let name = dims.first { $0.size == size }?.name
+    return generator.chance(0.2) ? "\(size)" : name ?? "\(size)"
   }
 
   mutating func spelled(_ shape: [Int]) -> String {

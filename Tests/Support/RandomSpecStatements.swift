@@ -20,9 +20,11 @@ struct RandomFunction {
 extension RandomSpecWriter {
   // MARK: Loops
 
-  /// Writes a loop that carries one or two variables, and adds them to the scope.
+  /// Writes a loop that carries one or two variables, collects values or does both, in either
+  /// direction, and adds what it makes to the scope.
   mutating func loop(_ scope: inout RandomSpecScope) {
-    let carries = (0..<generator.choose([1, 1, 2])).map { _ in
+    let collects = generator.chance(0.4)
+    let carries = (0..<generator.choose(collects ? [0, 1] : [1, 1, 2])).map { _ in
       (name: fresh("h"), start: limited(pick(scope)))
     }
     for carry in carries {
@@ -32,13 +34,24 @@ extension RandomSpecWriter {
     for carry in carries {
       body.add(carry.name, carry.start.shape, bound: max(1, carry.start.bound))
     }
-    let head = head(scope, &body)
+    let (names, sequence, trips) = head(scope, &body)
     grow(&body, generator.choose([1, 2, 3]))
     for carry in carries {
       let next = pick(body, shape: carry.start.shape)
       body.write("\(carry.name) = tanh(\(next.text) + 0.5 * \(carry.name))")
     }
-    scope.write("for \(head) {")
+    let head = "for \(names) in \(generator.chance(0.3) ? "reversed\(sequence)" : sequence)"
+    let part = limited(pick(body))
+    if collects, RandomSpecScope.fits([trips] + part.shape) {
+      let name = fresh("c")
+      body.write("yield \(materialized(part))")
+      scope.write("let \(name) = \(head) {")
+      scope.add(name, [trips] + part.shape, bound: part.bound)
+    } else if carries.isEmpty {
+      return
+    } else {
+      scope.write("\(head) {")
+    }
     scope.write(block: body.text)
     scope.write("}")
     for carry in carries {
@@ -49,30 +62,33 @@ extension RandomSpecWriter {
   /// An expression that is an array, so that a variable can start with it.
   private func materialized(_ value: Value) -> String { "(\(value.text) * 1.0)" }
 
-  /// What a loop goes through, and what its body sees of that.
-  private mutating func head(_ scope: RandomSpecScope, _ body: inout RandomSpecScope) -> String {
+  /// The names in the head of a loop, what they go through in parentheses, and so many times; its body
+  /// sees them.
+  private mutating func head(
+    _ scope: RandomSpecScope, _ body: inout RandomSpecScope
+  ) -> (names: String, sequence: String, trips: Int) {
     if let block = scope.blocks.randomElement(using: &generator), generator.chance(0.6) {
       let name = fresh("p")
       for leaf in block.group.leaves { body.add("\(name).\(leaf.name)", leaf.shape, bound: 1.5) }
       body.blocks = []
-      guard generator.chance(0.4) else { return "\(name) in \(block.path)" }
+      guard generator.chance(0.4) else { return (name, "(\(block.path))", block.stack) }
       let count = fresh("i")
       body.addInteger(count, [], below: block.stack)
-      return "(\(name), \(count)) in (\(block.path), \(block.stack))"
+      return ("(\(name), \(count))", "(\(block.path), \(block.stack))", block.stack)
     }
     let rows = pick(scope, rank: 1...3)
     let trips = rows.shape[0]
     let (row, count) = (fresh("r"), fresh("i"))
     if generator.chance(0.4) {
       let trips = generator.choose([1, 2, 3])
-      body.addInteger(count, [], below: trips)
-      body.add("float(\(count))", [], bound: 3, isExact: true)
-      return "\(count) in \(trips)"
+      body.addInteger(count, [], below: trips + 1)
+      body.add("float(\(count))", [], bound: 4, isExact: true)
+      return (count, generator.chance(0.5) ? "(\(trips))" : "(1 : \(trips + 1))", trips)
     }
     body.add(row, Array(rows.shape.dropFirst()), bound: rows.bound, isExact: rows.isExact)
-    guard generator.chance(0.5) else { return "\(row) in \(rows.text)" }
+    guard generator.chance(0.5) else { return (row, "(\(rows.text))", trips) }
     body.addInteger(count, [], below: trips)
-    return "(\(row), \(count)) in (\(rows.text), \(spelled(trips)))"
+    return ("(\(row), \(count))", "(\(rows.text), \(spelled(trips)))", trips)
   }
 
   // MARK: Functions

@@ -12,7 +12,11 @@ func graphWithEveryOp() -> Graph {
   var values = [x]
   builder.withProvenance(Provenance(location: "a.mix:1:2", rules: ["vjp of f, in x", "jvp"])) {
     for function in UnaryFunction.allCases { values.append(builder.unary(function, x)) }
-    for function in BinaryFunction.allCases { values.append(builder.add(.binary(function), x, x)) }
+    for function in BinaryFunction.allCases {
+      let whole = builder.iota(axis: 0, shape: [2, 3])
+      let operand = function.isForFloats ? x : whole
+      values.append(builder.convert(builder.add(.binary(function), operand, operand), to: .f64))
+    }
   }
   for comparison in Comparison.allCases {
     let condition = builder.compare(comparison, x, x)
@@ -47,6 +51,8 @@ func graphWithEveryOp() -> Graph {
   values += structuredOps(builder)
   values += builder.append(.loop(exampleLoop()), [x, builder.reshape(x, to: [3, 2])])
   values += builder.append(.gradient(exampleGradient()), [x])
+  let gradient = exampleGradient()
+  values += builder.append(.jvp(JVPOp(function: gradient.function, wrt: gradient.wrt)), [x, x])
   for (index, value) in values.enumerated() { builder.output("y\(index)", value) }
   return builder.graph
 }

@@ -46,7 +46,7 @@ struct OpCostTests {
     #expect(counts == [[2, 5, 5, 12], [1, 3, 3, 7]])
   }
 
-  @Test("loops multiply, gradients take three times their function, and nothing overflows")
+  @Test("loops multiply, derivatives take three times their function, and nothing overflows")
   func regions() throws {
     let matrix = TensorType([1 << 30, 1 << 30], .f32)
     let product = Op.contract(.matrixProduct)
@@ -58,6 +58,7 @@ struct OpCostTests {
       switch node.op {
       case .loop(let loop): #expect(cost == loop.body.cost * loop.tripCount && cost.simple > 0)
       case .gradient(let gradient): #expect(cost == gradient.function.cost * 3)
+      case .jvp(let jvp): #expect(cost == jvp.function.cost * 3)
       case let op:
         let types = (node.operands + node.results).map(graph.type(of:))
         #expect(cost.bytes == types.reduce(0) { $0 + $1.byteCount }, "\(op.name)")

@@ -139,6 +139,7 @@ struct ScalarSpelling {
     case .power: Phrase(helper("mf_pow", type, "\(a.text), \(b.text)"))
     case .maximum: extremum(">", a.text, b.text, type)
     case .minimum: extremum("<", a.text, b.text, type)
+    case .floorDivide: Phrase(helper("mf_floor_divide", type, "\(a.text), \(b.text)"))
     }
   }
 

@@ -2,7 +2,7 @@
 //
 // Rules of the ops with regions. A loop's derivative is a loop (`LoopJVP.swift`, `LoopVJP.swift`).
 // A gradient's derivative is where the two derivations of the meta-gradient part ways
-// (`GradientDerivatives.swift`).
+// (`GradientDerivatives.swift`). A JVP is a short name of the program that it stands for.
 
 import TensorIR
 
@@ -45,5 +45,30 @@ func gradientRule(_ gradient: GradientOp) -> DerivativeRule {
         let vjp = try GradientVJP(
           gradient, scope, neededOperands: zip(flow.neededOperands, isRead).map { $0 && $1 })
         return (vjp.results, vjp.emit)
+      }))
+}
+
+/// The rule of `jvp`: that of the program that it stands for.
+func jvpRule(_ jvp: JVPOp) -> DerivativeRule {
+  .structured(
+    StructuredRule(
+      jvp: { scope, tangents in
+        let (outputs, outputTangents) = try scope.differentiator.appendJVP(
+          scope.differentiator.expandJVP(jvp), arguments: scope.operands, tangents: tangents,
+          into: scope.builder)
+        return (outputs, outputTangents)
+      },
+      vjp: { scope, flow in
+        var sweep = ReverseSweep(
+          try scope.differentiator.expandJVP(jvp), differentiator: scope.differentiator,
+          builder: scope.builder, neededInputs: flow.neededOperands,
+          usefulOutputs: flow.usefulResults)
+        let results = try sweep.runForward(arguments: scope.operands)
+        let forward = sweep
+        let pullback: StructuredRule.Pullback = { adjoints in
+          var backward = forward
+          return try backward.runBackward(outputAdjoints: adjoints)
+        }
+        return (results, pullback)
       }))
 }

@@ -38,5 +38,6 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .structured(let op): structuredOpRule(op)
   case .loop(let loop): loopRule(loop)
   case .gradient(let gradient): gradientRule(gradient)
+  case .jvp(let jvp): jvpRule(jvp)
   }
 }

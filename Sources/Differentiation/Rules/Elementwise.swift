@@ -60,6 +60,7 @@ func binaryRule(_ function: BinaryFunction) -> DerivativeRule {
     binary(
       lhs: { a, b, y in .array(shareOfWinner(a, .less, b, y)) },
       rhs: { a, b, y in .array(shareOfWinner(b, .less, a, y)) })
+  case .floorDivide: .constant(reason: "whole numbers have no derivative")
   }
 }
 

@@ -93,8 +93,8 @@ struct OperandBinding {
       bindStructured(node, op)
     case .loop(let loop):
       bindLoop(node, loop)
-    case .gradient:
-      preconditionFailure("compiler bug: a gradient op reached scheduling unexpanded")
+    case .gradient, .jvp:
+      preconditionFailure("compiler bug: a \(node.op.name) op reached scheduling unexpanded")
     }
   }
 

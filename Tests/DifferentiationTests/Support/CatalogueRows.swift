@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient, checkPositions, cumulativeSum, windows, sumWindows
+  case gradient, jvp, checkPositions, cumulativeSum, windows, sumWindows
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -39,6 +39,7 @@ enum CatalogueRow: String, CaseIterable {
     case .structured: .structured
     case .loop: .loop
     case .gradient: .gradient
+    case .jvp: .jvp
     }
   }
 
@@ -82,6 +83,7 @@ enum CatalogueRow: String, CaseIterable {
     case .structured: structuredPrograms
     case .loop: loopPrograms
     case .gradient: [gradientProgram]
+    case .jvp: [jvpProgram]
     }
   }
 }
@@ -137,10 +139,23 @@ private func binaryProgram(_ function: BinaryFunction) -> TestProgram {
     case .divide: (.real, .nonzero)
     case .power: (.positive, .real)
     case .maximum, .minimum: (.distinct, .real)
+    case .floorDivide: (.betweenIntegers, .real)
     }
+  guard function.isForFloats else { return wholeProgram(function) }
   return TestProgram(
     function.rawValue, [(f64(6), domains.0), (f64(6), domains.1)], seed: 3
   ) { builder, inputs in [builder.add(.binary(function), inputs[0], inputs[1])] }
+}
+
+/// Of whole numbers made from floats, through which no derivative flows.
+private func wholeProgram(_ function: BinaryFunction) -> TestProgram {
+  TestProgram(function.rawValue, [(f64(6), .betweenIntegers), (i32(6), .indices(count: 3))]) {
+    builder, inputs in
+    let x = builder.convert(inputs[0], to: .i32)
+    let divisor = builder.add(inputs[1], builder.constant(1, like: inputs[1]))
+    let result = builder.convert(builder.add(.binary(function), x, divisor), to: .f64)
+    return [builder.multiply(result, inputs[0])]
+  }
 }
 
 private func comparisonProgram(_ comparison: Comparison) -> TestProgram {
@@ -245,6 +260,19 @@ private var scatterAddProgram: TestProgram {
     let sums = builder.scatterAdd(inputs[0], builder.unary(.sin, inputs[1]), rows: 4)
     return [builder.multiply(sums, sums)]
   }
+}
+
+private var jvpProgram: TestProgram {
+  let function = GraphBuilder(name: "layer")
+  let w = function.input("w", f64(3))
+  let x = function.input("x", f64(2, 3))
+  let labels = ContractionLabels(lhs: [0, 1], rhs: [1], output: [0])
+  let y = function.unary(.tanh, function.contract(x, w, labels))
+  function.output("y", y)
+  function.output("z", function.multiply(x, x))
+  let op = JVPOp(function: function.graph, wrt: [1])
+  let types = [(f64(3), Domain.real), (f64(2, 3), .real), (f64(2, 3), .real)]
+  return TestProgram("jvp", types) { builder, inputs in builder.append(.jvp(op), inputs) }
 }
 
 private var gradientProgram: TestProgram {

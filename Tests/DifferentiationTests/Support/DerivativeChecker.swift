@@ -4,6 +4,8 @@
 //
 //   order 1   the JVP is the limit of differences; <u, J v> = <J^T u, v>
 //   order 2   the same of the JVP program and of the VJP program, and <w, H v> = <v, H w>
+//   order 3   the same as order 1 of the JVP of the VJP program and of the VJP of the JVP program
+//   order 4   ... of the VJP of the JVP of the VJP program, and so on
 //
 // It takes the differentiator as a parameter, so that a test can hand it a wrong rule and see that
 // it is caught (`CheckerTests.swift`).
@@ -32,25 +34,34 @@ struct DerivativeChecker {
   /// Relative error allowed in identities, which hold up to rounding.
   private let identityTolerance = 1e-11
 
-  /// All discrepancies of a program up to an order of derivative, 1 or 2.
+  /// All discrepancies of a program up to an order of derivative, 1 to 4. From order 3 on forward and
+  /// reverse mode take turns, beginning with either.
   func discrepancies(of program: TestProgram, order: Int) throws -> [Discrepancy] {
     var found = try firstOrder(program)
     guard order > 1 else { return found }
     found += try firstOrder(linearized(program))
     found += try firstOrder(transposed(program))
     found += try hessianSymmetry(program)
+    var (fromForward, fromReverse) = (try linearized(program), try transposed(program))
+    for _ in 2..<order {
+      (fromForward, fromReverse) = (try linearized(fromReverse), try transposed(fromForward))
+      found += try firstOrder(fromForward, step: 5e-4) + firstOrder(fromReverse, step: 5e-4)
+    }
     return found
   }
 
   // MARK: Facts
 
-  private func firstOrder(_ program: TestProgram) throws -> [Discrepancy] {
+  /// - Parameter step: of the differences. Derivatives of derivatives of composed functions are steep.
+  private func firstOrder(
+    _ program: TestProgram, step: Double = 2e-3
+  ) throws -> [Discrepancy] {
     var source = RandomSource(seed: seed)
     let directions = program.floatInputs.map { source.array(program.graph.inputTypes[$0]) }
     let adjoints = program.floatOutputs.map { source.array(program.graph.outputTypes[$0]) }
     let tangents = try tangents(of: program, along: directions)
 
-    let quotients = try differenceQuotients(program, directions)
+    let quotients = try differenceQuotients(program, directions, step: step)
     let differenceError = relativeError(tangents, quotients)
 
     let graph = try differentiator.vjp(of: program.graph, wrt: program.floatInputs)
@@ -116,9 +127,8 @@ struct DerivativeChecker {
 
   /// The derivative along a direction by central differences of sixth order.
   private func differenceQuotients(
-    _ program: TestProgram, _ directions: [NumericArray]
+    _ program: TestProgram, _ directions: [NumericArray], step: Double
   ) throws -> [NumericArray] {
-    let step = 2e-3
     let weights = [(1.0, 3.0 / 4), (2.0, -3.0 / 20), (3.0, 1.0 / 60)]
     var quotients = program.floatOutputs.map {
       NumericArray(program.graph.outputTypes[$0], repeating: 0)
