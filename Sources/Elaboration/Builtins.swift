@@ -7,7 +7,8 @@
 // function takes other arguments than its parameters give.
 //
 // What can be written in the language is in the prelude instead. The rows stand with what computes
-// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays and BuiltinStructured.
+// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinOrder
+// and BuiltinStructured.
 
 import Diagnostics
 import SpecLanguage
@@ -72,6 +73,7 @@ extension Builtin {
     ("reductions", reductions),
     ("products, and what is fused", products + structured),
     ("arrays", arrays),
+    ("order and groups", order),
   ]
 
   /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.

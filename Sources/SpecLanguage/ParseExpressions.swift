@@ -120,6 +120,10 @@ extension Parser {
       let arguments = try parseArguments()
       return Expression(
         .call(callee: Name(text, at: start), arguments: arguments), at: span(from: start))
+    case .keyword where isFunctionName:
+      let callee = try expectFunctionName()
+      return Expression(
+        .call(callee: callee, arguments: try parseArguments()), at: span(from: start))
     case .symbol(.leftParenthesis): return try parseParenthesised()
     case .symbol(.leftBracket):
       advance()

@@ -9,6 +9,7 @@ package import Diagnostics
 package enum Prelude {
   /// The prelude's files, in the order in which they are read.
   package static let sources: [SourceFile] = [
+    source("elementwise.mix", PackageResources.elementwise_mix),
     source("functions.mix", PackageResources.functions_mix),
     source("layers.mix", PackageResources.layers_mix),
     source("losses.mix", PackageResources.losses_mix),

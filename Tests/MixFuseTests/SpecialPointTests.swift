@@ -33,13 +33,14 @@ struct SpecialPointTests {
 
   /// Functions that are not of one number, or do not compute: they have tests of their own.
   private static let otherFunctions = [
-    "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate", "cross_entropy",
-    "cumsum", "dot", "einsum",
-    "embedding", "expand", "float", "full", "geglu", "global_norm", "int", "iota", "layer_norm",
-    "linear", "linear_cross_entropy", "log_softmax", "logsumexp", "matmul", "max", "mean",
-    "mean_squared_error", "min", "one_hot", "ones", "pad", "regularized", "reshape", "rms_norm",
-    "rope", "size", "softmax", "split", "stack", "stop_gradient", "sum", "swiglu", "take",
-    "token_cross_entropy", "token_logits", "transpose", "zeros",
+    "all", "any", "argmax", "argmin", "argsort", "attention", "broadcast", "check_labels",
+    "clip_by_norm", "concatenate", "cross_entropy", "cummax", "cumprod", "cumsum", "dot", "einsum",
+    "embedding", "expand", "flip", "float", "full", "geglu", "global_norm", "int", "iota",
+    "layer_norm", "linear", "linear_cross_entropy", "log_softmax", "logsumexp", "matmul", "max",
+    "mean", "mean_absolute_error", "mean_squared_error", "min", "one_hot", "ones", "pad",
+    "regularized", "reshape", "rms_norm", "roll", "rope", "segment_mean", "segment_sum", "size",
+    "softmax", "sort", "split", "stack", "stop_gradient", "sum", "swiglu", "take",
+    "take_along_axis", "token_cross_entropy", "token_logits", "top_k", "transpose", "zeros",
   ]
 
   /// This machine, and the plainest of its kind: no fused multiply-add, no instruction for `floor`.
