@@ -7,8 +7,8 @@
 // function takes other arguments than its parameters give.
 //
 // What can be written in the language is in the prelude instead. The rows stand with what computes
-// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinOrder
-// and BuiltinStructured.
+// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinOrder,
+// BuiltinLeaves and BuiltinStructured.
 
 import Diagnostics
 import SpecLanguage
@@ -74,6 +74,7 @@ extension Builtin {
     ("products, and what is fused", products + structured),
     ("arrays", arrays),
     ("order and groups", order),
+    ("the arrays of a tree, for optimisers", leaves),
   ]
 
   /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.

@@ -41,7 +41,10 @@ struct RandomSpecTests {
       default: nil as String?
       }
     }
-    for name in Builtin.all.map(\.name) + prelude {
+    // Roundings do not agree about signs and directions of what is nearly zero; `averaged` is a part of
+    // schedule-free learning. OptaxTests has them all.
+    let ill: Set = ["lion", "yogi", "adafactor", "muon", "orthogonalize", "averaged"]
+    for name in Builtin.all.map(\.name) + prelude where !ill.contains(name) {
       #expect(words.contains(name), "\(name) is never used")
     }
     for word in [
