@@ -13,6 +13,7 @@ package enum Prelude {
     source("elementwise.mix", PackageResources.elementwise_mix),
     source("functions.mix", PackageResources.functions_mix),
     source("layers.mix", PackageResources.layers_mix),
+    source("linear_algebra.mix", PackageResources.linear_algebra_mix),
     source("losses.mix", PackageResources.losses_mix),
     source("optimizers.mix", PackageResources.optimizers_mix),
     source("schedules.mix", PackageResources.schedules_mix),

@@ -41,10 +41,13 @@ struct RandomSpecTests {
       default: nil as String?
       }
     }
-    // Roundings do not agree about signs and directions of what is nearly zero; `averaged` is a part of
-    // schedule-free learning. OptaxTests has them all.
-    let ill: Set = ["lion", "yogi", "adafactor", "muon", "orthogonalize", "averaged"]
-    for name in Builtin.all.map(\.name) + prelude where !ill.contains(name) {
+    // Roundings do not agree about signs and directions of what is nearly zero: OptaxTests has those. The
+    // last ones are parts of others.
+    let others: Set = [
+      "lion", "yogi", "adafactor", "muon", "orthogonalize", "averaged", "eliminated",
+      "refined_solution", "triangular_inverse", "half_triangle",
+    ]
+    for name in Builtin.all.map(\.name) + prelude where !others.contains(name) {
       #expect(words.contains(name), "\(name) is never used")
     }
     for word in [

@@ -6,6 +6,7 @@
 
 extension RandomSpecWriter {
   mutating func further(_ scope: RandomSpecScope) -> Value {
+    if generator.chance(0.05) { return linearAlgebra(scope) }
     switch Int.random(in: 0..<6, using: &generator) {
     case 0, 1: return furtherElementwise(scope)
     case 2: return furtherReduction(scope)
@@ -70,6 +71,24 @@ extension RandomSpecWriter {
       return Value(text: "glu(\(joined))", shape: x.shape, bound: 1)
     default: return Value(text: "prod(\(x.text), axis: \(axis))", shape: shape, bound: 1)
     }
+  }
+
+  /// Functions of matrices near to the identity, whose other elements sum up to less than that.
+  private mutating func linearAlgebra(_ scope: RandomSpecScope) -> Value {
+    let n = size()
+    let x = tame(scope, [n, n])
+    let matrix = "(eye(\(spelled(n))) + 0.15 * \(x.text))"
+    let right = tame(scope, generator.chance(0.5) ? [n] : [n, size()])
+    let choices: [(String, [Int])] = [
+      ("inverse(\(matrix))", [n, n]), ("logdet(\(matrix))", []), ("cholesky(\(matrix))", [n, n]),
+      ("solve(\(matrix), \(right.text))", right.shape),
+      ("triangular_solve(\(matrix), \(right.text))", right.shape),
+      ("triangular_solve(\(matrix), \(right.text), upper: true)", right.shape),
+      ("triu(\(x.text)) - 0.5 * tril(\(x.text))", [n, n]), ("diagonal(\(x.text))", [n]),
+      ("trace(\(x.text))", []),
+    ]
+    let (text, shape) = generator.choose(choices)
+    return Value(text: "(\(text))", shape: shape, bound: 20)
   }
 
   /// Running products and maxima.
