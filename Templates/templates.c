@@ -9,6 +9,12 @@ struct template {
   const unsigned char *text;
 };
 
+static const unsigned char text_mf_acos[] = {
+#embed "runtime/mf_acos.h"
+    , 0};
+static const unsigned char text_mf_acosh[] = {
+#embed "runtime/mf_acosh.h"
+    , 0};
 static const unsigned char text_mf_add_block[] = {
 #embed "runtime/mf_add_block.h"
     , 0};
@@ -17,6 +23,21 @@ static const unsigned char text_mf_add_row_products[] = {
     , 0};
 static const unsigned char text_mf_add_rows[] = {
 #embed "runtime/mf_add_rows.h"
+    , 0};
+static const unsigned char text_mf_asin[] = {
+#embed "runtime/mf_asin.h"
+    , 0};
+static const unsigned char text_mf_asinh[] = {
+#embed "runtime/mf_asinh.h"
+    , 0};
+static const unsigned char text_mf_atan_f32[] = {
+#embed "runtime/mf_atan_f32.h"
+    , 0};
+static const unsigned char text_mf_atan_f64[] = {
+#embed "runtime/mf_atan_f64.h"
+    , 0};
+static const unsigned char text_mf_atanh[] = {
+#embed "runtime/mf_atanh.h"
     , 0};
 static const unsigned char text_mf_attention_adjoint[] = {
 #embed "runtime/mf_attention_adjoint.h"
@@ -50,6 +71,9 @@ static const unsigned char text_mf_cos_far_f32[] = {
     , 0};
 static const unsigned char text_mf_cos_far_f64[] = {
 #embed "runtime/mf_cos_far_f64.h"
+    , 0};
+static const unsigned char text_mf_cosh[] = {
+#embed "runtime/mf_cosh.h"
     , 0};
 static const unsigned char text_mf_erf_f32[] = {
 #embed "runtime/mf_erf_f32.h"
@@ -216,6 +240,9 @@ static const unsigned char text_mf_sincos_reduced_f32[] = {
 static const unsigned char text_mf_sincos_reduced_f64[] = {
 #embed "runtime/mf_sincos_reduced_f64.h"
     , 0};
+static const unsigned char text_mf_sinh[] = {
+#embed "runtime/mf_sinh.h"
+    , 0};
 static const unsigned char text_mf_softplus[] = {
 #embed "runtime/mf_softplus.h"
     , 0};
@@ -254,9 +281,16 @@ static const unsigned char text_mixfuse_parallel[] = {
     , 0};
 
 static const struct template templates[] = {
+    {"mf_acos", text_mf_acos},
+    {"mf_acosh", text_mf_acosh},
     {"mf_add_block", text_mf_add_block},
     {"mf_add_row_products", text_mf_add_row_products},
     {"mf_add_rows", text_mf_add_rows},
+    {"mf_asin", text_mf_asin},
+    {"mf_asinh", text_mf_asinh},
+    {"mf_atan_f32", text_mf_atan_f32},
+    {"mf_atan_f64", text_mf_atan_f64},
+    {"mf_atanh", text_mf_atanh},
     {"mf_attention_adjoint", text_mf_attention_adjoint},
     {"mf_attention_adjoint_tangent", text_mf_attention_adjoint_tangent},
     {"mf_attention_mask", text_mf_attention_mask},
@@ -268,6 +302,7 @@ static const struct template templates[] = {
     {"mf_cos_f64", text_mf_cos_f64},
     {"mf_cos_far_f32", text_mf_cos_far_f32},
     {"mf_cos_far_f64", text_mf_cos_far_f64},
+    {"mf_cosh", text_mf_cosh},
     {"mf_erf_f32", text_mf_erf_f32},
     {"mf_erf_f64", text_mf_erf_f64},
     {"mf_erfc_f32", text_mf_erfc_f32},
@@ -323,6 +358,7 @@ static const struct template templates[] = {
     {"mf_sincos_far_f64", text_mf_sincos_far_f64},
     {"mf_sincos_reduced_f32", text_mf_sincos_reduced_f32},
     {"mf_sincos_reduced_f64", text_mf_sincos_reduced_f64},
+    {"mf_sinh", text_mf_sinh},
     {"mf_softplus", text_mf_softplus},
     {"mf_sum_f32", text_mf_sum_f32},
     {"mf_sum_f64", text_mf_sum_f64},

@@ -20,6 +20,10 @@ extension Builtin {
         try $0.extremum(.minimum, at: $1, $2, $3)
       },
       Builtin(
+        "mod", .any("a"), .any("b"),
+        summary: "the rest of `a` over `b`, with the sign of `b`: `a - b * floor(a / b)`"
+      ) { try $0.remainder(at: $1, $2, $3) },
+      Builtin(
         "select", .any("condition"), .any("a"), .any("b"), summary: "`if condition then a else b`"
       ) { e, _, condition, a, b in try e.select(condition, a, b) },
       Builtin("stop_gradient", .any("x"), summary: "`x`, through which no derivative flows") {
@@ -60,6 +64,14 @@ extension UnaryFunction {
     case .cos: ("cos", "the cosine of an angle in radians")
     case .erf: ("erf", "the error function")
     case .erfc: ("erfc", "`1 - erf(x)`, exact for large `x`")
+    case .asin: ("asin", "the angle in radians whose sine is `x`")
+    case .acos: ("acos", "the angle in radians whose cosine is `x`")
+    case .atan: ("atan", "the angle in radians whose tangent is `x`")
+    case .sinh: ("sinh", "the hyperbolic sine")
+    case .cosh: ("cosh", "the hyperbolic cosine")
+    case .asinh: ("asinh", "the inverse hyperbolic sine")
+    case .acosh: ("acosh", "the inverse hyperbolic cosine")
+    case .atanh: ("atanh", "the inverse hyperbolic tangent")
     case .abs: ("abs", "the absolute value")
     case .sign: ("sign", "-1, 0 or 1")
     case .floor: ("floor", "the largest whole number that is not larger")

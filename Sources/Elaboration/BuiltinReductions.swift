@@ -16,14 +16,39 @@ extension Builtin {
       summary: "the sums along an axis up to each element; from the end on with `reverse`"
     ) { e, place, x, axis, reverse in
       let axis = try e.axis(axis, rank: x.rank, at: place)
-      guard x.tensor.dtype != .bool else {
-        throw e.fail(
-          .floatsNeeded(x.operand.value.kind), at: x.operand.expression.span,
-          operands: [x.operand], help: "float(...) converts")
-      }
+      try e.requireNumbers(x)
       return .tensor(e.emitter.add(.cumulativeSum(axis: axis, isReversed: reverse), x.tensor))
     },
+    Builtin(
+      "prod", .array("x"), .axes("axis"), .flag("keep"),
+      summary:
+        "the product; its derivatives are products of the other elements, also where some are 0"
+    ) { e, _, x, axis, keep in
+      try e.requireNumbers(x)
+      let axes = try e.axes(axis, rank: x.rank)
+      let product = e.product(x.tensor, axes: axes)
+      return .tensor(keep ? e.kept(product, x.shape, axes) : product)
+    },
+    scan("cumprod", summary: "the products along an axis up to each element") {
+      $0.emitter.binary(.multiply, $1, $2)
+    },
+    scan(
+      "cummax",
+      summary: "the largest elements so far; of those that tie the last one has the derivative"
+    ) { $0.laterMaximum($1, $2) },
   ]
+
+  private static func scan(
+    _ name: String, summary: String,
+    combine: @escaping @Sendable (Elaborator, Tensor, Tensor) -> Tensor
+  ) -> Builtin {
+    Builtin(name, .array("x"), .axis("axis", or: -1), .flag("reverse"), summary: summary) {
+      e, place, x, axis, reverse in
+      let axis = try e.axis(axis, rank: x.rank, at: place)
+      try e.requireNumbers(x)
+      return .tensor(e.scan(x.tensor, axis: axis, isReversed: reverse) { combine(e, $0, $1) })
+    }
+  }
 
   private static func reduction(_ kind: ReductionKind, summary: String) -> Builtin {
     Builtin(kind.rawValue, .any("x"), .axes("axis"), .flag("keep"), summary: summary) {
@@ -69,10 +94,21 @@ extension Elaborator {
     }
     let axes = try axes(axis, rank: x.shape.count)
     let reduced = reduce(kind, x, axes: axes)
-    // With `keep`, the reduced axes come back with size 1.
-    return keep
-      ? emitter.withUnitAxes(
-        reduced, shape: x.shape.indices.map { axes.contains($0) ? 1 : x.shape[$0] }) : reduced
+    return keep ? kept(reduced, x.shape, axes) : reduced
+  }
+
+  /// A reduced array in which the reduced axes come back with size 1.
+  fileprivate func kept(_ reduced: Tensor, _ shape: [Int], _ axes: [Int]) -> Tensor {
+    emitter.withUnitAxes(
+      reduced, shape: shape.indices.map { axes.contains($0) ? 1 : shape[$0] })
+  }
+
+  /// Reports conditions where numbers are needed.
+  func requireNumbers(_ x: ArrayArgument) throws {
+    guard x.tensor.dtype == .bool else { return }
+    throw fail(
+      .floatsNeeded(x.operand.value.kind), at: x.operand.expression.span, operands: [x.operand],
+      help: "float(...) converts")
   }
 
   /// Reports a tree where axes are asked for.

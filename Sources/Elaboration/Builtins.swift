@@ -7,8 +7,8 @@
 // function takes other arguments than its parameters give.
 //
 // What can be written in the language is in the prelude instead. The rows stand with what computes
-// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinStructured and
-// BuiltinDerivatives.
+// them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinOrder,
+// BuiltinWindows, BuiltinLeaves, BuiltinDerivatives and BuiltinStructured.
 
 import Diagnostics
 import SpecLanguage
@@ -75,6 +75,8 @@ extension Builtin {
     ("arrays", arrays),
     ("images and sequences: channels last", windows),
     ("derivatives of functions", derivatives),
+    ("order and groups", order),
+    ("the arrays of a tree, for optimisers", leaves),
   ]
 
   /// The tables of all functions in Markdown, as they stand in Examples/LANGUAGE.md.

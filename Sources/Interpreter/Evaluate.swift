@@ -131,7 +131,7 @@ extension UnaryFunction {
     switch self {
     case .negate, .abs, .sign, .floor: false
     case .exp, .expm1, .log, .log1p, .sqrt, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf,
-      .erfc:
+      .erfc, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh:
       true
     }
   }

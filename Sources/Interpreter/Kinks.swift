@@ -34,6 +34,8 @@ func isOnKink(_ op: Op, _ operands: [NumericArray]) -> Bool {
   }
   switch op {
   case .unary(.abs), .unary(.sign), .unary(.sqrt), .binary(.power): return contains { $0 == 0 }
+  case .unary(.asin), .unary(.acos): return contains { abs($0) == 1 }
+  case .unary(.acosh): return contains { $0 == 1 }
   case .unary(.floor): return contains { $0 == $0.rounded() }
   case .binary(.maximum), .binary(.minimum), .compare: return areSomeEqual()
   case .reduce(.maximum, _): return Set(operands[0].elements).count < operands[0].elements.count

@@ -215,6 +215,10 @@ extension Parser {
       return Expression(
         .call(callee: Name(text, at: start), arguments: arguments), at: span(from: start))
     case .keyword(.for): return try parseCollection()
+    case .keyword where isFunctionName:
+      let callee = try expectFunctionName()
+      return Expression(
+        .call(callee: callee, arguments: try parseArguments()), at: span(from: start))
     case .symbol(.leftParenthesis): return try parseParenthesised()
     case .symbol(.leftBracket):
       advance()

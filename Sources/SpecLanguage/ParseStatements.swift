@@ -7,7 +7,7 @@ import Diagnostics
 extension Parser {
   /// function = name [ "<" name { "," name } ">" ] parameters [ "->" type ] "{" { statement } "}"
   mutating func parseFunction() throws(ParseFailure) -> FunctionDeclaration {
-    let name = try expectName("the name of a function")
+    let name = try expectFunctionName()
     var variables: [Name] = []
     if accept(.less) {
       repeat { variables.append(try expectName("the name of a size")) } while accept(.comma)

@@ -102,6 +102,18 @@ struct Parser {
     return Name(text, at: advance().span)
   }
 
+  /// Whether the current token is the name of a function: before a parenthesis `var` is one, since the
+  /// variance has no other name anywhere.
+  var isFunctionName: Bool {
+    if case .identifier = current.kind { return true }
+    return at(.var) && token(ahead: 1).kind == .symbol(.leftParenthesis)
+  }
+
+  mutating func expectFunctionName() throws(ParseFailure) -> Name {
+    guard isFunctionName, at(.var) else { return try expectName("the name of a function") }
+    return Name(Keyword.var.rawValue, at: advance().span)
+  }
+
   /// After a dot any word is a name, reserved or not.
   mutating func expectFieldName() throws(ParseFailure) -> Name {
     if case .keyword(let keyword) = current.kind {

@@ -9,11 +9,15 @@ package import Diagnostics
 package enum Prelude {
   /// The prelude's files, in the order in which they are read.
   package static let sources: [SourceFile] = [
+    source("adaptive.mix", PackageResources.adaptive_mix),
+    source("elementwise.mix", PackageResources.elementwise_mix),
     source("functions.mix", PackageResources.functions_mix),
     source("images.mix", PackageResources.images_mix),
     source("layers.mix", PackageResources.layers_mix),
+    source("linear_algebra.mix", PackageResources.linear_algebra_mix),
     source("losses.mix", PackageResources.losses_mix),
     source("optimizers.mix", PackageResources.optimizers_mix),
+    source("schedules.mix", PackageResources.schedules_mix),
     source("transformer.mix", PackageResources.transformer_mix),
   ]
 

@@ -22,6 +22,7 @@
 /// Scalar functions of one float argument, applied elementwise.
 package enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
   case negate, exp, expm1, log, log1p, sqrt, rsqrt, tanh, logistic, softplus, sin, cos, erf, erfc
+  case asin, acos, atan, sinh, cosh, asinh, acosh, atanh
   case abs, sign, floor
 }
 

@@ -24,6 +24,14 @@ extension UnaryFunction {
     case .cos: Foundation.cos(x)
     case .erf: Foundation.erf(x)
     case .erfc: Foundation.erfc(x)
+    case .asin: Foundation.asin(x)
+    case .acos: Foundation.acos(x)
+    case .atan: Foundation.atan(x)
+    case .sinh: Foundation.sinh(x)
+    case .cosh: Foundation.cosh(x)
+    case .asinh: Foundation.asinh(x)
+    case .acosh: Foundation.acosh(x)
+    case .atanh: Foundation.atanh(x)
     case .abs: x.magnitude
     case .sign: x > 0 ? 1 : (x < 0 ? -1 : x)  // sign(0) = 0, sign(NaN) = NaN
     case .floor: x.rounded(.down)
@@ -35,7 +43,8 @@ extension UnaryFunction {
   package var isExactlyRounded: Bool {
     switch self {
     case .negate, .sqrt, .abs, .sign, .floor: true
-    case .exp, .expm1, .log, .log1p, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc:
+    case .exp, .expm1, .log, .log1p, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc,
+      .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh:
       false
     }
   }

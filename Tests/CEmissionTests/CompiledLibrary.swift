@@ -41,7 +41,8 @@ struct CompiledLibrary {
     let library = folder.appending(path: "test.so")
     try text.write(to: source, atomically: false, encoding: .utf8)
     let common = [
-      "-std=gnu11", "-ffp-contract=fast", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror",
+      "-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-shared", "-Wall", "-Wextra",
+      "-Werror",
       "-Wno-psabi",
     ]
     let (status, output) = try Self.run(

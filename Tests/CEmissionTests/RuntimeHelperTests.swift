@@ -13,6 +13,7 @@ import Testing
 struct RuntimeHelperTests {
   static let functions = [
     "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "erfc", "logistic", "softplus",
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
   ]
   static let elements = ["f32", "f64"]
 
@@ -73,7 +74,14 @@ struct RuntimeHelperTests {
       ("erf", 0, 0), ("erf", infinity, 1), ("erf", -infinity, -1), ("erfc", 0, 1),
       ("erfc", infinity, 0), ("erfc", -infinity, 2), ("logistic", 0, 0.5),
       ("logistic", infinity, 1), ("logistic", -infinity, 0), ("softplus", infinity, infinity),
-      ("softplus", -infinity, 0),
+      ("softplus", -infinity, 0), ("asin", 0, 0), ("asin", 2, .nan), ("asin", -1.5, .nan),
+      ("acos", 1, 0), ("acos", 2, .nan), ("acos", -1.5, .nan), ("atan", 0, 0), ("sinh", 0, 0),
+      ("sinh", infinity, infinity), ("sinh", -infinity, -infinity), ("cosh", 0, 1),
+      ("cosh", infinity, infinity), ("cosh", -infinity, infinity), ("asinh", 0, 0),
+      ("asinh", infinity, infinity), ("asinh", -infinity, -infinity), ("acosh", 1, 0),
+      ("acosh", 0.5, .nan), ("acosh", -2, .nan), ("acosh", -1e12, .nan),
+      ("acosh", infinity, infinity), ("atanh", 0, 0), ("atanh", 1, infinity),
+      ("atanh", -1, -infinity), ("atanh", 1.5, .nan), ("atanh", -1.5, .nan),
     ]
     for function in Self.functions {
       let value = try harness(function, element).function(

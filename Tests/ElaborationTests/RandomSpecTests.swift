@@ -47,7 +47,13 @@ struct RandomSpecTests {
       default: nil as String?
       }
     }
-    for name in Builtin.all.map(\.name) + prelude {
+    // Roundings do not agree about signs and directions of what is nearly zero: OptaxTests has those. The
+    // last ones are parts of others.
+    let others: Set = [
+      "lion", "yogi", "adafactor", "muon", "orthogonalize", "averaged", "eliminated",
+      "refined_solution", "triangular_inverse", "half_triangle",
+    ]
+    for name in Builtin.all.map(\.name) + prelude where !others.contains(name) {
       #expect(words.contains(name), "\(name) is never used")
     }
     for word in [

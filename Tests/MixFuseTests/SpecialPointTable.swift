@@ -54,7 +54,9 @@ struct SpecialRow: Sendable {
 }
 
 extension SpecialRow {
-  static let all: [SpecialRow] = [
+  static let all: [SpecialRow] = mainFunctions + furtherFunctions
+
+  private static let mainFunctions: [SpecialRow] = [
     SpecialRow(
       "exp", "exp(x)",
       [

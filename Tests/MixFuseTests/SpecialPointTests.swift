@@ -33,13 +33,19 @@ struct SpecialPointTests {
 
   /// Functions that are not of one number, or do not compute: they have tests of their own.
   private static let otherFunctions = [
-    "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate", "cross_entropy",
-    "cumsum", "dot", "einsum",
-    "embedding", "expand", "float", "full", "geglu", "global_norm", "int", "iota", "layer_norm",
-    "linear", "linear_cross_entropy", "log_softmax", "logsumexp", "matmul", "max", "mean",
-    "mean_squared_error", "min", "one_hot", "ones", "pad", "regularized", "reshape", "rms_norm",
-    "rope", "size", "softmax", "split", "stack", "stop_gradient", "sum", "swiglu", "take",
-    "token_cross_entropy", "token_logits", "transpose", "zeros",
+    "all", "any", "argmax", "argmin", "argsort", "attention", "averaged", "broadcast",
+    "check_labels", "cholesky", "clip_by_norm", "concatenate", "constant_schedule", "cosine_decay",
+    "cross_entropy", "cummax", "cumprod", "cumsum", "diagonal", "dot", "einsum", "eliminated",
+    "embedding", "expand", "exponential_decay", "eye", "flip", "float", "full", "geglu",
+    "global_norm", "half_triangle", "int", "inverse", "iota", "layer_norm", "leaf_sizes",
+    "leaf_sums", "linear", "linear_cross_entropy", "linear_schedule", "log_softmax", "logdet",
+    "logsumexp", "matmul", "max", "mean", "mean_absolute_error", "mean_squared_error", "min",
+    "one_hot", "ones", "orthogonalize", "pad", "piecewise_constant", "polynomial_schedule", "rank",
+    "refined_solution", "regularized", "reshape", "rms_norm", "roll", "rope", "segment_mean",
+    "segment_sum", "size", "softmax", "solve", "sort", "split", "stack", "stop_gradient", "sum",
+    "swiglu", "take", "take_along_axis", "token_cross_entropy", "token_logits", "top_k", "trace",
+    "transpose", "triangular_inverse", "triangular_solve", "tril", "triu", "warmup_constant",
+    "warmup_cosine", "zeros",
   ]
 
   /// This machine, and the plainest of its kind: no fused multiply-add, no instruction for `floor`.

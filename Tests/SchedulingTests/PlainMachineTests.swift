@@ -160,7 +160,8 @@ extension UnaryFunction {
   fileprivate var isExact: Bool {
     switch self {
     case .negate, .sqrt, .abs, .sign, .floor: true
-    case .exp, .expm1, .log, .log1p, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc:
+    case .exp, .expm1, .log, .log1p, .rsqrt, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc,
+      .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh:
       false
     }
   }

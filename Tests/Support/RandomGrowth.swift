@@ -95,14 +95,29 @@ struct RandomGrowth {
   }
 
   mutating func randomUnary(_ x: Entry) -> Entry {
-    let function = generator.choose(UnaryFunction.allCases)
+    // Inverse and hyperbolic functions are many; the others stay the likelier ones.
+    let inverse: [UnaryFunction] = [
+      .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh,
+    ]
+    let isInverse = generator.chance(0.1)
+    let function = generator.choose(
+      UnaryFunction.allCases.filter {
+        inverse.contains($0) == isInverse
+      })
     func apply(_ x: ValueID) -> ValueID { builder.unary(function, x) }
     switch function {
     case .negate, .abs: return Entry(value: apply(x.value), bound: x.bound, isExact: x.isExact)
-    case .tanh, .logistic, .sin, .cos, .erf:
+    case .tanh, .logistic, .sin, .cos, .erf, .atan, .asinh:
       return entry(apply(x.value), max(1, x.bound))
     case .softplus, .erfc: return entry(apply(x.value), x.bound + 2)
-    case .exp, .expm1: return entry(apply(builder.unary(.sin, x.value)), 3)
+    case .exp, .expm1, .sinh, .cosh: return entry(apply(builder.unary(.sin, x.value)), 3)
+    case .asin, .acos, .atanh:
+      let sine = builder.unary(.sin, x.value)
+      let half = builder.multiply(sine, builder.constant(0.5, like: sine))
+      return entry(apply(half), 3)
+    case .acosh:
+      let above = positive(x)
+      return entry(apply(builder.add(above, builder.constant(1, like: above))), x.bound + 2)
     case .log, .log1p, .sqrt, .rsqrt:
       return entry(apply(positive(x)), x.bound * x.bound + 2)
     case .sign, .floor:

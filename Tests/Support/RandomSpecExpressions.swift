@@ -101,7 +101,7 @@ extension RandomSpecWriter {
   // MARK: Nodes
 
   mutating func node(_ scope: inout RandomSpecScope) -> Value {
-    switch Int.random(in: 0..<21, using: &generator) {
+    switch Int.random(in: 0..<24, using: &generator) {
     case 0, 1: return elementwise(pick(scope))
     case 2, 3, 4: return arithmetic(scope)
     case 5: return power(scope)
@@ -115,6 +115,7 @@ extension RandomSpecWriter {
     case 15: return call(scope) ?? elementwise(pick(scope))
     case 16: return indexed(&scope)
     case 17: return derivative(scope)
+    case 18, 19, 20: return further(scope)
     default: return moved(&scope)
     }
   }

@@ -114,6 +114,14 @@ struct ScalarSpelling {
     case .cos: call("mf_cos\(angles.suffix)", type, x)
     case .erf: call("mf_erf", type, x)
     case .erfc: call("mf_erfc", type, x)
+    case .asin: call("mf_asin", type, x)
+    case .acos: call("mf_acos", type, x)
+    case .atan: call("mf_atan", type, x)
+    case .sinh: call("mf_sinh", type, x)
+    case .cosh: call("mf_cosh", type, x)
+    case .asinh: call("mf_asinh", type, x)
+    case .acosh: call("mf_acosh", type, x)
+    case .atanh: call("mf_atanh", type, x)
     case .abs: builtin("fabs", type, x)
     // The last operand is x, not 0: NaN stays NaN.
     case .sign:

@@ -31,6 +31,14 @@ func unaryRule(_ function: UnaryFunction) -> DerivativeRule {
   case .cos: unary { x, _ in .array(-x.applying(.sin)) }
   case .erf: unary { x, _ in .array(twoOverSquareRootOfPi * (-(x * x)).applying(.exp)) }
   case .erfc: unary { x, _ in .array(-twoOverSquareRootOfPi * (-(x * x)).applying(.exp)) }
+  case .asin: unary { x, _ in .array(arcPartial(x)) }
+  case .acos: unary { x, _ in .array(-arcPartial(x)) }
+  case .atan: unary { x, _ in .array(1 / (1 + x * x)) }
+  case .sinh: unary { x, _ in .array(x.applying(.cosh)) }
+  case .cosh: unary { x, _ in .array(x.applying(.sinh)) }
+  case .asinh: unary { x, _ in .array((1 + x * x).applying(.rsqrt)) }
+  case .acosh: unary { x, _ in .array(inverseCosinePartial(x)) }
+  case .atanh: unary { x, _ in .array(inverseTangentPartial(x)) }
   case .abs: unary { x, _ in .array(x.applying(.sign)) }
   case .sign: .constant(reason: "sign is piecewise constant")
   case .floor: .constant(reason: "floor is piecewise constant")
@@ -100,6 +108,33 @@ private func squareRootPartial(_ x: Term, _ y: Term) -> Term {
   let zero = x.filled(0)
   let safe = x.filled(1).where(x, .equal, zero, else: y)
   return zero.where(x, .equal, zero, else: 0.5 / safe)
+}
+
+/// `1 / sqrt(1 - x^2)`, and 0 at -1 and 1. What is under the root is a product where `1 - x * x` would
+/// cancel, and not where the derivative of the product would.
+private func arcPartial(_ x: Term) -> Term {
+  let (zero, square) = (x.filled(0), x * x)
+  let rest = (1 - square).where(square, .less, x.filled(0.25), else: (1 - x) * (1 + x))
+  let safe = x.filled(1).where(rest, .equal, zero, else: rest)
+  return zero.where(rest, .equal, zero, else: safe.applying(.rsqrt))
+}
+
+/// `1 / sqrt(x^2 - 1)`, and 0 at 1.
+private func inverseCosinePartial(_ x: Term) -> Term {
+  let pole = x.filled(1)
+  let safe = pole.where(x, .equal, pole, else: (x - 1) * (1 + x))
+  return x.filled(0)
+    .where(x, .equal, pole, else: one(ifNotBelow: 1, x) * safe.applying(.rsqrt))
+}
+
+/// `1 / (1 - x^2)`; as the sum of its partial fractions where it may be infinite, and not where the
+/// derivative of that sum would cancel.
+private func inverseTangentPartial(_ x: Term) -> Term {
+  let (square, limit) = (x * x, x.filled(0.25))
+  let near = x.where(square, .less, limit, else: x.filled(0))
+  let sum = 0.5 * (1 / (1 + x) + 1 / (1 - x))
+  let partial = (1 / (1 - near * near)).where(square, .less, limit, else: sum)
+  return one(ifNotBelow: -1, -x.applying(.abs)) * partial
 }
 
 /// `b * a^(b - 1)`; at `a = 0` with `0 <= b <= 1`, where that or its derivative has a pole, 1 if

@@ -6,6 +6,21 @@
 import Kernels
 import TensorIR
 
+/// What a scatter adds up.
+enum ScatterUpdates {
+  case stored(View)
+  /// The rows of a table with the given numbers.
+  case gathered(table: View, indices: View)
+
+  /// The shape of the updates.
+  var shape: [Int] {
+    switch self {
+    case .stored(let view): view.shape
+    case .gathered(let table, let indices): indices.shape + table.shape.dropFirst()
+    }
+  }
+}
+
 extension KernelBuilder {
   /// Writes what `source` reads into a window of a value.
   ///
@@ -97,24 +112,37 @@ extension KernelBuilder {
   }
 
   /// `result[r, d...] = sum of updates[i..., d...] over the i with indices[i...] = r`, in order.
+  ///
+  /// - Cost: for each element of the updates a read, and a read and a write of the result.
   mutating func scatterAdd(
-    indices: View, updates: View, result: View, dtype: DType
+    indices: View, updates: ScatterUpdates, result: View, dtype: DType
   ) -> Kernel {
     let rank = indices.shape.count
-    let rowRank = updates.shape.count - rank
+    let shape = updates.shape
+    let rowRank = shape.count - rank
     let zeros = [Int](repeating: 0, count: rank)
     let indexStrides = indices.strides + [Int](repeating: 0, count: rowRank)
     let resultStrides = zeros + Array(result.strides.dropFirst())
     let target = parameter(for: result.root, dtype, written: true)
+    // How the updates are walked through, and the rows of a table that they are.
+    let (source, sourceStrides, rows, rowStrides) =
+      switch updates {
+      case .stored(let view): (view, view.strides, nil as View?, indexStrides)
+      case .gathered(let table, let numbers):
+        (
+          table, zeros + Array(table.strides.dropFirst()), numbers,
+          numbers.strides + [Int](repeating: 0, count: rowRank)
+        )
+      }
     let nest = LoopNest(
-      domain: updates.shape, strides: [indexStrides, updates.strides, resultStrides],
+      domain: shape, strides: [indexStrides, rowStrides, sourceStrides, resultStrides],
       apart: [Set(0..<rank)])
-    let updateType = TensorType(updates.shape, dtype)
+    let updateType = TensorType(shape, dtype)
     count(
       flops: updateType.elementCount,
       bytes: 3 * updateType.byteCount + TensorType(result.shape, dtype).byteCount)
     // Rows may meet in a row of the result, columns never do.
-    let inner = nest.groups(in: Array(rank..<updates.shape.count))
+    let inner = nest.groups(in: Array(rank..<shape.count))
     let shared = nest.sharedLoop(among: inner, of: self)
     let type = TensorType(result.shape, dtype)
     let updateCount = indices.shape.reduce(1, *)
@@ -132,10 +160,13 @@ extension KernelBuilder {
     var outer: [Statement] = []
     let row = loadIndex(indices, indexStrides, nest, &outer)
     var body: [Statement] = []
-    let source = parameter(for: updates.root, dtype)
+    var update = nest.index(offset: source.offset, strides: sourceStrides)
+    if let rows {
+      let number = loadIndex(rows, rowStrides, nest, &outer)
+      update.lookups = [.init(variable: number, stride: source.strides[0])]
+    }
     let value = define(
-      .load(parameter: source, nest.index(offset: updates.offset, strides: updates.strides)),
-      dtype, in: &body)
+      .load(parameter: parameter(for: source.root, dtype), update), dtype, in: &body)
     var place = nest.index(offset: result.offset, strides: resultStrides)
     place.lookups = [.init(variable: row, stride: result.strides[0])]
     var end: [Statement] = []

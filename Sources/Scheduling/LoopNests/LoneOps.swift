@@ -12,6 +12,9 @@ enum LoneOp: Hashable {
   case gather
   /// Of indices and updates.
   case scatterAdd
+  /// Of indices, and the table and the indices of a gather that makes the updates: rows go from one
+  /// table to the other, and are stored nowhere between.
+  case scatterGathered
   /// Of one array.
   case cumulativeSum(axis: Int, isReversed: Bool)
 }
@@ -24,7 +27,12 @@ extension KernelBuilder {
     switch op {
     case .gather: gather(table: operands[0], indices: operands[1], result: result, dtype: dtype)
     case .scatterAdd:
-      scatterAdd(indices: operands[0], updates: operands[1], result: result, dtype: dtype)
+      scatterAdd(
+        indices: operands[0], updates: .stored(operands[1]), result: result, dtype: dtype)
+    case .scatterGathered:
+      scatterAdd(
+        indices: operands[0], updates: .gathered(table: operands[1], indices: operands[2]),
+        result: result, dtype: dtype)
     case .cumulativeSum(let axis, false):
       cumulativeSum(operands[0], axis: axis, result: result, dtype: dtype)
     case .cumulativeSum(let axis, true):

@@ -18,6 +18,8 @@ struct OperandBinding {
   private(set) var region: RegionSchedule
   private let variables: LoopVariableSource
   private let mayRunParallel: Bool
+  /// Gathers whose rows a scatter alone reads, by their results.
+  private var scatteredGathers: [ValueID: Node] = [:]
 
   /// - Parameters:
   ///   - inputs: how each graph input is read.
@@ -37,6 +39,7 @@ struct OperandBinding {
     for (input, source) in zip(graph.inputs, inputs) {
       binding.region.values[input.index].binding = source
     }
+    binding.scatteredGathers = graph.scatteredGathers
     for node in graph.nodes { binding.visit(node) }
     for (index, output) in graph.outputs.enumerated() {
       let slot = binding.region.addValue(graph.type(of: output), named: graph.outputNames[index])
@@ -83,8 +86,14 @@ struct OperandBinding {
             node: node, type: region.type(of: node.result), lhs: lhs, rhs: rhs)))
     case .checkPositions:
       append(.check(node: node, indices: binding(node.operands[0])))
-    case .gather: appendLone(.gather, node)
-    case .scatterAdd: appendLone(.scatterAdd, node)
+    case .gather:
+      if scatteredGathers[node.result] == nil { appendLone(.gather, node) }
+    case .scatterAdd:
+      if let gather = scatteredGathers[node.operands[1]] {
+        appendLone(.scatterGathered, node, [node.operands[0]] + gather.operands)
+      } else {
+        appendLone(.scatterAdd, node)
+      }
     case .cumulativeSum(let axis, let isReversed):
       appendLone(.cumulativeSum(axis: axis, isReversed: isReversed), node)
     case .sumWindows:
@@ -98,8 +107,8 @@ struct OperandBinding {
     }
   }
 
-  private mutating func appendLone(_ op: LoneOp, _ node: Node) {
-    let operands = node.operands.map { storedView(of: $0, node.provenance) }
+  private mutating func appendLone(_ op: LoneOp, _ node: Node, _ operands: [ValueID]? = nil) {
+    let operands = (operands ?? node.operands).map { storedView(of: $0, node.provenance) }
     append(.lone(ScheduledLoneOp(op: op, node: node, operands: operands)))
   }
 
@@ -244,5 +253,21 @@ final class LoopVariableSource {
   func next(named name: String) -> LoopVariable {
     defer { count += 1 }
     return LoopVariable(index: count, name: name)
+  }
+}
+
+extension Graph {
+  /// The gathers whose result is the updates of one scatter and nothing else, by their results: messages
+  /// along the edges of a graph, and their derivatives.
+  fileprivate var scatteredGathers: [ValueID: Node] {
+    var useCounts: [ValueID: Int] = [:]
+    for value in nodes.flatMap(\.operands) + outputs { useCounts[value, default: 0] += 1 }
+    var gathers: [ValueID: Node] = [:]
+    for node in nodes where node.op == .gather && useCounts[node.result] == 1 {
+      gathers[node.result] = node
+    }
+    let scatters = nodes.filter { if case .scatterAdd = $0.op { true } else { false } }
+    let updates = Set(scatters.map { $0.operands[1] })
+    return gathers.filter { updates.contains($0.key) }
   }
 }

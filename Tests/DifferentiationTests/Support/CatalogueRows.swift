@@ -123,12 +123,28 @@ private func unaryProgram(_ function: UnaryFunction) -> TestProgram {
   let domain: Domain =
     switch function {
     case .negate, .exp, .expm1, .tanh, .logistic, .softplus, .sin, .cos, .erf, .erfc: .real
+    case .atan, .sinh, .cosh, .asinh: .real
+    case .asin, .acos, .atanh, .acosh: .real
     case .log, .log1p, .sqrt, .rsqrt: .positive
     case .abs, .sign: .nonzero
     case .floor: .betweenIntegers
     }
   return TestProgram(function.rawValue, [(f64(5), domain)]) { builder, inputs in
-    [builder.unary(function, inputs[0])]
+    [builder.unary(function, argument(inputs[0], of: function, builder))]
+  }
+}
+
+/// An argument at which the function is defined, made of any number.
+private func argument(_ x: ValueID, of function: UnaryFunction, _ builder: GraphBuilder) -> ValueID
+{
+  switch function {
+  case .asin, .acos, .atanh:
+    let sine = builder.unary(.sin, x)
+    return builder.multiply(sine, builder.constant(0.9, like: sine))
+  case .acosh:
+    let power = builder.unary(.exp, x)
+    return builder.add(power, builder.constant(1, like: power))
+  default: return x
   }
 }
 
