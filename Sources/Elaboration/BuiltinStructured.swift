@@ -47,7 +47,9 @@ extension Elaborator {
       emitter.reshape($0.tensor, to: [batch] + Array($0.shape.suffix(3)))
     }
     let op = StructuredOp(
-      .attention(isCausal: isCausal, scale: scale ?? 1 / Double(width).squareRoot()))
+      .attention(
+        AttentionScores(
+          scale: scale ?? 1 / Double(width).squareRoot(), isCausal: isCausal)))
     return .tensor(emitter.reshape(emitter.append(.structured(op), operands)[0], to: q.shape))
   }
 
