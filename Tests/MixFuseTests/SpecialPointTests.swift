@@ -33,11 +33,13 @@ struct SpecialPointTests {
 
   /// Functions that are not of one number, or do not compute: they have tests of their own.
   private static let otherFunctions = [
-    "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate", "cross_entropy",
+    "alibi_slopes", "attention", "broadcast", "check_labels", "clip_by_norm", "concatenate",
+    "cross_entropy",
     "cumsum", "dot", "einsum",
     "embedding", "expand", "float", "full", "geglu", "global_norm", "int", "iota", "layer_norm",
     "linear", "linear_cross_entropy", "log_softmax", "logsumexp", "matmul", "max", "mean",
-    "mean_squared_error", "min", "one_hot", "ones", "pad", "regularized", "reshape", "rms_norm",
+    "mean_squared_error", "min", "one_hot", "ones", "pad", "regularized", "relative_buckets",
+    "reshape", "rms_norm",
     "rope", "size", "softmax", "split", "stack", "stop_gradient", "sum", "swiglu", "take",
     "token_cross_entropy", "token_logits", "transpose", "zeros",
   ]
