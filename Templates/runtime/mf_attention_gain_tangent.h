@@ -2,8 +2,8 @@
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
-// Makes the adjoints of a tile's bounded scores, a row per key, tangents before values, those of the
-// scores before: with gains g, A becomes g A and A_tan becomes g A_tan + g_tan A.
+// Makes the adjoints of a tile's bounded scores, a row per key, tangents before values, those of
+// the scores before: with gains g, A becomes g A and A_tan becomes g A_tan + g_tan A.
 
 MF_KERNEL static void mf_attention_gain_tangent_f32(
     float *restrict adjoints, const float *restrict gains, int64_t keys, int64_t queries) {

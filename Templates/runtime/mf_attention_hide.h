@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Makes scores of pairs that an array of truth values rules out minus infinity. A tile has a row
-// per key and neighbouring queries along it; the mask's elements lie as its strides say. Few queries
-// at a time: their rows of the mask are as far apart as the sequence is long.
+// per key and neighbouring queries along it; the mask's elements lie as its strides say. Few
+// queries at a time: their rows of the mask are as far apart as the sequence is long.
 
 MF_KERNEL static void mf_attention_hide_f32(
     float *restrict scores, int64_t row_stride, const uint8_t *restrict mask, int64_t key_stride,

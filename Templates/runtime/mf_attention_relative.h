@@ -2,9 +2,9 @@
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
-// Adds to each score of a tile what belongs to the distance of its key and query. A tile has a row
-// per key and neighbouring queries along it; relative[k - q] belongs to key k and query q, and so the
-// indices go down to 1 - queries.
+// Adds to each score of a tile what belongs to the distance of its key and query. A tile has a
+// row per key and neighbouring queries along it; relative[k - q] belongs to key k and query q,
+// and so the indices go down to 1 - queries.
 
 MF_KERNEL static void mf_attention_relative_f32(
     float *restrict scores, int64_t row_stride, const float *restrict relative, int64_t keys,
