@@ -18,6 +18,9 @@ static const unsigned char text_mf_add_row_products[] = {
 static const unsigned char text_mf_add_rows[] = {
 #embed "runtime/mf_add_rows.h"
     , 0};
+static const unsigned char text_mf_attention_add[] = {
+#embed "runtime/mf_attention_add.h"
+    , 0};
 static const unsigned char text_mf_attention_adjoint[] = {
 #embed "runtime/mf_attention_adjoint.h"
     , 0};
@@ -293,6 +296,7 @@ static const struct template templates[] = {
     {"mf_add_block", text_mf_add_block},
     {"mf_add_row_products", text_mf_add_row_products},
     {"mf_add_rows", text_mf_add_rows},
+    {"mf_attention_add", text_mf_attention_add},
     {"mf_attention_adjoint", text_mf_attention_adjoint},
     {"mf_attention_adjoint_tangent", text_mf_attention_adjoint_tangent},
     {"mf_attention_band", text_mf_attention_band},

@@ -2,19 +2,15 @@
 // requires: mf_library
 // SPDX-License-Identifier: Apache-2.0
 //
-// Adds a term of its own to each score of a tile, which has a row per key and neighbouring queries
-// along it; the bias's elements lie as its strides say. Few queries at a time: their rows of the
-// bias are as far apart as the sequence is long.
+// Adds to the scores of a tile a bias that all queries or all keys share: the strides say which. A
+// tile has a row per key and neighbouring queries along it.
 
 MF_KERNEL static void mf_attention_bias_f32(
     float *restrict scores, int64_t row_stride, const float *restrict bias, int64_t key_stride,
     int64_t query_stride, int64_t keys, int64_t queries) {
-  for (int64_t start = 0; start < queries; start += 8) {
-    const int64_t end = start + 8 < queries ? start + 8 : queries;
-    for (int64_t k = 0; k < keys; ++k) {
-      for (int64_t q = start; q < end; ++q) {
-        scores[k * row_stride + q] += bias[k * key_stride + q * query_stride];
-      }
+  for (int64_t k = 0; k < keys; ++k) {
+    for (int64_t q = 0; q < queries; ++q) {
+      scores[k * row_stride + q] += bias[k * key_stride + q * query_stride];
     }
   }
 }

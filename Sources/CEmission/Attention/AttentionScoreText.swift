@@ -112,7 +112,13 @@ extension AttentionWriter {
       helper("attention_relative", [tile, tileStride, place, "key_count", queryCount])
     } else {
       let (place, strides) = pairs("bias", shape.biasExtents, operand)
-      helper("attention_bias", [tile, tileStride, place] + strides + ["key_count", queryCount])
+      if shape.isBiasTransposed {
+        transpose(
+          place, stride: strides[1], columns: queryCount, depth: "key_count", into: "bias_tile")
+        helper("attention_add", [tile, tileStride, "bias_tile", "key_count", queryCount])
+      } else {
+        helper("attention_bias", [tile, tileStride, place] + strides + ["key_count", queryCount])
+      }
     }
   }
 
@@ -129,9 +135,16 @@ extension AttentionWriter {
     }
     if scores.bias == .moving {
       let (place, strides) = pairs("bias", shape.biasExtents, "bias\(ending)")
-      helper(
-        "attention_bias_sum",
-        ["score_adjoints", tileStride, "key_count", queryCount, place] + strides)
+      if shape.isBiasTransposed {
+        transpose(
+          "score_adjoints", stride: tileStride, columns: "key_count", depth: queryCount,
+          into: "bias_tile")
+        helper("add_rows", ["bias_tile", queryCount, "key_count", place, strides[1]])
+      } else {
+        helper(
+          "attention_bias_sum",
+          ["score_adjoints", tileStride, "key_count", queryCount, place] + strides)
+      }
     }
   }
 

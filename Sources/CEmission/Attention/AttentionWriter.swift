@@ -26,9 +26,6 @@ final class AttentionWriter {
   /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
   private var shared: ScratchLayout { plan.scratch.shared }
   var queryTile: ScratchLayout { plan.scratch.queryTile }
-  private var transposer: String {
-    "mf_pack_transposed_\(element.rawValue)x\(plan.transposedLanes)"
-  }
 
   /// The C text so far.
   var text: String { writer.text }
@@ -118,6 +115,15 @@ final class AttentionWriter {
     writer.call("\(name)_\(part)", [a, b, c] + work + ["0", "\(plan.splitCount)"])
   }
 
+  /// Calls the helper that transposes `columns` rows of `depth` neighbouring elements into a panel.
+  func transpose(
+    _ source: String, stride: String, columns: String, depth: String, into panel: String
+  ) {
+    let symbol = "mf_pack_transposed_\(shape.element.rawValue)x\(plan.transposedLanes)"
+    helpers.append(symbol)
+    writer.call(symbol, [source, stride, columns, depth, panel])
+  }
+
   /// `pointer + index`.
   func at(_ pointer: String, _ terms: [(String, Int)], plus constant: Int = 0) -> String {
     Index.address(pointer, terms, plus: constant)
@@ -147,8 +153,7 @@ final class AttentionWriter {
           place, "\(d)", "\(t)",
         ])
       let panel = at(turned, [], plus: (parts - 1 - part) * queryTileSize)
-      helpers.append(transposer)
-      writer.call(transposer, [place, "\(d)", "\(t)", "\(d)", panel])
+      transpose(place, stride: "\(d)", columns: "\(t)", depth: "\(d)", into: panel)
     }
   }
 

@@ -90,6 +90,14 @@ extension AttentionShape {
     return strides
   }
 
+  /// Whether rows of the bias are keys side by side, one for each query: tiles have it the other way
+  /// around.
+  package var isBiasTransposed: Bool {
+    guard scores.bias != .absent else { return false }
+    let strides = Self.strides(biasExtents)
+    return strides[2] > 0 && strides[3] == 1
+  }
+
   /// Whether the kernel sums the bias's adjoint over all batch elements, or over all heads: then one
   /// unit of work has all of them.
   package var sumsOverBatch: Bool { sumsBias(over: 0, extent: batch) }

@@ -122,6 +122,9 @@ package struct AttentionScratch: Hashable, Sendable {
     let scores = parts * tiling.queries * tiling.keys
     let sums = tiling.queries * shape.width
     let rows = [("keys", keys), ("values", keys), ("weights", scores)]
+    defer {
+      if shape.isBiasTransposed { shared.add("bias_tile", tiling.queries * tiling.keys) }
+    }
     switch shape.order {
     case .value:
       shared = ScratchLayout(rows + [("queries", queries), ("factor", statistics)])
