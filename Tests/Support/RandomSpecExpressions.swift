@@ -450,10 +450,20 @@ extension RandomSpecWriter {
     if generator.chance(0.3) {
       text += ", lengths: \(labels(scope, leading, below: pairs[2] + 1))"
     }
-    if generator.chance(0.3) { text += ", alibi: \(tame(scope, [pairs[0]]).text)" }
+    if generator.chance(0.3) {
+      let slopes =
+        generator.chance(0.5) ? tame(scope, [pairs[0]]).text : "alibi_slopes(\(pairs[0]))"
+      text += ", alibi: \(slopes)"
+    }
     if generator.chance(0.3) {
       let shape = (generator.chance(0.5) ? [pairs[0]] : []) + [pairs[1] + pairs[2] - 1]
-      text += ", relative: \(tame(scope, shape).text)"
+      let causal = generator.choose(["", ", causal: true"])
+      let buckets = "relative_buckets(\(pairs[1]), \(pairs[2]), buckets: 4, furthest: 8\(causal))"
+      let term =
+        generator.chance(0.5)
+        ? tame(scope, shape).text
+        : "transpose(take(\(tame(scope, [4, pairs[0]]).text), \(buckets)))"
+      text += ", relative: \(term)"
     }
     let own = (generator.chance(0.3) ? leading : []) + pairs.map { generator.chance(0.3) ? 1 : $0 }
     if generator.chance(0.3) { text += ", bias: \(tame(scope, own).text)" }
