@@ -39,14 +39,56 @@ static const unsigned char text_mf_atan_f64[] = {
 static const unsigned char text_mf_atanh[] = {
 #embed "runtime/mf_atanh.h"
     , 0};
+static const unsigned char text_mf_attention_add[] = {
+#embed "runtime/mf_attention_add.h"
+    , 0};
 static const unsigned char text_mf_attention_adjoint[] = {
 #embed "runtime/mf_attention_adjoint.h"
     , 0};
 static const unsigned char text_mf_attention_adjoint_tangent[] = {
 #embed "runtime/mf_attention_adjoint_tangent.h"
     , 0};
+static const unsigned char text_mf_attention_band[] = {
+#embed "runtime/mf_attention_band.h"
+    , 0};
+static const unsigned char text_mf_attention_bias[] = {
+#embed "runtime/mf_attention_bias.h"
+    , 0};
+static const unsigned char text_mf_attention_bias_sum[] = {
+#embed "runtime/mf_attention_bias_sum.h"
+    , 0};
+static const unsigned char text_mf_attention_empty_rows[] = {
+#embed "runtime/mf_attention_empty_rows.h"
+    , 0};
+static const unsigned char text_mf_attention_gain[] = {
+#embed "runtime/mf_attention_gain.h"
+    , 0};
+static const unsigned char text_mf_attention_gain_tangent[] = {
+#embed "runtime/mf_attention_gain_tangent.h"
+    , 0};
+static const unsigned char text_mf_attention_hide[] = {
+#embed "runtime/mf_attention_hide.h"
+    , 0};
 static const unsigned char text_mf_attention_mask[] = {
 #embed "runtime/mf_attention_mask.h"
+    , 0};
+static const unsigned char text_mf_attention_relative[] = {
+#embed "runtime/mf_attention_relative.h"
+    , 0};
+static const unsigned char text_mf_attention_relative_sum[] = {
+#embed "runtime/mf_attention_relative_sum.h"
+    , 0};
+static const unsigned char text_mf_attention_softcap[] = {
+#embed "runtime/mf_attention_softcap.h"
+    , 0};
+static const unsigned char text_mf_attention_softcap_gain[] = {
+#embed "runtime/mf_attention_softcap_gain.h"
+    , 0};
+static const unsigned char text_mf_attention_softcap_gain_tangent[] = {
+#embed "runtime/mf_attention_softcap_gain_tangent.h"
+    , 0};
+static const unsigned char text_mf_attention_softcap_tangent[] = {
+#embed "runtime/mf_attention_softcap_tangent.h"
     , 0};
 static const unsigned char text_mf_attention_tangent[] = {
 #embed "runtime/mf_attention_tangent.h"
@@ -291,9 +333,23 @@ static const struct template templates[] = {
     {"mf_atan_f32", text_mf_atan_f32},
     {"mf_atan_f64", text_mf_atan_f64},
     {"mf_atanh", text_mf_atanh},
+    {"mf_attention_add", text_mf_attention_add},
     {"mf_attention_adjoint", text_mf_attention_adjoint},
     {"mf_attention_adjoint_tangent", text_mf_attention_adjoint_tangent},
+    {"mf_attention_band", text_mf_attention_band},
+    {"mf_attention_bias", text_mf_attention_bias},
+    {"mf_attention_bias_sum", text_mf_attention_bias_sum},
+    {"mf_attention_empty_rows", text_mf_attention_empty_rows},
+    {"mf_attention_gain", text_mf_attention_gain},
+    {"mf_attention_gain_tangent", text_mf_attention_gain_tangent},
+    {"mf_attention_hide", text_mf_attention_hide},
     {"mf_attention_mask", text_mf_attention_mask},
+    {"mf_attention_relative", text_mf_attention_relative},
+    {"mf_attention_relative_sum", text_mf_attention_relative_sum},
+    {"mf_attention_softcap", text_mf_attention_softcap},
+    {"mf_attention_softcap_gain", text_mf_attention_softcap_gain},
+    {"mf_attention_softcap_gain_tangent", text_mf_attention_softcap_gain_tangent},
+    {"mf_attention_softcap_tangent", text_mf_attention_softcap_tangent},
     {"mf_attention_tangent", text_mf_attention_tangent},
     {"mf_attention_tangent_end", text_mf_attention_tangent_end},
     {"mf_attention_value", text_mf_attention_value},

@@ -59,6 +59,18 @@ struct ArrayArgument {
   var rank: Int { tensor.shape.count }
 }
 
+/// An argument that is a whole number known at build time.
+struct WholeArgument {
+  let operand: Operand
+  let value: Int
+}
+
+/// An argument that is a number known at build time.
+struct NumberArgument {
+  let operand: Operand
+  let value: Double
+}
+
 /// A list of sizes, with its expression for messages.
 struct SizesArgument {
   let operand: Operand
@@ -120,7 +132,60 @@ extension Parameter<ArrayArgument> {
   }
 }
 
+extension Parameter<ArrayArgument?> {
+  /// An array of floats that may be left out.
+  static func floats(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback) { elaborator, operand in
+      try operand.map { ArrayArgument(operand: $0, tensor: try elaborator.floatTensor($0)) }
+    }
+  }
+
+  /// An array of whole numbers that may be left out.
+  static func wholes(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback, elements: .i32, "an i32 array")
+  }
+
+  /// An array of conditions that may be left out.
+  static func conditions(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback, elements: .bool, "a bool array")
+  }
+
+  private init(_ name: String, or fallback: String, elements dtype: DType, _ expected: String) {
+    self.init(name, or: fallback) { elaborator, operand in
+      try operand.map { operand in
+        let tensor = try elaborator.tensor(operand, dtype: dtype)
+        guard tensor.dtype == dtype else {
+          throw elaborator.fail(
+            .kind(what: name, expected: expected, found: operand.value.kind),
+            at: operand.expression.span, operands: [operand])
+        }
+        return ArrayArgument(operand: operand, tensor: tensor)
+      }
+    }
+  }
+}
+
 // MARK: - What is known at build time
+
+extension Parameter<WholeArgument?> {
+  /// A whole number that may be left out; messages call it `what`.
+  static func whole(_ name: String, _ what: String, or fallback: String) -> Self {
+    Self(name, or: fallback) { elaborator, operand in
+      try operand.map { WholeArgument(operand: $0, value: try elaborator.integer($0, what)) }
+    }
+  }
+}
+
+extension Parameter<NumberArgument?> {
+  /// A number that may be left out, with its expression.
+  static func number(_ name: String, or fallback: String) -> Self {
+    Self(name, or: fallback) { elaborator, operand in
+      guard let operand else { return nil }
+      return try Parameter<Double?>.number(name, or: fallback).read(elaborator, [operand])
+        .map { NumberArgument(operand: operand, value: $0) }
+    }
+  }
+}
 
 extension Parameter<Int> {
   /// A whole number; messages call it `what`.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The built-in functions that become structured ops of the IR: attention and linear cross-entropy.
-// Their arrays may have any leading axes; the ops take them flattened.
+// The built-in functions that become structured ops of the IR: attention (whose arguments are read in
+// `BuiltinAttention.swift`) and linear cross-entropy. Their arrays may have any leading axes; the ops
+// take them flattened.
 
 import Diagnostics
 import SpecLanguage
@@ -12,9 +13,18 @@ extension Builtin {
     Builtin(
       "attention", .floats("q", rank: 3...Int.max), .floats("k", rank: 3...Int.max),
       .floats("v", rank: 3...Int.max), .flag("causal"), .number("scale", or: "1 / sqrt(d)"),
-      summary: "attention of `q: [..., s, h, d]` to `k, v: [..., t, g, d]`, where `g` divides `h`"
+      .whole("window", "the window", or: "none"), .whole("prefix", "the prefix", or: "none"),
+      .wholes("lengths", or: "none"), .conditions("mask", or: "none"),
+      .number("softcap", or: "none"), .floats("alibi", or: "none"), .floats("relative", or: "none"),
+      .floats("bias", or: "none"),
+      summary: "attention of `q: [..., s, h, d]` to `k, v: [..., t, g, d]`, where `g` divides `h`;"
+        + " see [Attention](#attention)"
     ) {
-      try $0.attention(at: $1, $2, $3, $4, isCausal: $5, scale: $6)
+      try $0.attention(
+        at: $1,
+        AttentionArguments(
+          q: $2, k: $3, v: $4, isCausal: $5, scale: $6, window: $7, prefix: $8, lengths: $9,
+          mask: $10, softcap: $11, alibi: $12, relative: $13, bias: $14))
     },
     Builtin(
       "linear_cross_entropy", .floats("x", rank: 1...Int.max), .floats("table", rank: 2...2),
@@ -24,33 +34,6 @@ extension Builtin {
 }
 
 extension Elaborator {
-  /// `attention(q: [..., s, h, d], k: [..., t, g, d], v: [..., t, g, d], causal: true, scale: x)`.
-  fileprivate func attention(
-    at place: Span, _ q: ArrayArgument, _ k: ArrayArgument, _ v: ArrayArgument, isCausal: Bool,
-    scale: Double?
-  ) throws -> Value {
-    let leading = Array(q.shape.dropLast(3))
-    let (queries, heads, width) = (q.positions, q.heads, q.width)
-    guard Array(k.shape.dropLast(3)) == leading, k.width == width, v.shape == k.shape,
-      heads % k.heads == 0, !isCausal || k.positions == queries
-    else {
-      throw fail(
-        .shape(
-          what: "the keys and values of attention",
-          expected: "\(leading + [isCausal ? queries : k.positions, heads, width])"
-            + " (or a number of heads that divides \(heads))",
-          found: "\(k.shape) and \(v.shape)"),
-        at: place, operands: [q.operand, k.operand, v.operand])
-    }
-    let batch = leading.reduce(1, *)
-    let operands = [q, k, v].map {
-      emitter.reshape($0.tensor, to: [batch] + Array($0.shape.suffix(3)))
-    }
-    let op = StructuredOp(
-      .attention(isCausal: isCausal, scale: scale ?? 1 / Double(width).squareRoot()))
-    return .tensor(emitter.reshape(emitter.append(.structured(op), operands)[0], to: q.shape))
-  }
-
   /// `linear_cross_entropy(x: [..., d], table: [v, d], labels: i32 [...]) -> [...]`.
   fileprivate func linearCrossEntropy(
     at place: Span, _ x: ArrayArgument, _ table: ArrayArgument, _ labels: ArrayArgument
@@ -75,11 +58,4 @@ extension Elaborator {
     let losses = emitter.append(.structured(StructuredOp(.linearCrossEntropy)), operands)[0]
     return .tensor(emitter.reshape(losses, to: leading))
   }
-}
-
-extension ArrayArgument {
-  /// The axes of `[..., positions, heads, width]`.
-  fileprivate var positions: Int { shape[rank - 3] }
-  fileprivate var heads: Int { shape[rank - 2] }
-  fileprivate var width: Int { shape[rank - 1] }
 }

@@ -192,31 +192,41 @@ extension StructuredOp {
     }
   }
 
-  /// Pairs of a query and a key that count, in one head.
-  package static func pairCount(queries: Int, keys: Int, isCausal: Bool) -> Int {
-    guard isCausal else { return queries.saturatingProduct(keys) }
-    let triangle = min(queries, keys)
-    return (triangle.saturatingProduct(triangle + 1) / 2)
-      .saturatingSum((queries - triangle).saturatingProduct(keys))
-  }
-
   fileprivate func arithmetic(_ operands: [TensorType]) -> OpCost {
     let (x, w) = (operands[0], operands[1])
     let (rows, pairs, width): (Int, Int, Int)
     switch function {
-    case .attention(let isCausal, _):
+    case .attention(let scores):
       let heads = x.shape[0].saturatingProduct(x.shape[2])
       rows = heads.saturatingProduct(x.shape[1])
       pairs = heads.saturatingProduct(
-        Self.pairCount(queries: x.shape[1], keys: w.shape[1], isCausal: isCausal))
+        scores.pairCount(queries: x.shape[1], keys: w.shape[1]))
       width = x.shape[3]
     case .linearCrossEntropy:
       (rows, pairs, width) = (x.shape[0], x.shape[0].saturatingProduct(w.shape[0]), x.shape[1])
     }
     let counts = elementwiseCounts
     return OpCost(products: productCount.saturatingProduct(width)) * pairs
-      + counts.pair * pairs + counts.row * rows + counts.x * x.elementCount
+      + (counts.pair + scoreCount) * pairs + counts.row * rows + counts.x * x.elementCount
       + counts.w * w.elementCount
+  }
+
+  /// What making scores of products costs a pair besides the scale.
+  private var scoreCount: OpCost {
+    guard case .attention(let scores) = function else { return OpCost() }
+    let isTangent = order == .tangent || order == .adjointTangent
+    let isAdjoint = order == .adjoint || order == .adjointTangent
+    var count = OpCost()
+    if scores.softcap != nil {
+      // The score; its derivative by the product, once for each use but one; that one's tangent.
+      let simple = [DerivativeOrder.value: 2, .tangent: 5, .adjoint: 5, .adjointTangent: 11][order]
+      count = count + OpCost(transcendentals: 1, simple: simple ?? 0)
+    }
+    for extra in scores.extras where extra == .relative || extra == .bias {
+      let uses = scores.isMoving(extra) ? 1 + (isTangent ? 1 : 0) + (isAdjoint ? 1 : 0) : 1
+      count = count + OpCost(simple: uses)
+    }
+    return count
   }
 
   /// Elementwise work and sums for each pair, for each row of pairs (a query of a head, a token) and

@@ -79,7 +79,7 @@ extension StructuredOp {
   /// The attributes of the function; empty if it has none.
   fileprivate var attributeText: String {
     switch function {
-    case .attention(let isCausal, let scale): "causal \(isCausal) scale \(scale)"
+    case .attention(let scores): scores.text
     case .linearCrossEntropy: ""
     }
   }
@@ -185,13 +185,9 @@ enum OpAttributes {
       return .jvp(wrt: try tokens.integers(after: "wrt"))
     default:
       for order in DerivativeOrder.allCases
-      where name == StructuredOp(.attention(isCausal: false, scale: 1), order).name {
-        try tokens.expect(word: "causal")
-        let isCausal = try tokens.word() == "true"
-        try tokens.expect(word: "scale")
-        let scale = try tokens.number()
-        return .complete(
-          .structured(StructuredOp(.attention(isCausal: isCausal, scale: scale), order)))
+      where name == StructuredOp(.attention(AttentionScores(scale: 1)), order).name {
+        let scores = try AttentionScores(reading: &tokens)
+        return .complete(.structured(StructuredOp(.attention(scores), order)))
       }
       for reduction in Reduction.allCases where name == "reduce_\(reduction.rawValue)" {
         return .complete(.reduce(reduction, axes: try tokens.integers(after: "axes")))

@@ -11,7 +11,8 @@
 //
 // x: the differentiable operands; c: the others (labels); y: the result; s: row statistics, kept so
 // that the later orders can recompute what they need tile by tile. s is of no use to anyone else and
-// no adjoint flows into it.
+// no adjoint flows into it. x and c stand in one order whatever of them is differentiable: a term
+// of attention's scores that does not move in one derivative is a c there and an x elsewhere.
 //
 // `StructuredOp+Decomposition.swift` says what they mean.
 
@@ -21,8 +22,9 @@ package enum StructuredFunction: Hashable, Sendable {
   ///
   /// - Shapes: `q: [b, s, h, d]`, `k, v: [b, t, g, d]`, `h` a multiple of `g` (grouped queries: query
   ///   head `i` reads key head `i / (h / g)`) `-> o: [b, s, h, d]`, statistics `[b, h, s]`, the
-  ///   log-sum-exp of each row of scaled scores. With `isCausal`, query `i` sees keys `0...i`, `s = t`.
-  case attention(isCausal: Bool, scale: Double)
+  ///   log-sum-exp of each row of scores (0 where a query sees no key). How scores are made, which
+  ///   count, and what operands that takes besides: `AttentionScores`. If causal, `s = t`.
+  case attention(AttentionScores)
 
   /// Cross-entropy of a linear classifier, per token: `logsumexp_v(x . w_v) - x . w_label`.
   ///
@@ -30,20 +32,32 @@ package enum StructuredFunction: Hashable, Sendable {
   ///   log-sum-exp of each token's logits.
   case linearCrossEntropy
 
-  /// The number of differentiable operands.
-  package var inputCount: Int {
+  /// For each operand of the value, whether it is differentiable.
+  private var isInput: [Bool] {
     switch self {
-    case .attention: 3
-    case .linearCrossEntropy: 2
+    case .attention(let scores): [true, true, true] + scores.extras.map(scores.isMoving)
+    case .linearCrossEntropy: [true, true, false]
     }
   }
 
-  /// The number of other operands.
-  package var constantCount: Int {
-    switch self {
-    case .attention: 0
-    case .linearCrossEntropy: 1
-    }
+  /// The number of operands of the value.
+  package var operandCount: Int { isInput.count }
+
+  /// The differentiable ones among them.
+  package var inputPositions: [Int] { isInput.indices.filter { isInput[$0] } }
+
+  /// The number of differentiable operands.
+  package var inputCount: Int { inputPositions.count }
+
+  /// The same function, of which the operands at some positions are differentiable besides those
+  /// that always are; whether the others are, is up to the caller.
+  package func moving(_ positions: Set<Int>) -> StructuredFunction {
+    guard case .attention(let scores) = self else { return self }
+    let extras = scores.extras
+    return .attention(
+      scores.moving { extra in
+        extras.firstIndex(of: extra).map { positions.contains(3 + $0) } ?? false
+      })
   }
 
   /// The op's name in text.
@@ -83,6 +97,8 @@ package struct StructuredOp: Hashable, Sendable {
 
 /// The operands of a structured op by their part; absent parts are empty or `nil`.
 package struct StructuredOperands<Operand> {
+  /// Those of the value, as they stand.
+  package var given: [Operand]
   package var inputs: [Operand]
   package var constants: [Operand]
   package var result: Operand?
@@ -102,10 +118,11 @@ package struct StructuredOperands<Operand> {
       return Array(rest.prefix(count))
     }
     let function = op.function
-    guard let inputs = take(function.inputCount), let constants = take(function.constantCount)
-    else { return nil }
-    self.inputs = inputs
-    self.constants = constants
+    guard let given = take(function.operandCount) else { return nil }
+    self.given = given
+    let positions = function.inputPositions
+    inputs = positions.map { given[$0] }
+    constants = given.indices.filter { !positions.contains($0) }.map { given[$0] }
     let isAdjoint = op.order == .adjoint || op.order == .adjointTangent
     let isTangent = op.order == .tangent || op.order == .adjointTangent
     if op.order != .value {
@@ -132,7 +149,7 @@ extension StructuredOp {
   /// The types of the results, or `nil` if the op cannot take such operands.
   func resultTypes(_ types: [TensorType]) -> [TensorType]? {
     guard let operands = StructuredOperands(types, of: self),
-      let values = function.valueTypes(operands.inputs, operands.constants)
+      let values = function.valueTypes(operands.given)
     else { return nil }
     let (result, statistics) = (values[0], values[1])
     let knownAgree = [
@@ -151,23 +168,43 @@ extension StructuredOp {
 
 extension StructuredFunction {
   /// The types of the result and the statistics.
-  fileprivate func valueTypes(
-    _ inputs: [TensorType], _ constants: [TensorType]
-  ) -> [TensorType]? {
-    let dtype = inputs[0].dtype
-    guard dtype.isFloat, inputs.allSatisfy({ $0.dtype == dtype }) else { return nil }
+  fileprivate func valueTypes(_ operands: [TensorType]) -> [TensorType]? {
+    let dtype = operands[0].dtype
+    guard dtype.isFloat, inputPositions.allSatisfy({ operands[$0].dtype == dtype }) else {
+      return nil
+    }
     switch self {
-    case .attention(let isCausal, _):
-      let (q, k, v) = (inputs[0].shape, inputs[1].shape, inputs[2].shape)
-      guard q.count == 4, k.count == 4, v == k, q[0] == k[0], q[3] == k[3], q[2] % k[2] == 0,
-        !isCausal || q[1] == k[1]
+    case .attention(let scores):
+      let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2])
+      guard q.count == 4, k.count == 4, v == operands[1], q[0] == k[0], q[3] == k[3],
+        q[2] % k[2] == 0, !scores.isCausal || q[1] == k[1],
+        zip(scores.extras, operands.dropFirst(3)).allSatisfy({ extra, type in
+          extra.canHave(type, queries: operands[0], keys: k[1])
+        })
       else { return nil }
-      return [inputs[0], TensorType([q[0], q[2], q[1]], dtype)]
+      return [operands[0], TensorType([q[0], q[2], q[1]], dtype)]
     case .linearCrossEntropy:
-      let (x, w) = (inputs[0].shape, inputs[1].shape)
-      guard x.count == 2, w.count == 2, x[1] == w[1], constants[0] == TensorType([x[0]], .i32)
+      let (x, w) = (operands[0].shape, operands[1].shape)
+      guard x.count == 2, w.count == 2, x[1] == w[1], operands[2] == TensorType([x[0]], .i32)
       else { return nil }
       return [TensorType([x[0]], dtype), TensorType([x[0]], dtype)]
+    }
+  }
+}
+
+extension AttentionExtra {
+  /// Whether the operand can have a type.
+  ///
+  /// - Parameter queries: the type of the queries.
+  fileprivate func canHave(_ type: TensorType, queries q: TensorType, keys: Int) -> Bool {
+    let pairs = [q.shape[0], q.shape[2], q.shape[1], keys]
+    let isOfPairs =
+      type.shape.count == 4 && zip(type.shape, pairs).allSatisfy { $0 == 1 || $0 == $1 }
+    return switch self {
+    case .relative: type == TensorType([pairs[0], pairs[1], pairs[2] + keys - 1], q.dtype)
+    case .bias: isOfPairs && type.dtype == q.dtype
+    case .lengths: type == TensorType([pairs[0]], .i32)
+    case .mask: isOfPairs && type.dtype == .bool
     }
   }
 }

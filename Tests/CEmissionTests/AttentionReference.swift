@@ -11,31 +11,55 @@ import TensorIR
 struct AttentionReference {
   let shape: AttentionShape
 
-  /// Element counts of the kernel's operands, and of its results.
-  var operandCounts: [Int] { shape.order.operands.map(count) }
-  var resultCounts: [Int] { shape.order.results.map(count) }
+  /// The kernel's operands and results.
+  var operands: [AttentionArray] {
+    let inputs: [AttentionArray] = [.queryLike, .keyLike, .keyLike]
+    let known = inputs + scores.extras.map(AttentionArray.extra) + [.queryLike, .rowStatistic]
+    let tangents = inputs + moving + [.queryLike, .rowStatistic]
+    return switch shape.order {
+    case .value: known.dropLast(2)
+    case .tangent: known + tangents.dropLast(2)
+    case .adjoint: known + [.queryLike]
+    case .adjointTangent: known + [.queryLike] + tangents + [.queryLike]
+    }
+  }
 
-  private func count(_ array: AttentionArray) -> Int {
+  var results: [AttentionArray] {
+    switch shape.order {
+    case .value, .tangent: [.queryLike, .rowStatistic]
+    case .adjoint, .adjointTangent: [.queryLike, .keyLike, .keyLike] + moving
+    }
+  }
+
+  private var scores: AttentionScores { shape.scores }
+  private var moving: [AttentionArray] {
+    scores.extras.filter(scores.isMoving).map(AttentionArray.extra)
+  }
+
+  func count(_ array: AttentionArray) -> Int {
     switch array {
     case .queryLike: shape.batch * shape.queries * shape.heads * shape.width
     case .keyLike: shape.batch * shape.keys * shape.keyHeads * shape.width
     case .rowStatistic: shape.batch * shape.heads * shape.queries
+    case .extra(.relative): shape.batch * shape.heads * (shape.queries + shape.keys - 1)
+    case .extra(.bias): shape.biasExtents.reduce(1, *)
+    case .extra(.mask): shape.maskExtents.reduce(1, *)
+    case .extra(.lengths): shape.batch
     }
   }
 
   /// The results for `operands`, in the order of the kernel's parameters.
   func results(_ operands: [[Double]]) -> [[Double]] {
-    var results = resultCounts.map { [Double](repeating: 0, count: $0) }
+    var results = results.map { [Double](repeating: 0, count: count($0)) }
     for batch in 0..<shape.batch {
       for head in 0..<shape.heads {
-        let matrices = zip(operands, shape.order.operands).map {
-          matrix($0, $1, batch, head)
-        }
+        let matrices = zip(operands, self.operands).map { matrix($0, $1, batch, head) }
         for (number, result) in oneHead(matrices).enumerated() {
           for (offset, value) in zip(
-            offsets(shape.order.results[number], batch, head), result.elements)
+            offsets(self.results[number], batch, head), result.elements)
           {
-            results[number][offset] += value  // Key heads gain from several query heads.
+            // Key heads gain from several query heads, terms from all pairs that share them.
+            results[number][offset] += value
           }
         }
       }
@@ -47,46 +71,68 @@ struct AttentionReference {
 
   private func oneHead(_ x: [Matrix]) -> [Matrix] {
     let (q, k, v) = (x[0], x[1], x[2])
-    let scores = masked(shape.scale * (q * k.transposed))
+    let extras = Dictionary(uniqueKeysWithValues: zip(scores.extras, x.dropFirst(3)))
+    let products = scores.scale * (q * k.transposed)
+    let y = products.map { x in scores.softcap.map { tanh(x / $0) } ?? 0 }
+    let gain = y.map { 1 - $0 * $0 }
+    let bounded = scores.softcap.map { $0 * y } ?? products
+    let s = masked(terms(extras).reduce(bounded, +), extras)
     if shape.order == .value {
-      let l = scores.mapRows { row in
-        let top = row.max() ?? 0
+      let l = s.mapRows { row in
+        guard let top = row.max(), top > -.infinity else { return 0 }
         return top + log(row.reduce(0) { $0 + exp($1 - top) })
       }
-      return [probabilities(scores, l) * v, l]
+      return [probabilities(s, l) * v, l]
     }
-    let (o, p) = (x[3], probabilities(scores, x[4]))
-    switch shape.order {
-    case .value: return []
-    case .tangent:
-      let (qTan, kTan, vTan) = (x[5], x[6], x[7])
-      let sTan = shape.scale * (qTan * k.transposed + q * kTan.transposed)
+    let rest = Array(x.dropFirst(3 + extras.count))
+    let (o, p) = (rest[0], probabilities(s, rest[1]))
+    let isAdjoint = shape.order != .tangent
+    let oAdj = isAdjoint ? rest[2] : o
+    let excess = (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
+    let sAdj = p ** excess
+    if shape.order == .adjoint {
+      let productsAdj = gain ** sAdj
+      return [
+        scores.scale * (productsAdj * k), scores.scale * (productsAdj.transposed * q),
+        p.transposed * oAdj,
+      ] + moving.map { _ in sAdj }
+    }
+    let tangents = Array(rest.dropFirst(isAdjoint ? 3 : 2))
+    let (qTan, kTan, vTan) = (tangents[0], tangents[1], tangents[2])
+    let productsTan = scores.scale * (qTan * k.transposed + q * kTan.transposed)
+    let sTan = tangents[3..<(3 + moving.count)].reduce(gain ** productsTan, +)
+    if shape.order == .tangent {
       let r = (p ** sTan).rowSums
       return [(p ** sTan) * v - o.scalingRows(by: r) + p * vTan, r]
-    case .adjoint:
-      let oAdj = x[5]
-      let sAdj = p ** (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
-      return [shape.scale * (sAdj * k), shape.scale * (sAdj.transposed * q), p.transposed * oAdj]
-    case .adjointTangent:
-      let (oAdj, qTan, kTan, vTan) = (x[5], x[6], x[7], x[8])
-      let (oTan, lTan, oAdjTan) = (x[9], x[10], x[11])
-      let sTan = shape.scale * (qTan * k.transposed + q * kTan.transposed)
-      let pTan = p ** sTan.subtractingFromRows(lTan)
-      let excess = (oAdj * v.transposed).subtractingFromRows((oAdj ** o).rowSums)
-      let excessTan = (oAdjTan * v.transposed + oAdj * vTan.transposed)
-        .subtractingFromRows((oAdjTan ** o + oAdj ** oTan).rowSums)
-      let (sAdj, sAdjTan) = (p ** excess, pTan ** excess + p ** excessTan)
-      return [
-        shape.scale * (sAdjTan * k + sAdj * kTan),
-        shape.scale * (sAdjTan.transposed * q + sAdj.transposed * qTan),
-        pTan.transposed * oAdj + p.transposed * oAdjTan,
-      ]
     }
+    let last = tangents.suffix(3).map { $0 }
+    let (oTan, lTan, oAdjTan) = (last[0], last[1], last[2])
+    let pTan = p ** sTan.subtractingFromRows(lTan)
+    let excessTan = (oAdjTan * v.transposed + oAdj * vTan.transposed)
+      .subtractingFromRows((oAdjTan ** o + oAdj ** oTan).rowSums)
+    let sAdjTan = pTan ** excess + p ** excessTan
+    let gainTan = (-2 / (scores.softcap ?? 1)) * (y ** gain ** productsTan)
+    let (productsAdj, productsAdjTan) = (gain ** sAdj, gain ** sAdjTan + gainTan ** sAdj)
+    return [
+      scores.scale * (productsAdjTan * k + productsAdj * kTan),
+      scores.scale * (productsAdjTan.transposed * q + productsAdj.transposed * qTan),
+      pTan.transposed * oAdj + p.transposed * oAdjTan,
+    ] + moving.map { _ in sAdjTan }
   }
 
-  private func masked(_ scores: Matrix) -> Matrix {
-    guard shape.isCausal else { return scores }
-    return Matrix(scores.rows, scores.columns) { $1 <= $0 ? scores[$0, $1] : -.infinity }
+  private func terms(_ extras: [AttentionExtra: Matrix]) -> [Matrix] {
+    [AttentionExtra.relative, .bias].compactMap { extras[$0] }
+  }
+
+  private func masked(_ s: Matrix, _ extras: [AttentionExtra: Matrix]) -> Matrix {
+    Matrix(s.rows, s.columns) { i, j in
+      let isSeen =
+        j < scores.prefix
+        || ((!scores.isCausal || j <= i) && scores.window.map { abs(i - j) <= $0 } ?? true)
+      let exists = extras[.lengths].map { Double(j) < $0[i, j] } ?? true
+      let isWanted = extras[.mask].map { $0[i, j] != 0 } ?? true
+      return isSeen && exists && isWanted ? s[i, j] : -.infinity
+    }
   }
 
   private func probabilities(_ scores: Matrix, _ l: Matrix) -> Matrix {
@@ -103,8 +149,13 @@ struct AttentionReference {
     return Matrix(rows, places.count / rows, places.map { array[$0] })
   }
 
-  /// Where a head's rows lie, element by element.
+  /// Where a head's rows lie, element by element; of what belongs to pairs, for each pair.
   private func offsets(_ kind: AttentionArray, _ batch: Int, _ head: Int) -> [Int] {
+    if case .extra(let extra) = kind {
+      return (0..<shape.queries).flatMap { i in
+        (0..<shape.keys).map { j in offset(extra, batch, head, i, j) }
+      }
+    }
     if kind == .rowStatistic {
       return (0..<shape.queries).map { (batch * shape.heads + head) * shape.queries + $0 }
     }
@@ -115,32 +166,23 @@ struct AttentionReference {
       (0..<shape.width).map { ((batch * rows + row) * heads + own) * shape.width + $0 }
     }
   }
-}
 
-/// The three kinds of array that attention works on.
-enum AttentionArray { case queryLike, keyLike, rowStatistic }
-
-extension DerivativeOrder {
-  /// The operands of an attention kernel.
-  var operands: [AttentionArray] {
-    let inputs: [AttentionArray] = [.queryLike, .keyLike, .keyLike]
-    let value: [AttentionArray] = [.queryLike, .rowStatistic]
-    switch self {
-    case .value: return inputs
-    case .tangent: return inputs + value + inputs
-    case .adjoint: return inputs + value + [.queryLike]
-    case .adjointTangent: return inputs + value + [.queryLike] + inputs + value + [.queryLike]
-    }
-  }
-
-  /// Its results.
-  var results: [AttentionArray] {
-    switch self {
-    case .value, .tangent: [.queryLike, .rowStatistic]
-    case .adjoint, .adjointTangent: [.queryLike, .keyLike, .keyLike]
+  private func offset(_ extra: AttentionExtra, _ batch: Int, _ head: Int, _ i: Int, _ j: Int) -> Int
+  {
+    switch extra {
+    case .lengths: return batch
+    case .relative:
+      let distances = shape.queries + shape.keys - 1
+      return (batch * shape.heads + head) * distances + j - i + shape.queries - 1
+    case .bias, .mask:
+      let extents = extra == .bias ? shape.biasExtents : shape.maskExtents
+      return zip(extents, [batch, head, i, j]).reduce(0) { $0 * $1.0 + ($1.0 == 1 ? 0 : $1.1) }
     }
   }
 }
+
+/// The kinds of array that attention works on.
+enum AttentionArray: Equatable { case queryLike, keyLike, rowStatistic, extra(AttentionExtra) }
 
 /// A dense matrix of Doubles with the operations that the formulas above need.
 struct Matrix {
@@ -161,6 +203,10 @@ struct Matrix {
   var transposed: Matrix { Matrix(columns, rows) { self[$1, $0] } }
   /// The sum of each row, as a column.
   var rowSums: Matrix { mapRows { $0.reduce(0, +) } }
+
+  func map(_ function: (Double) -> Double) -> Matrix {
+    Matrix(rows, columns, elements.map(function))
+  }
 
   func mapRows(_ function: (ArraySlice<Double>) -> Double) -> Matrix {
     Matrix(rows, 1, (0..<rows).map { function(elements[$0 * columns..<($0 + 1) * columns]) })

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs emitted attention kernels of every order and compares them with whole-matrix formulas:
-// causal or not, shared key heads, sizes that no tile divides, both float types, every vector
-// width. Operands lie between NaNs, so a kernel that reads past one gives NaN.
+// causal or not, shared key heads, sizes that no tile divides, every kind of score and mask, both
+// float types, every vector width. Operands lie between NaNs, so a kernel that reads past one gives
+// NaN.
 
 import CEmission
 import Foundation
@@ -32,16 +33,25 @@ struct AttentionTests {
     let shapes = sizes.map {
       AttentionShape(
         order: order, batch: $0.0, queries: $0.1, keys: $0.2, heads: $0.3, keyHeads: $0.4,
-        width: $0.5, isCausal: $0.6, scale: 1 / Double($0.5).squareRoot(), element: element)
+        width: $0.5, scores: AttentionScores(scale: 1 / Double($0.5).squareRoot(), isCausal: $0.6),
+        element: element)
     }
     try check(shapes, optimization: "-O1")
+  }
+
+  @Test("every kind of scores agrees with the formulas", arguments: orders, FloatType.allCases)
+  func variants(_ order: DerivativeOrder, _ element: FloatType) throws {
+    // Nothing of a variant depends on the width of vectors, and their text is the same for both types.
+    let all = AttentionCase.variants(order, element)
+    let shapes = element == .f32 ? all : [all[1], all[6], all[20]]
+    try check(shapes, [32], optimization: "-O1")
   }
 
   @Test("whole tiles agree with the formulas", arguments: orders)
   func wholeTiles(_ order: DerivativeOrder) throws {
     let shape = AttentionShape(
       order: order, batch: 1, queries: 64, keys: 128, heads: 2, keyHeads: 1, width: 64,
-      isCausal: false, scale: 0.125, element: .f32)
+      scores: AttentionScores(scale: 0.125, isCausal: false), element: .f32)
     try check([shape])
   }
 
@@ -49,7 +59,7 @@ struct AttentionTests {
   func largeScores() throws {
     let shape = AttentionShape(
       order: .value, batch: 1, queries: 80, keys: 80, heads: 1, keyHeads: 1, width: 4,
-      isCausal: true, scale: 200, element: .f64)
+      scores: AttentionScores(scale: 200, isCausal: true), element: .f64)
     try check([shape], tolerance: 1e-12)
   }
 
@@ -57,7 +67,7 @@ struct AttentionTests {
   func splits(_ order: DerivativeOrder) throws {
     let shape = AttentionShape(
       order: order, batch: 2, queries: 150, keys: 150, heads: 2, keyHeads: 1, width: 6,
-      isCausal: true, scale: 0.2, element: .f32)
+      scores: AttentionScores(scale: 0.2, isCausal: true), element: .f32)
     let bench = try AttentionBench<Float>([shape], 64, "-O3")
     let operands = bench.operands(shape)
     let units = bench.plans[0].splitCount
@@ -72,23 +82,65 @@ struct AttentionTests {
       (.value, .tangent), (.adjoint, .adjointTangent),
     ]
     for (order, tangentOrder) in pairs {
-      let shape = AttentionShape(
-        order: order, batch: 1, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
-        isCausal: true, scale: 0.5, element: .f64)
+      checkTangents(
+        AttentionShape(
+          order: order, batch: 1, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
+          scores: AttentionScores(scale: 0.5, isCausal: true), element: .f64), tangentOrder)
+      checkTangents(
+        AttentionShape(
+          order: order, batch: 2, queries: 6, keys: 6, heads: 2, keyHeads: 1, width: 3,
+          scores: AttentionScores(
+            scale: 0.5, isCausal: true, window: 3, prefix: 1, softcap: 0.7, relative: .moving,
+            bias: .moving, hasLengths: true, hasMask: true), biasExtents: [1, 2, 6, 6],
+          maskExtents: [2, 1, 1, 6], element: .f64), tangentOrder)
+    }
+  }
+
+  /// The adjoints of a value with respect to all that moves, against its differences.
+  @Test("adjoints of the formulas are the gradients of their values")
+  func referenceAdjoints() {
+    var shape = AttentionCase.variants(.adjoint, .f64)[20]
+    (shape.queries, shape.keys) = (7, 7)
+    (shape.biasExtents, shape.maskExtents) = ([3, 1, 7, 7], [1, 4, 1, 7])
+    var source = SplitMix64(seed: 6)
+    let operands = AttentionCase.operands(shape, using: &source)
+    let adjoints = AttentionReference(shape: shape).results(operands)
+    var value = shape
+    value.order = .value
+    let inputs = Array(operands.prefix(7))
+    let tangents = AttentionCase.tangents(of: inputs, value, using: &source)
+    func moved(_ step: Double) -> Double {
+      let places = zip(inputs, tangents).map { input, tangent in
+        tangent.map { zip(input, $0).map { $0 + step * $1 } } ?? input
+      }
+      let found = AttentionReference(shape: value).results(places)[0]
+      return zip(found, operands[9]).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    let expected = zip(adjoints, tangents.compactMap { $0 }).reduce(0) { sum, pair in
+      sum + zip(pair.0, pair.1).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    #expect(abs(slope - expected) < 1e-8 * (1 + abs(expected)))
+  }
+
+  private func checkTangents(_ shape: AttentionShape, _ tangentOrder: DerivativeOrder) {
+    let order = shape.order
+    do {
       var source = SplitMix64(seed: 5)
       let operands = AttentionCase.operands(shape, using: &source)
       let tangents = AttentionCase.tangents(of: operands, shape, using: &source)
       let step = 1e-5
       func moved(_ sign: Double) -> [[Double]] {
         let inputs = zip(operands, tangents).map { operand, tangent in
-          zip(operand, tangent).map { $0 + sign * step * $1 }
+          tangent.map { zip(operand, $0).map { $0 + sign * step * $1 } } ?? operand
         }
         return AttentionReference(shape: shape).results(inputs)
       }
       var derived = shape
       derived.order = tangentOrder
       let more = order == .value ? AttentionReference(shape: shape).results(operands) : []
-      let found = AttentionReference(shape: derived).results(operands + more + tangents)
+      let found = AttentionReference(shape: derived).results(
+        operands + more + tangents.compactMap { $0 })
       for (result, (high, low)) in zip(found, zip(moved(1), moved(-1))) {
         let expected = zip(high, low).map { ($0 - $1) / (2 * step) }
         #expect(AttentionCase.relativeError(result, expected) < 1e-8)
@@ -101,7 +153,7 @@ struct AttentionTests {
     let bytes = [1024, 8192].map { length in
       let shape = AttentionShape(
         order: order, batch: 1, queries: length, keys: length, heads: 8, keyHeads: 8, width: 64,
-        isCausal: true, scale: 0.125, element: .f32)
+        scores: AttentionScores(scale: 0.125, isCausal: true), element: .f32)
       let plan = AttentionPlan(shape, on: Machine(vectorBytes: 64))
       #expect(Double(plan.executedFlops) < 1.1 * Double(shape.flops))
       return plan.scratchBytes
@@ -114,7 +166,7 @@ struct AttentionTests {
   func determinism(_ order: DerivativeOrder) {
     let shape = AttentionShape(
       order: order, batch: 2, queries: 101, keys: 67, heads: 4, keyHeads: 2, width: 24,
-      isCausal: true, scale: 0.1, element: .f64)
+      scores: AttentionScores(scale: 0.1, isCausal: true), element: .f64)
     let plan = AttentionPlan(shape, on: Machine(vectorBytes: 32))
     let first = emitAttention(plan, named: "kernel")
     #expect(first.text == emitAttention(plan, named: "kernel").text)
@@ -123,17 +175,21 @@ struct AttentionTests {
 
   /// Compares kernels for several vector widths with the formulas.
   ///
-  /// - Parameter optimization: the C compiler's flag; -O1 saves half a minute on many shapes.
+  /// - Parameters:
+  ///   - widths: bytes of vectors.
+  ///   - optimization: the C compiler's flag; -O1 saves half a minute on many shapes.
   private func check(
-    _ shapes: [AttentionShape], optimization: String = "-O3", tolerance: Double? = nil
+    _ shapes: [AttentionShape], _ widths: [Int] = [16, 32, 64], optimization: String = "-O3",
+    tolerance: Double? = nil
   ) throws {
     let limit = tolerance ?? Self.tolerance(shapes[0].element)
     switch shapes[0].element {
     case .f32:
-      let benches = try [16, 32, 64].map { try AttentionBench<Float>(shapes, $0, optimization) }
+      let benches = try widths.map { try AttentionBench<Float>(shapes, $0, optimization) }
       try check(benches, limit)
     case .f64:
-      let benches = try [32, 64].map { try AttentionBench<Double>(shapes, $0, optimization) }
+      let benches = try widths.filter { $0 > 16 }
+        .map { try AttentionBench<Double>(shapes, $0, optimization) }
       try check(benches, limit)
     }
   }
@@ -159,59 +215,6 @@ struct AttentionTests {
   }
 }
 
-/// Operands for tests, and the measure of error.
-enum AttentionCase {
-  /// Operands of any order that belong together: results and row statistics are those of the
-  /// queries, keys and values, their tangents likewise.
-  static func operands(_ shape: AttentionShape, using source: inout SplitMix64) -> [[Double]] {
-    func random(_ counts: some Sequence<Int>) -> [[Double]] {
-      counts.map { count in (0..<count).map { _ in Double(source.next(below: 2001)) / 1000 - 1 } }
-    }
-    func evaluate(_ order: DerivativeOrder, _ operands: [[Double]]) -> [[Double]] {
-      var other = shape
-      other.order = order
-      return AttentionReference(shape: other).results(operands)
-    }
-    let counts = AttentionReference(shape: shape).operandCounts
-    let inputs = random(counts.prefix(3))
-    if shape.order == .value { return inputs }
-    let known = inputs + evaluate(.value, inputs)
-    switch shape.order {
-    case .value: return inputs
-    case .tangent: return known + random(counts.suffix(3))
-    case .adjoint: return known + random(counts.suffix(1))
-    case .adjointTangent:
-      let adjoint = random(counts[5...5])
-      let tangents = random(counts[6...8])
-      return known + adjoint + tangents + evaluate(.tangent, known + tangents)
-        + random(counts.suffix(1))
-    }
-  }
-
-  /// Random tangents of operands; those of results and row statistics belong to the others.
-  static func tangents(
-    of operands: [[Double]], _ shape: AttentionShape, using source: inout SplitMix64
-  ) -> [[Double]] {
-    var tangents = operands.map { operand in
-      operand.map { _ in Double(source.next(below: 2001)) / 1000 - 1 }
-    }
-    if shape.order != .value {
-      var tangent = shape
-      tangent.order = .tangent
-      tangents[3...4] = ArraySlice(
-        AttentionReference(shape: tangent).results(Array(operands[..<5] + tangents[..<3])))
-    }
-    return tangents
-  }
-
-  /// Norm of the difference over norm of `expected`; of the difference itself if that is small.
-  static func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
-    func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
-    let difference = norm(zip(found, expected).map { $0 - $1 })
-    return difference / max(norm(expected), 1e-3 * Double(expected.count).squareRoot())
-  }
-}
-
 /// Compiled kernels of some shapes, ready to run.
 private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> {
   /// Passes a kernel's pointers as an array.
@@ -228,7 +231,8 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
     let kernels = plans.enumerated().map { emitAttention($1, named: "k\($0)") }
     let helpers = RuntimeHelpers.closure(of: Set(kernels.flatMap(\.requiredHelpers)))
     let doors = shapes.enumerated().map { number, shape in
-      let count = shape.order.operands.count + shape.order.results.count + 1
+      let reference = AttentionReference(shape: shape)
+      let count = reference.operands.count + reference.results.count + 1
       let pointers = (0..<count).map { "p[\($0)]" }.joined(separator: ", ")
       return "void run_k\(number)(void **p, int64_t begin, int64_t end) {\n"
         + "  k\(number)(\(pointers), begin, end);\n}\n"
@@ -249,23 +253,42 @@ private final class AttentionBench<Real: BinaryFloatingPoint & BitwiseCopyable> 
   func run(_ number: Int, _ operands: [[Real]], _ ranges: [Range<Int>]) throws -> [[Real]] {
     let function = try library.function("run_k\(number)", as: Function.self)
     let shape = shapes[number]
+    let reference = AttentionReference(shape: shape)
     let arrays =
       operands.map { EnclosedArray($0) }
-      + AttentionReference(shape: shape).resultCounts.map {
-        EnclosedArray([Real](repeating: .nan, count: $0))
+      + reference.results.map {
+        EnclosedArray([Real](repeating: .nan, count: reference.count($0)))
       }
+    // Lengths and masks are no floats; what is read beyond them is no NaN.
+    let lengths = operand(.lengths, operands, shape).map { Int32($0) } + [1 << 20]
+    let mask = operand(.mask, operands, shape).map { UInt8($0) } + [1]
     let scratchCount = plans[number].scratchBytes / MemoryLayout<Real>.stride
     let scratch = EnclosedArray([Real](repeating: .nan, count: scratchCount))
-    let pointers = (arrays + [scratch]).map { UnsafeMutableRawPointer?($0.start) }
-    for range in ranges {
-      function(pointers, Int64(range.lowerBound), Int64(range.upperBound))
+    var pointers = (arrays + [scratch]).map { UnsafeMutableRawPointer?($0.start) }
+    lengths.withUnsafeBytes { lengths in
+      mask.withUnsafeBytes { mask in
+        for (extra, bytes) in [(AttentionExtra.lengths, lengths), (.mask, mask)] {
+          guard let place = shape.scores.extras.firstIndex(of: extra) else { continue }
+          pointers[3 + place] = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+        }
+        for range in ranges {
+          function(pointers, Int64(range.lowerBound), Int64(range.upperBound))
+        }
+      }
     }
     let isIntact = (arrays + [scratch]).allSatisfy(\.isIntact)
     #expect(isIntact, "written outside: \(shape)")
     // The last area is written to its end, but for what it is rounded up by.
     let unused = scratchCount - 1 - (scratch.elements.lastIndex { !$0.isNaN } ?? -1)
     #expect(unused < Machine.areaElements, "scratch memory left alone: \(shape)")
-    return arrays.suffix(shape.order.results.count).map(\.elements)
+    return arrays.suffix(reference.results.count).map(\.elements)
+  }
+
+  /// An operand that is no array of floats; empty if there is none.
+  private func operand(
+    _ extra: AttentionExtra, _ operands: [[Real]], _ shape: AttentionShape
+  ) -> [Real] {
+    shape.scores.extras.firstIndex(of: extra).map { operands[3 + $0] } ?? []
   }
 }
 

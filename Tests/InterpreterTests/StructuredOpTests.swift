@@ -55,12 +55,57 @@ struct StructuredOpTests {
       let q = numbers([2, 3, heads, 2], seed: 0.1)
       let k = numbers([2, keys, keyHeads, 2], seed: 0.2)
       let v = numbers([2, keys, keyHeads, 2], seed: 0.3)
-      let op = StructuredOp(.attention(isCausal: isCausal, scale: 0.8))
+      let op = StructuredOp(.attention(AttentionScores(scale: 0.8, isCausal: isCausal)))
       let found = try apply(.structured(op), [q, k, v])
       let expected = attention(q, k, v, isCausal: isCausal, scale: 0.8)
       #expect(difference(found[0].elements, expected.output) < 1e-14)
       #expect(difference(found[1].elements, expected.statistics) < 1e-14)
     }
+  }
+
+  @Test("attention counts the pairs that it should, and adds the terms that there are")
+  func attentionScores() throws {
+    let (queries, keys) = (4, 3)
+    let q = numbers([2, queries, 2, 2], seed: 0.1)
+    let k = numbers([2, keys, 1, 2], seed: 0.2)
+    let v = numbers([2, keys, 1, 2], seed: 0.3)
+    let relative = numbers([2, 2, queries + keys - 1], seed: 0.4)
+    let bias = numbers([1, 2, 1, keys], seed: 0.5)
+    let mask = NumericArray(
+      TensorType([2, 1, queries, keys], .bool),
+      (0..<(2 * queries * keys)).map { $0 % 5 == 3 || $0 >= 21 ? 0 : 1 })
+    let scores = AttentionScores(
+      scale: 0.8, window: 1, prefix: 1, softcap: 0.6, relative: .fixed, bias: .moving,
+      hasLengths: true, hasMask: true)
+    let found = try apply(
+      .structured(StructuredOp(.attention(scores))),
+      [q, k, v, relative, bias, integers([2], [7, 2]), mask])
+    for (b, head) in (0..<2).flatMap({ b in (0..<2).map { (b, $0) } }) {
+      for i in 0..<queries {
+        let row = (b * queries + i) * 2 + head
+        var (total, expected) = (0.0, [0.0, 0.0])
+        for j in 0..<keys
+        where (abs(i - j) <= 1 || j == 0) && j < [7, 2][b]
+          && mask.elements[(b * queries + i) * keys + j] != 0
+        {
+          let key = (b * keys + j) * 2
+          let product = (0..<2).reduce(0) { $0 + q.elements[row * 2 + $1] * k.elements[key + $1] }
+          let score =
+            0.6 * tanh(0.8 * product / 0.6)
+            + relative.elements[(b * 2 + head) * (queries + keys - 1) + j - i + queries - 1]
+            + bias.elements[head * keys + j]
+          total += exp(score)
+          for d in 0..<2 { expected[d] += exp(score) * v.elements[key + d] }
+        }
+        // A query that sees no key has the value 0 and the statistic 0.
+        if total == 0 { total = 1 }
+        for d in 0..<2 {
+          #expect(abs(found[0].elements[row * 2 + d] - expected[d] / total) < 1e-14)
+        }
+        #expect(abs(found[1].elements[(b * 2 + head) * queries + i] - log(total)) < 1e-14)
+      }
+    }
+    #expect(found[1].elements.contains(0))
   }
 
   @Test("linear cross-entropy is the log-sum-exp of the logits less the label's logit")
@@ -84,7 +129,7 @@ struct StructuredOpTests {
     let q = array([1, 1, 1, 1], [1000])
     let k = array([1, 2, 1, 1], [1, 0.999])
     let v = array([1, 2, 1, 1], [1, 0])
-    let op = StructuredOp(.attention(isCausal: false, scale: 1))
+    let op = StructuredOp(.attention(AttentionScores(scale: 1)))
     let found = try apply(.structured(op), [q, k, v])
     #expect(abs(found[0].elements[0] - 1 / (1 + exp(-1))) < 1e-12)
     #expect(abs(found[1].elements[0] - (1000 + log(1 + exp(-1)))) < 1e-9)

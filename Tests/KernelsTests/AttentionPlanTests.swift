@@ -19,7 +19,7 @@ struct AttentionPlanTests {
         [false, true].map { isCausal in
           AttentionShape(
             order: order, batch: 2, queries: queries, keys: keys, heads: 4, keyHeads: 2,
-            width: width, isCausal: isCausal, scale: 0.1, element: .f32)
+            width: width, scores: AttentionScores(scale: 0.1, isCausal: isCausal), element: .f32)
         }
       }
     }
@@ -56,6 +56,51 @@ struct AttentionPlanTests {
       }
       let hasWork = plan.scratch.shared.areas.contains { $0.name == "work" }
       #expect(hasWork == plan.products.all.contains { $0.plan.scratchBytes > 0 })
+    }
+  }
+
+  @Test("a window costs what it sees, not what there is")
+  func windows() {
+    func plan(_ scores: AttentionScores, _ length: Int = 4096) -> AttentionPlan {
+      AttentionPlan(
+        AttentionShape(
+          order: .adjoint, batch: 1, queries: length, keys: length, heads: 2, keyHeads: 2,
+          width: 64, scores: scores, element: .f32), on: Machine(vectorBytes: 64))
+    }
+    for (window, most) in [(256, 1.6), (64, 1.6), (1024, 1.1)] {
+      for isCausal in [false, true] {
+        let scores = AttentionScores(scale: 0.1, isCausal: isCausal, window: window)
+        let plan = plan(scores)
+        #expect(Double(plan.executedFlops) < most * Double(plan.shape.flops))
+        #expect(plan.executedFlops >= plan.shape.flops)
+      }
+    }
+    let (narrow, prefixed) = (
+      plan(AttentionScores(scale: 0.1, isCausal: true, window: 64)),
+      plan(AttentionScores(scale: 0.1, isCausal: true, window: 64, prefix: 128))
+    )
+    #expect(narrow.executedFlops < prefixed.executedFlops)
+    #expect(prefixed.executedFlops < 3 * narrow.executedFlops)
+  }
+
+  @Test("pairs are counted as they are seen")
+  func pairs() {
+    for (queries, keys) in [(1, 1), (4, 9), (9, 4), (8, 8)] {
+      for (window, prefix) in [(nil, 0), (0, 0), (2, 0), (2, 3), (nil, 5), (20, 1), (3, 20)] {
+        for isCausal in [false, true] {
+          let scores = AttentionScores(
+            scale: 1, isCausal: isCausal, window: window, prefix: prefix)
+          let isBanded = isCausal || window != nil
+          let expected = (0..<queries).reduce(0) { sum, i in
+            sum
+              + (0..<keys).filter { j in
+                let isNear = window.map { abs(i - j) <= $0 } ?? true
+                return (isBanded && j < prefix) || ((!isCausal || j <= i) && isNear)
+              }.count
+          }
+          #expect(scores.pairCount(queries: queries, keys: keys) == expected)
+        }
+      }
     }
   }
 

@@ -33,19 +33,21 @@ struct SpecialPointTests {
 
   /// Functions that are not of one number, or do not compute: they have tests of their own.
   private static let otherFunctions = [
-    "all", "any", "argmax", "argmin", "argsort", "attention", "averaged", "broadcast",
-    "check_labels", "cholesky", "clip_by_norm", "concatenate", "constant_schedule", "cosine_decay",
-    "cross_entropy", "cummax", "cumprod", "cumsum", "diagonal", "dot", "einsum", "eliminated",
-    "embedding", "expand", "exponential_decay", "eye", "flip", "float", "full", "geglu",
-    "global_norm", "half_triangle", "int", "inverse", "iota", "layer_norm", "leaf_sizes",
-    "leaf_sums", "linear", "linear_cross_entropy", "linear_schedule", "log_softmax", "logdet",
-    "logsumexp", "matmul", "max", "mean", "mean_absolute_error", "mean_squared_error", "min",
-    "one_hot", "ones", "orthogonalize", "pad", "piecewise_constant", "polynomial_schedule", "rank",
-    "refined_solution", "regularized", "reshape", "rms_norm", "roll", "rope", "segment_mean",
-    "segment_sum", "size", "softmax", "solve", "sort", "split", "stack", "stop_gradient", "sum",
-    "swiglu", "take", "take_along_axis", "token_cross_entropy", "token_logits", "top_k", "trace",
-    "transpose", "triangular_inverse", "triangular_solve", "tril", "triu", "warmup_constant",
-    "warmup_cosine", "zeros",
+    "alibi_slopes", "all", "any", "argmax", "argmin", "argsort", "attention", "averaged",
+    "avg_pool", "batch_norm", "broadcast", "check_labels", "cholesky", "clip_by_norm",
+    "concatenate", "constant_schedule", "conv", "conv_transpose", "cosine_decay", "cross_entropy",
+    "cummax", "cumprod", "cumsum", "diagonal", "dot", "einsum", "eliminated", "embedding", "expand",
+    "exponential_decay", "eye", "flip", "float", "full", "geglu", "global_avg_pool",
+    "global_max_pool", "global_norm", "group_norm", "half_triangle", "instance_norm", "int",
+    "inverse", "iota", "layer_norm", "leaf_sizes", "leaf_sums", "linear", "linear_cross_entropy",
+    "linear_schedule", "log_softmax", "logdet", "logsumexp", "matmul", "max", "max_pool", "mean",
+    "mean_absolute_error", "mean_squared_error", "min", "one_hot", "ones", "orthogonalize", "pad",
+    "piecewise_constant", "polynomial_schedule", "rank", "refined_solution", "regularized",
+    "relative_buckets", "reshape", "rms_norm", "roll", "rope", "segment_mean", "segment_sum",
+    "size", "softmax", "solve", "sort", "split", "stack", "stop_gradient", "sum", "swiglu", "take",
+    "take_along_axis", "token_cross_entropy", "token_logits", "top_k", "trace", "transpose",
+    "triangular_inverse", "triangular_solve", "tril", "triu", "warmup_constant", "warmup_cosine",
+    "zeros",
   ]
 
   /// This machine, and the plainest of its kind: no fused multiply-add, no instruction for `floor`.

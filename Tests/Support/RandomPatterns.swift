@@ -148,7 +148,8 @@ extension RandomGrowth {
       tamed(shape: [batch, queries, keyHeads * group, width]), tamed(shape: shape),
       tamed(shape: shape),
     ]
-    return randomOrder(of: .attention(isCausal: isCausal, scale: 0.5), inputs, constants: [])
+    let (scores, extras) = randomScores(isCausal, [batch, keyHeads * group, queries, keys])
+    return randomOrder(of: .attention(scores), inputs + extras)
   }
 
   private mutating func randomCrossEntropy() -> Entry {
@@ -156,18 +157,48 @@ extension RandomGrowth {
     let width = generator.choose([1, 2, 3, 4])
     let inputs = [tamed(shape: [tokens, width]), tamed(shape: [words, width])]
     let labels = pickInteger(shape: [tokens])
-    return randomOrder(of: .linearCrossEntropy, inputs, constants: [labels])
+    return randomOrder(of: .linearCrossEntropy, inputs + [labels])
+  }
+
+  /// How scores are made, half of the time plainly, and the operands that this takes.
+  ///
+  /// - Parameter pairs: batch elements, heads, queries, keys.
+  private mutating func randomScores(
+    _ isCausal: Bool, _ pairs: [Int]
+  ) -> (AttentionScores, [ValueID]) {
+    var scores = AttentionScores(scale: 0.5, isCausal: isCausal)
+    guard generator.chance(0.5) else { return (scores, []) }
+    if generator.chance(0.4) { scores.window = generator.choose([0, 1, 3]) }
+    if generator.chance(0.3) { scores.prefix = generator.choose([1, 2]) }
+    if generator.chance(0.3) { scores.softcap = 1.5 }
+    if generator.chance(0.4) { scores.relative = generator.choose([.fixed, .moving]) }
+    if generator.chance(0.3) { scores.bias = generator.choose([.fixed, .moving]) }
+    scores.hasLengths = generator.chance(0.3)
+    scores.hasMask = generator.chance(0.3)
+    let ofPairs = pairs.map { generator.chance(0.3) ? 1 : $0 }
+    let extras = scores.extras.map { extra in
+      switch extra {
+      case .relative: tamed(shape: [pairs[0], pairs[1], pairs[2] + pairs[3] - 1])
+      case .bias: tamed(shape: ofPairs)
+      case .lengths: pickInteger(shape: [pairs[0]])
+      case .mask:
+        builder.compare(
+          .less, tamed(shape: ofPairs), builder.constant(0.3, TensorType(ofPairs, .f64)))
+      }
+    }
+    return (scores, extras)
   }
 
   /// A structured function at a random derivative order, the orders before it included.
   private mutating func randomOrder(
-    of function: StructuredFunction, _ inputs: [ValueID], constants: [ValueID]
+    of function: StructuredFunction, _ given: [ValueID]
   ) -> Entry {
     func apply(_ order: DerivativeOrder, _ operands: [ValueID]) -> [ValueID] {
       builder.append(.structured(StructuredOp(function, order)), operands)
     }
-    let values = apply(.value, inputs + constants)
-    let known = inputs + constants + values
+    let inputs = function.inputPositions.map { given[$0] }
+    let values = apply(.value, given)
+    let known = given + values
     let order = generator.choose(DerivativeOrder.allCases)
     let tangents = inputs.map { tamed(shape: builder.shape(of: $0)) }
     let adjoints = (0..<2).map { _ in tamed(shape: builder.shape(of: values[0])) }

@@ -433,8 +433,43 @@ extension RandomSpecWriter {
     let v = tame(scope, leading + [keys, keyHeads, width])
     let causal = isCausal ? ", causal: true" : generator.choose(["", ", causal: false"])
     let scale = generator.chance(0.2) ? ", scale: 0.7" : ""
+    let more = generator.chance(0.5) ? scores(scope, leading, [heads, queries, keys]) : ""
     return Value(
-      text: "attention(\(q.text), \(k.text), \(v.text)\(causal)\(scale))", shape: q.shape,
+      text: "attention(\(q.text), \(k.text), \(v.text)\(causal)\(scale)\(more))", shape: q.shape,
       bound: v.bound)
+  }
+
+  /// Arguments of attention that change its scores or rule pairs out.
+  ///
+  /// - Parameter pairs: heads, queries, keys.
+  private mutating func scores(
+    _ scope: RandomSpecScope, _ leading: [Int], _ pairs: [Int]
+  ) -> String {
+    var text = ""
+    if generator.chance(0.4) { text += ", window: \(generator.choose([0, 1, 2]))" }
+    if generator.chance(0.3) { text += ", prefix: \(generator.choose([0, 1, 2]))" }
+    if generator.chance(0.3) { text += ", softcap: 2.5" }
+    if generator.chance(0.3) {
+      text += ", lengths: \(labels(scope, leading, below: pairs[2] + 1))"
+    }
+    if generator.chance(0.3) {
+      let slopes =
+        generator.chance(0.5) ? tame(scope, [pairs[0]]).text : "alibi_slopes(\(pairs[0]))"
+      text += ", alibi: \(slopes)"
+    }
+    if generator.chance(0.3) {
+      let shape = (generator.chance(0.5) ? [pairs[0]] : []) + [pairs[1] + pairs[2] - 1]
+      let causal = generator.choose(["", ", causal: true"])
+      let buckets = "relative_buckets(\(pairs[1]), \(pairs[2]), buckets: 4, furthest: 8\(causal))"
+      let term =
+        generator.chance(0.5)
+        ? tame(scope, shape).text
+        : "transpose(take(\(tame(scope, [4, pairs[0]]).text), \(buckets)))"
+      text += ", relative: \(term)"
+    }
+    let own = (generator.chance(0.3) ? leading : []) + pairs.map { generator.chance(0.3) ? 1 : $0 }
+    if generator.chance(0.3) { text += ", bias: \(tame(scope, own).text)" }
+    if generator.chance(0.3) { text += ", mask: \(tame(scope, own).text) < 0.3" }
+    return text
   }
 }

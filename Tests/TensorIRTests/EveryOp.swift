@@ -61,16 +61,28 @@ func graphWithEveryOp() -> Graph {
 private func structuredOps(_ builder: GraphBuilder) -> [ValueID] {
   let q = builder.constant(0.5, TensorType([1, 2, 4, 3], .f64))
   let k = builder.constant(0.25, TensorType([1, 2, 2, 3], .f64))
+  let relative = builder.constant(0.5, TensorType([1, 4, 3], .f64))
+  let bias = builder.constant(-0.5, TensorType([1, 1, 2, 2], .f64))
+  let lengths = builder.constant(1, TensorType([1], .i32))
+  let mask = builder.compare(.less, bias, builder.constant(0, like: bias))
+  let full = AttentionScores(
+    scale: 0.5, isCausal: true, window: 7, prefix: 1, softcap: 30, relative: .moving, bias: .fixed,
+    hasLengths: true, hasMask: true)
   let x = builder.constant(0.5, TensorType([4, 3], .f64))
   let w = builder.constant(0.25, TensorType([5, 3], .f64))
   let labels = builder.iota(axis: 0, shape: [4])
-  let cases: [(StructuredFunction, inputs: [ValueID], constants: [ValueID])] = [
-    (.attention(isCausal: true, scale: 0.5), [q, k, k], []),
-    (.attention(isCausal: false, scale: 1e-3), [q, k, k], []),
-    (.linearCrossEntropy, [x, w], [labels]),
+  let cases: [(StructuredFunction, operands: [ValueID])] = [
+    (.attention(AttentionScores(scale: 0.5, isCausal: true)), [q, k, k]),
+    (.attention(AttentionScores(scale: 1e-3)), [q, k, k]),
+    (.attention(full), [q, k, k, relative, bias, lengths, mask]),
+    (
+      .attention(AttentionScores(scale: 1, window: 0, relative: .fixed, bias: .moving)),
+      [q, k, k, relative, bias]
+    ),
+    (.linearCrossEntropy, [x, w, labels]),
   ]
-  return cases.flatMap { function, inputs, constants in
-    let operands = inputs + constants
+  return cases.flatMap { function, operands in
+    let inputs = function.inputPositions.map { operands[$0] }
     let known = builder.append(.structured(StructuredOp(function)), operands)
     let (y, s) = (known[0], known[1])
     func append(_ order: DerivativeOrder, _ more: [ValueID]) -> [ValueID] {

@@ -13,12 +13,24 @@ struct OpCostTests {
   private static let causal = [
     TensorType([2, 5, 6, 3], .f32), TensorType([2, 5, 2, 3], .f32), TensorType([2, 5, 2, 3], .f32),
   ]
+  private static let relative = TensorType([2, 6, 11], .f32)
+  private static let bias = TensorType([2, 1, 5, 7], .f32)
   private static let crossEntropy = [
     TensorType([11, 3], .f64), TensorType([7, 3], .f64), TensorType([11], .i32),
   ]
   private static let cases: [(function: StructuredFunction, types: [TensorType])] = [
-    (.attention(isCausal: false, scale: 0.5), attention),
-    (.attention(isCausal: true, scale: 0.5), causal), (.linearCrossEntropy, crossEntropy),
+    (.attention(AttentionScores(scale: 0.5)), attention),
+    (.attention(AttentionScores(scale: 0.5, isCausal: true)), causal),
+    (.attention(AttentionScores(scale: 0.5, softcap: 2)), attention),
+    (
+      .attention(AttentionScores(scale: 0.5, relative: .fixed, bias: .fixed, hasLengths: true)),
+      attention + [relative, bias, TensorType([2], .i32)]
+    ),
+    (
+      .attention(AttentionScores(scale: 0.5, softcap: 2, relative: .moving, bias: .moving)),
+      attention + [relative, bias]
+    ),
+    (.linearCrossEntropy, crossEntropy),
   ]
 
   @Test(
@@ -39,7 +51,7 @@ struct OpCostTests {
 
   @Test("attention makes 2, 5, 5 and 12 products, cross-entropy 1, 3, 3 and 7")
   func products() {
-    let attention = StructuredFunction.attention(isCausal: true, scale: 1)
+    let attention = StructuredFunction.attention(AttentionScores(scale: 1, isCausal: true))
     let counts = [attention, .linearCrossEntropy].map { function in
       DerivativeOrder.allCases.map { StructuredOp(function, $0).productCount }
     }
@@ -87,7 +99,7 @@ struct OpCostTests {
   /// The operand types of an op, from those of its value.
   private static func operands(of op: StructuredOp, _ types: [TensorType]) throws -> [TensorType] {
     let known = try Op.structured(StructuredOp(op.function)).resultTypes(types)
-    let inputs = Array(types.prefix(op.function.inputCount))
+    let inputs = op.function.inputPositions.map { types[$0] }
     let (y, s) = (known[0], known[1])
     return switch op.order {
     case .value: types
@@ -100,9 +112,10 @@ struct OpCostTests {
   /// How many of an array's elements count: of scores under a causal mask, those that are seen.
   private static func seen(_ shape: [Int], _ function: StructuredFunction) -> Int {
     let count = shape.reduce(1, *)
-    guard case .attention(isCausal: true, _) = function, shape.count == 5, shape[3] == 5,
-      shape[4] == 5
-    else { return count }
+    guard case .attention(let scores) = function else { return count }
+    // What is folded by distance has a row of zeros and pairs for each query.
+    if shape == [2, 6, 5, 11] { return 2 * 6 * 5 * 7 }
+    guard scores.isCausal, shape.count == 5, shape[3] == 5, shape[4] == 5 else { return count }
     return count / 25 * 15
   }
 }
@@ -116,7 +129,7 @@ extension Graph {
       let result = type(of: node.results[0]).shape
       switch node.op {
       case .unary(let function):
-        return [.exp, .log].contains(function)
+        return [.exp, .log, .tanh].contains(function)
           ? sum + OpCost(transcendentals: elements(result)) : sum + OpCost(simple: elements(result))
       case .binary: return sum + OpCost(simple: elements(result))
       case .reduce: return sum + OpCost(simple: elements(type(of: node.operands[0]).shape))

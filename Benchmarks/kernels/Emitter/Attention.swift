@@ -21,8 +21,10 @@ private func shape(_ line: Substring, _ element: FloatType) -> AttentionShape? {
   else { return nil }
   return AttentionShape(
     order: order, batch: numbers[0], queries: numbers[1], keys: numbers[1], heads: numbers[2],
-    keyHeads: numbers[3], width: numbers[4], isCausal: words[6] == "causal",
-    scale: 1 / Double(numbers[4]).squareRoot(), element: element)
+    keyHeads: numbers[3], width: numbers[4],
+    scores: AttentionScores(
+      scale: 1 / Double(numbers[4]).squareRoot(), isCausal: words[6] == "causal"),
+    element: element)
 }
 
 /// The kinds of a kernel's arrays, in order: q like queries, k like keys, l row statistics.
@@ -51,7 +53,7 @@ func writeAttention(_ lines: [Substring], _ element: FloatType, on machine: Mach
   for (number, plan) in plans.enumerated() {
     let shape = plan.shape
     let sizes = [shape.batch, shape.queries, shape.heads, shape.keyHeads, shape.width]
-    let title = "\(shape.order.rawValue)\(shape.isCausal ? ", causal" : "")"
+    let title = "\(shape.order.rawValue)\(shape.scores.isCausal ? ", causal" : "")"
     print("  {\"\(title)\", run_k\(number), \"\(arrays(shape.order))\",")
     print("   {\(sizes.map { "\($0)" }.joined(separator: ", "))}, \(plan.splitCount),")
     print("   \(plan.scratchBytes), \(shape.flops)},")

@@ -6,6 +6,7 @@
 // log-sum-exp `l`.
 
 import Kernels
+import MixFuseShared
 import TensorIR
 
 extension AttentionWriter {
@@ -15,7 +16,9 @@ extension AttentionWriter {
   /// Writes the kernel of the value or of the tangent.
   func writeForward() {
     writeEntry(
-      operands: ["q", "k", "v"] + (isTangent ? ["o", "l", "q_tan", "k_tan", "v_tan"] : []),
+      operands: ["q", "k", "v"] + extras
+        + (isTangent
+          ? ["o", "l", "q_tan", "k_tan", "v_tan"] + movingExtras.map { $0 + "_tan" } : []),
       results: isTangent ? ["o_tan", "l_tan"] : ["o", "l"]
     ) {
       let (blocks, heads) = (tiling.blocks, shape.heads)
@@ -24,6 +27,8 @@ extension AttentionWriter {
       writer.integer("head", "unit / \(blocks) % \(heads)")
       writer.integer("key_head", group == 1 ? "head" : "head / \(group)")
       writer.integer("batch", "unit / \(blocks * heads)")
+      writeLength()
+      writeTermPlaces()
       writeBlockPlace()
       forEachQueryTile(from: "first_tile", ["queries_turned", "sums"] + statistics) {
         writeForwardStart()
@@ -44,13 +49,15 @@ extension AttentionWriter {
   private func writeForwardStart() {
     writeQueryPlace()
     let operands = isTangent ? ["q", "q_tan"] : ["q"]
-    writeQueryRows(operands, factor: shape.scale, rows: "queries", turned: "queries_turned")
+    writeQueryRows(operands, factor: shape.scores.scale, rows: "queries", turned: "queries_turned")
     if isTangent {
       writeRowPlace()
       writeRowStatistics("l", to: "l_tile")
       fill("row_sums", tiling.queries, with: "0")
     } else {
-      fill("top", tiling.queries, with: literal(-.infinity))
+      // Where a query may have seen nothing so far, the maximum is finite: so are its differences.
+      let least = shape.scores.mayHideFirst ? -element.greatest : -.infinity
+      fill("top", tiling.queries, with: literal(least))
       fill("total", tiling.queries, with: "0")
     }
     fill("sums", queryTileSize, with: "0")
@@ -58,8 +65,8 @@ extension AttentionWriter {
 
   private func writeForwardTile() {
     let (t, u) = ("\(tiling.queries)", "\(tiling.keys)")
-    writeScores("keys", "queries_turned", to: "weights")
-    writeMask("weights")
+    writeTilePlace()
+    writeScoreTile()
     if isTangent {
       helper("attention_tangent", ["weights", u, t, "l_tile", "row_sums"])
     } else {
@@ -81,11 +88,24 @@ extension AttentionWriter {
           "l_tan + row_place",
         ])
     } else {
+      if shape.scores.mayHideAll {
+        helper("attention_empty_rows", ["top", "total", "\(tiling.queries)"])
+      }
       helper(
         "attention_value_end",
         [
           "sums", "query_count", d, "top", "total", "o + query_place", stride, "l + row_place",
         ])
+    }
+  }
+}
+
+extension FloatType {
+  /// The largest finite number.
+  fileprivate var greatest: Double {
+    switch self {
+    case .f32: Double(Float.greatestFiniteMagnitude)
+    case .f64: .greatestFiniteMagnitude
     }
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The door to the writers of attention: a plan goes in, the text of one C function comes out. Start
-// reading here; then AttentionWriter (what all orders share), and AttentionForward and
-// AttentionReverse (the loops over tiles). Tiles and products are decided in `Kernels/Attention`.
+// reading here; then AttentionWriter (what all orders share; places and scores have files of their
+// own), and AttentionForward and AttentionReverse (the loops over tiles). Tiles and products are decided in `Kernels/Attention`.
 
 package import Kernels
 import TensorIR
@@ -17,6 +17,9 @@ import TensorIR
 /// - adjoint: `q k v o l o_adj | q_adj k_adj v_adj`
 /// - adjointTangent: `q k v o l o_adj q_tan k_tan v_tan o_tan l_tan o_adj_tan
 ///   | q_adj_tan k_adj_tan v_adj_tan`
+///
+/// The operands of `AttentionScores.extras` follow `v`, the tangents and adjoints of those that move
+/// follow those of `v`.
 ///
 /// It computes the units `begin ..< end` of the plan's, which may go to any threads in any ranges:
 /// every element is computed in one unit, always in the same order of operations.

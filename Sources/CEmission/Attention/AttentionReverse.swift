@@ -19,20 +19,55 @@ extension AttentionWriter {
 
   /// Writes the kernel of the adjoint or of its tangent.
   func writeReverse() {
-    let tangents = ["q_tan", "k_tan", "v_tan", "o_tan", "l_tan", "o_adj_tan"]
+    let moving = movingExtras
+    let tangents =
+      ["q_tan", "k_tan", "v_tan"] + moving.map { $0 + "_tan" } + ["o_tan", "l_tan", "o_adj_tan"]
     writeEntry(
-      operands: ["q", "k", "v", "o", "l", "o_adj"] + (hasTangents ? tangents : []),
-      results: ["q\(ending)", "k\(ending)", "v\(ending)"]
+      operands: ["q", "k", "v"] + extras + ["o", "l", "o_adj"] + (hasTangents ? tangents : []),
+      results: (["q", "k", "v"] + moving).map { $0 + ending }
     ) {
-      let group = shape.heads / shape.keyHeads
-      writer.integer("key_head", "unit % \(shape.keyHeads)")
-      writer.integer("batch", "unit / \(shape.keyHeads)")
-      writeClearedKeyAdjoints()
-      loop("member", below: "\(group)") {
-        writer.integer("head", Index.sum([("key_head", group), ("member", 1)]))
-        loop("block", below: "\(tiling.blocks)") { writeReverseBlock() }
+      let units = shape.sumsOverHeads ? 1 : shape.keyHeads
+      if !shape.sumsOverHeads { writer.integer("key_head", "unit % \(units)") }
+      if !shape.sumsOverBatch { writer.integer("batch", "unit / \(units)") }
+      if shape.scores.bias == .moving { writeClearedBiasAdjoint() }
+      forEach("batch", shape.sumsOverBatch ? shape.batch : nil) {
+        writeLength()
+        forEach("key_head", shape.sumsOverHeads ? shape.keyHeads : nil) { writeReverseKeyHead() }
       }
     }
+  }
+
+  /// Writes a loop over `count` items, or the body alone if the unit has one.
+  private func forEach(_ variable: String, _ count: Int?, _ body: () -> Void) {
+    guard let count else { return body() }
+    loop(variable, below: "\(count)", body)
+  }
+
+  /// The adjoints of one head of keys, of the heads of queries that share it, and their parts of the
+  /// terms' adjoints.
+  private func writeReverseKeyHead() {
+    let group = shape.heads / shape.keyHeads
+    writeClearedKeyAdjoints()
+    loop("member", below: "\(group)") {
+      writer.integer("head", Index.sum([("key_head", group), ("member", 1)]))
+      writeTermPlaces()
+      if shape.scores.relative == .moving {
+        let start = at("relative\(ending) + relative_place", [], plus: 1 - shape.queries)
+        writer.writePointer("distances", to: element, start)
+        fill("distances", shape.distances, with: "0")
+      }
+      loop("block", below: "\(tiling.blocks)") { writeReverseBlock() }
+    }
+  }
+
+  /// Sets the unit's part of the bias's adjoint to zero: of its batch element and heads, or of all.
+  private func writeClearedBiasAdjoint() {
+    let (extents, group) = (shape.biasExtents, shape.heads / shape.keyHeads)
+    let strides = AttentionShape.strides(extents)
+    let place = Index.sum([("batch", strides[0]), ("key_head", group * strides[1])])
+    let count = (extents[1] == 1 ? 1 : group) * extents[2] * extents[3]
+    writer.writePointer("cleared", to: element, "bias\(ending) + \(place)")
+    fill("cleared", count, with: "0")
   }
 
   /// Sets the unit's adjoints of keys and values to zero.
@@ -70,7 +105,7 @@ extension AttentionWriter {
     writeQueryPlace()
     writeRowPlace()
     writeQueryRows(
-      hasTangents ? ["q", "q_tan"] : ["q"], factor: shape.scale, rows: "queries",
+      hasTangents ? ["q", "q_tan"] : ["q"], factor: shape.scores.scale, rows: "queries",
       turned: "queries_turned")
     writeQueryRows(
       hasTangents ? ["o_adj", "o_adj_tan"] : ["o_adj"], factor: 1, rows: "adjoints",
@@ -98,8 +133,8 @@ extension AttentionWriter {
 
   private func writeReverseTile() {
     let (t, u) = ("\(tiling.queries)", "\(tiling.keys)")
-    writeScores("keys", "queries_turned", to: "weights")
-    writeMask("weights")
+    writeTilePlace()
+    writeScoreTile()
     writeScores("values", "adjoints_turned", to: "score_adjoints")
     if hasTangents {
       helper(
@@ -108,6 +143,8 @@ extension AttentionWriter {
     } else {
       helper("attention_adjoint", ["weights", "score_adjoints", u, t, "l_tile", "d_tile"])
     }
+    writeTermAdjoints(ending: ending)
+    writeGains()
     product("down", products.down, "score_adjoints", "keys", "sums")
     product("across", products.across, "score_adjoints", "queries", "key_sums")
     product("across", products.across, "weights", "adjoints", "value_sums")
@@ -127,7 +164,7 @@ extension AttentionWriter {
     helper(
       "pack_scaled",
       [
-        "sums", "\(shape.width)", "query_count", "\(shape.width)", literal(shape.scale),
+        "sums", "\(shape.width)", "query_count", "\(shape.width)", literal(shape.scores.scale),
         "q\(ending) + query_place", "\(queryStride)", "query_count",
       ])
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the attention kernels of all orders share: the signature, the places of operands and tiles,
-// copying rows into tiles, the products that make scores, and the mask. Text goes through the
-// writer of contraction kernels; arithmetic on tiles is in the helpers `mf_attention_*`.
+// What the attention kernels of all orders share: the signature, the calls, and copying rows into
+// tiles. Places and loops over tiles are in `AttentionPlaces`, scores, their terms and masks in
+// `AttentionScoreText`. Text goes through the writer of contraction kernels; arithmetic on tiles is
+// in the helpers `mf_attention_*`.
 
 import Kernels
 import MixFuseShared
@@ -21,13 +22,10 @@ final class AttentionWriter {
   var shape: AttentionShape { plan.shape }
   var tiling: AttentionTiling { plan.tiling }
   var products: AttentionProducts { plan.products }
-  private var element: FloatType { shape.element }
+  var element: FloatType { shape.element }
   /// Areas of scratch memory used by all tiles of queries, and those of each tile in a block.
   private var shared: ScratchLayout { plan.scratch.shared }
-  private var queryTile: ScratchLayout { plan.scratch.queryTile }
-  private var transposer: String {
-    "mf_pack_transposed_\(element.rawValue)x\(plan.transposedLanes)"
-  }
+  var queryTile: ScratchLayout { plan.scratch.queryTile }
 
   /// The C text so far.
   var text: String { writer.text }
@@ -46,7 +44,7 @@ final class AttentionWriter {
   func writeEntry(operands: [String], results: [String], _ body: () -> Void) {
     writer.comment(summary)
     let parameters =
-      operands.map { element.input($0) } + results.map { element.output($0) }
+      operands.map(input) + results.map { element.output($0) }
       + [element.output("scratch"), Index.parameter("begin"), Index.parameter("end")]
     nest(
       { $0.kernelFunction(name, parameters, $1) },
@@ -60,10 +58,24 @@ final class AttentionWriter {
   }
 
   private var summary: String {
-    let mask = shape.isCausal ? "causal " : ""
     let (t, u) = (tiling.queries, tiling.keys)
-    return "\(name): \(mask)attention, \(shape.order.rawValue), tiles of \(t) queries x \(u) keys."
+    return "\(name): \(shape.scores.title), \(shape.order.rawValue), "
+      + "tiles of \(t) queries x \(u) keys."
   }
+
+  /// The parameter of an operand.
+  private func input(_ operand: String) -> String {
+    switch operand {
+    case AttentionExtra.lengths.word: "const \(DType.i32.cName) *restrict \(operand)"
+    case AttentionExtra.mask.word: "const \(DType.bool.cName) *restrict \(operand)"
+    default: element.input(operand)
+    }
+  }
+
+  /// The operands that follow queries, keys and values.
+  var extras: [String] { shape.scores.extras.map(\.word) }
+  /// Those of them that have tangents and adjoints.
+  var movingExtras: [String] { shape.scores.extras.filter(shape.scores.isMoving).map(\.word) }
 
   /// Runs `body` inside a block that `open` writes.
   func nest(
@@ -103,92 +115,18 @@ final class AttentionWriter {
     writer.call("\(name)_\(part)", [a, b, c] + work + ["0", "\(plan.splitCount)"])
   }
 
+  /// Calls the helper that transposes `columns` rows of `depth` neighbouring elements into a panel.
+  func transpose(
+    _ source: String, stride: String, columns: String, depth: String, into panel: String
+  ) {
+    let symbol = "mf_pack_transposed_\(shape.element.rawValue)x\(plan.transposedLanes)"
+    helpers.append(symbol)
+    writer.call(symbol, [source, stride, columns, depth, panel])
+  }
+
   /// `pointer + index`.
   func at(_ pointer: String, _ terms: [(String, Int)], plus constant: Int = 0) -> String {
     Index.address(pointer, terms, plus: constant)
-  }
-
-  // MARK: places
-
-  /// Declares the range of query tiles of block `block`.
-  func writeBlockPlace() {
-    let (count, tiles) = (tiling.blockTiles, tiling.queryTiles)
-    writer.integer("first_tile", Index.sum([("block", count)]))
-    let end = Index.sum([("first_tile", 1)], plus: count)
-    writer.integer("last_tile", tiles % count == 0 ? end : "\(end) < \(tiles) ? \(end) : \(tiles)")
-  }
-
-  /// Writes a loop over the block's tiles of queries from `start` on, and in it pointers to those
-  /// areas of the tile's record that its body uses.
-  func forEachQueryTile(from start: String, _ areas: [String], _ body: () -> Void) {
-    nest(
-      { $0.stepLoop("query_tile", from: start, below: "last_tile", $1) },
-      {
-        let record = at("records", [("query_tile - first_tile", queryTile.elementCount)])
-        writer.writePointer("record", to: element, record)
-        for area in queryTile.areas where areas.contains(area.name) {
-          writer.writePointer(area.name, to: element, at("record", [], plus: area.offset))
-        }
-        body()
-      })
-  }
-
-  /// Declares the first query of tile `query_tile`, how many there are, and where their rows begin.
-  func writeQueryPlace() {
-    let (tile, count) = (tiling.queries, shape.queries)
-    writer.integer("first_query", Index.sum([("query_tile", tile)]))
-    writer.integer("query_count", clipped("first_query", tile, count))
-    writer.integer(
-      "query_place",
-      Index.sum([
-        ("batch", count * queryStride), ("first_query", queryStride), ("head", shape.width),
-      ]))
-  }
-
-  /// Declares where the row statistics of the queries begin.
-  func writeRowPlace() {
-    let terms = [("batch", shape.heads * shape.queries), ("head", shape.queries)]
-    writer.integer("row_place", Index.sum(terms + [("first_query", 1)]))
-  }
-
-  /// Declares the tile's first key, how many there are, and where its rows begin.
-  func writeKeyPlace() {
-    let (tile, count) = (tiling.keys, shape.keys)
-    writer.integer("first_key", Index.sum([("key_tile", tile)]))
-    writer.integer("key_count", clipped("first_key", tile, count))
-    writer.integer(
-      "key_place",
-      Index.sum([
-        ("batch", count * keyStride), ("first_key", keyStride), ("key_head", shape.width),
-      ]))
-  }
-
-  /// How many of `tile` items from `first` on there are when there are `count` in all.
-  private func clipped(_ first: String, _ tile: Int, _ count: Int) -> String {
-    if count % tile == 0 { return "\(tile)" }
-    return "\(count) - \(first) < \(tile) ? \(count) - \(first) : \(tile)"
-  }
-
-  /// Writes a loop over the tiles of keys that the block's queries see.
-  func forEachKeyTile(_ body: () -> Void) {
-    let (t, u, count) = (tiling.queries, tiling.keys, tiling.keyTiles)
-    if shape.isCausal {
-      writer.integer("reach", "(\(Index.sum([("last_tile", t)], plus: u - 1))) / \(u)")
-      let isShort = tiling.queryTiles * t <= shape.keys
-      writer.integer("key_tiles", isShort ? "reach" : "reach < \(count) ? reach : \(count)")
-      loop("key_tile", below: "key_tiles", body)
-    } else {
-      loop("key_tile", below: "\(count)", body)
-    }
-  }
-
-  /// Writes a loop over the block's tiles of queries that see the tile of keys.
-  func forEachSeeingQueryTile(_ areas: [String], _ body: () -> Void) {
-    if shape.isCausal {
-      writer.integer("level", "first_key / \(tiling.queries)")
-      writer.integer("seeing", "level > first_tile ? level : first_tile")
-    }
-    forEachQueryTile(from: shape.isCausal ? "seeing" : "first_tile", areas, body)
   }
 
   // MARK: tiles
@@ -215,8 +153,7 @@ final class AttentionWriter {
           place, "\(d)", "\(t)",
         ])
       let panel = at(turned, [], plus: (parts - 1 - part) * queryTileSize)
-      helpers.append(transposer)
-      writer.call(transposer, [place, "\(d)", "\(t)", "\(d)", panel])
+      transpose(place, stride: "\(d)", columns: "\(t)", depth: "\(d)", into: panel)
     }
   }
 
@@ -240,33 +177,6 @@ final class AttentionWriter {
         "\(operand) + row_place", "1", "query_count", "1", literal(1), tile, "1",
         "\(tiling.queries)",
       ])
-  }
-
-  /// Makes a tile of products of key-like rows with transposed query-like rows; with two parts,
-  /// the tangent comes before the value in each of the tile's rows.
-  func writeScores(_ rows: String, _ turned: String, to tile: String) {
-    if parts == 2 { product("scores_tan", products.scoresTangent, rows, turned, tile) }
-    product(
-      "scores", products.scores, rows, at(turned, [], plus: (parts - 1) * queryTileSize),
-      at(tile, [], plus: (parts - 1) * tiling.queries))
-  }
-
-  /// Masks a tile of scores, if any of its pairs do not count.
-  func writeMask(_ tile: String) {
-    let (t, u) = (tiling.queries, tiling.keys)
-    var conditions: [String] = []
-    if shape.keys % u != 0 { conditions.append("key_count < \(u)") }
-    if shape.isCausal { conditions.append("first_key + \(u - 1) > query_tile * \(t)") }
-    if conditions.isEmpty { return }
-    let shift = shape.isCausal ? "first_key - query_tile * \(t)" : "\(-u)"
-    let place = at(tile, [], plus: (parts - 1) * t)
-    nest(
-      { $0.when(conditions.joined(separator: " || "), $1) },
-      {
-        helper(
-          "attention_mask",
-          [place, "\(parts * t)", "\(u)", "key_count", "\(t)", shift])
-      })
   }
 
   /// A floating-point literal.

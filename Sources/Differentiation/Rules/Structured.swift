@@ -25,29 +25,35 @@ private func valueRule(_ function: StructuredFunction) -> StructuredRule {
     jvp: { scope, tangents in
       let (builder, operands) = (scope.builder, scope.operands)
       let results = builder.append(scope.op, operands)
-      let inputs = builder.zeroFilled(tangents.prefix(function.inputCount), like: operands)
+      let moving = function.moving(positions(of: tangents))
+      let inputs = builder.zeroFilled(tangents, like: operands, at: moving.inputPositions)
       let tangents = builder.append(
-        .structured(StructuredOp(function, .tangent)), operands + results + inputs)
+        .structured(StructuredOp(moving, .tangent)), operands + results + inputs)
       return (results, tangents)
     },
-    vjp: { scope, _ in
+    vjp: { scope, flow in
       let (builder, operands) = (scope.builder, scope.operands)
       let results = builder.append(scope.op, operands)
       let pullback: StructuredRule.Pullback = { adjoints in
         var operandAdjoints = [ValueID?](repeating: nil, count: operands.count)
         guard let adjoint = adjoints[0] else { return operandAdjoints }
+        let moving = function.moving(flow.neededPositions)
         let inputs = builder.append(
-          .structured(StructuredOp(function, .adjoint)), operands + results + [adjoint])
-        for (position, input) in inputs.enumerated() { operandAdjoints[position] = input }
+          .structured(StructuredOp(moving, .adjoint)), operands + results + [adjoint])
+        for (position, input) in zip(moving.inputPositions, inputs) {
+          operandAdjoints[position] = input
+        }
         return operandAdjoints
       }
       return (results, pullback)
     })
 }
 
+/// The adjoint's function says with respect to which operands it is taken; those that it is then
+/// differentiated by may be others (a bias that is learned outside moves, and has no adjoint inside).
+/// The adjoint tangent has both, and what is not asked for of its results is left.
 private func adjointRule(_ function: StructuredFunction) -> StructuredRule {
-  let count = function.inputCount
-  let known = count + function.constantCount  // Position of the result among the operands.
+  let count = function.operandCount  // Position of the result among the operands.
   return StructuredRule(
     jvp: { scope, tangents in
       let (builder, operands) = (scope.builder, scope.operands)
@@ -58,13 +64,16 @@ private func adjointRule(_ function: StructuredFunction) -> StructuredRule {
         // Linear in the adjoint.
         return (results, builder.append(scope.op, operands.dropLast() + [adjointTangent]))
       }
-      let filled = builder.zeroFilled(tangents[...], like: operands)
-      let moving = filled.prefix(count) + filled.suffix(from: known)
-      let tangents = builder.append(
-        .structured(StructuredOp(function, .adjointTangent)), operands + moving)
-      return (results, tangents)
+      let moving = function.moving(
+        positions(of: tangents).union(function.inputPositions))
+      let places = moving.inputPositions + Array(count..<operands.count)
+      let found = builder.append(
+        .structured(StructuredOp(moving, .adjointTangent)),
+        operands + builder.zeroFilled(tangents, like: operands, at: places))
+      let byPosition = Dictionary(uniqueKeysWithValues: zip(moving.inputPositions, found))
+      return (results, function.inputPositions.map { byPosition[$0] })
     },
-    vjp: { scope, _ in
+    vjp: { scope, flow in
       let (builder, operands) = (scope.builder, scope.operands)
       let results = builder.append(scope.op, operands)
       let pullback: StructuredRule.Pullback = { adjoints in
@@ -72,18 +81,37 @@ private func adjointRule(_ function: StructuredFunction) -> StructuredRule {
         // derivative with respect to x is that derivative itself: a Hessian is symmetric.
         var operandAdjoints = [ValueID?](repeating: nil, count: operands.count)
         guard adjoints.contains(where: { $0 != nil }) else { return operandAdjoints }
-        let direction = builder.zeroFilled(adjoints[...], like: operands)
+        var byPosition = operandAdjoints
+        for (position, adjoint) in zip(function.inputPositions, adjoints) {
+          byPosition[position] = adjoint
+        }
+        let moving = function.moving(flow.neededPositions.union(function.inputPositions))
+        let direction = builder.zeroFilled(byPosition, like: operands, at: moving.inputPositions)
         let tangents = builder.append(
-          .structured(StructuredOp(function, .tangent)), operands.dropLast() + direction)
+          .structured(StructuredOp(moving, .tangent)), operands.dropLast() + direction)
         operandAdjoints[operands.count - 1] = tangents[0]
         let inputs = builder.append(
-          .structured(StructuredOp(function, .adjointTangent)),
-          operands + direction + tangents + [builder.constant(0, like: operands[known])])
-        for (position, input) in inputs.enumerated() { operandAdjoints[position] = input }
+          .structured(StructuredOp(moving, .adjointTangent)),
+          operands + direction + tangents + [builder.constant(0, like: operands[count])])
+        for (position, input) in zip(moving.inputPositions, inputs) {
+          operandAdjoints[position] = input
+        }
         return operandAdjoints
       }
       return (results, pullback)
     })
+}
+
+/// The operands that have a tangent.
+private func positions(of tangents: [ValueID?]) -> Set<Int> {
+  Set(tangents.indices.filter { tangents[$0] != nil })
+}
+
+extension NodeFlow {
+  /// The operands whose adjoint is wanted.
+  fileprivate var neededPositions: Set<Int> {
+    Set(neededOperands.indices.filter { neededOperands[$0] })
+  }
 }
 
 /// Orders beyond those that have ops: the decomposition is differentiated. It computes the result
@@ -122,7 +150,7 @@ private func selfContained(_ op: StructuredOp, _ types: [TensorType]) -> Graph {
     let op = StructuredOp(function, order)
     return builder.inline(op.decomposition(arguments.map(builder.type(of:))), arguments)
   }
-  let known = function.inputCount + function.constantCount
+  let known = function.operandCount
   let values = inline(.value, Array(operands.prefix(known)))
   operands.replaceSubrange(known..<(known + 2), with: values)
   if op.order == .adjointTangent {
@@ -139,10 +167,10 @@ private func selfContained(_ op: StructuredOp, _ types: [TensorType]) -> Graph {
 }
 
 extension GraphBuilder {
-  /// The values with zeros in the place of symbolic ones; `models` have the types.
+  /// The values at some positions, zeros in the place of symbolic ones; `models` have the types.
   fileprivate func zeroFilled(
-    _ values: ArraySlice<ValueID?>, like models: [ValueID]
+    _ values: [ValueID?], like models: [ValueID], at positions: [Int]
   ) -> [ValueID] {
-    zip(values, models).map { value, model in value ?? constant(0, like: model) }
+    positions.map { values[$0] ?? constant(0, like: models[$0]) }
   }
 }

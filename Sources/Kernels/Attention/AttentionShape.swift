@@ -9,7 +9,8 @@ package import TensorIR
 
 /// Softmax attention over all heads of a batch, or one of its derivatives.
 ///
-/// With `P = softmax(mask(scale Q K^T))` per batch element and head, row statistics
+/// With `P = softmax(mask(S))` and scores `S = scale Q K^T`, or those that `AttentionScores` makes of
+/// these products, per batch element and head, row statistics
 /// `l = log sum exp` and tangents and adjoints of each array, the kernels compute
 ///
 /// - value: `o = P v` and `l`;
@@ -21,7 +22,8 @@ package import TensorIR
 ///
 /// - Shapes: `q`, `o` and their derivatives: `[batch, queries, heads, width]`; `k`, `v`:
 ///   `[batch, keys, keyHeads, width]`; `l`: `[batch, heads, queries]`. All dense and row-major.
-///   Query head h uses key head `h / (heads / keyHeads)`.
+///   Query head h uses key head `h / (heads / keyHeads)`. Terms of the scores, lengths and masks:
+///   as `AttentionScores` says, their adjoints likewise.
 package struct AttentionShape: Sendable, Hashable {
   /// Value, or which derivative.
   package var order: DerivativeOrder
@@ -33,16 +35,17 @@ package struct AttentionShape: Sendable, Hashable {
   package var heads: Int, keyHeads: Int
   /// Elements of one head's row, in queries, keys and values.
   package var width: Int
-  /// Whether query i sees only the keys 0...i.
-  package var isCausal: Bool
-  /// Factor on the scores, commonly `1 / sqrt(width)`.
-  package var scale: Double
+  /// How scores are made, and which count.
+  package var scores: AttentionScores
+  /// The extents of the bias and of the mask, if there are any: of batch, heads, queries, keys, or 1.
+  package var biasExtents: [Int], maskExtents: [Int]
   /// Float type of all arrays.
   package var element: FloatType
 
   package init(
     order: DerivativeOrder, batch: Int, queries: Int, keys: Int, heads: Int, keyHeads: Int,
-    width: Int, isCausal: Bool, scale: Double, element: FloatType
+    width: Int, scores: AttentionScores, biasExtents: [Int] = [], maskExtents: [Int] = [],
+    element: FloatType
   ) {
     self.order = order
     self.batch = batch
@@ -51,21 +54,56 @@ package struct AttentionShape: Sendable, Hashable {
     self.heads = heads
     self.keyHeads = keyHeads
     self.width = width
-    self.isCausal = isCausal
-    self.scale = scale
+    self.scores = scores
+    self.biasExtents = biasExtents
+    self.maskExtents = maskExtents
     self.element = element
   }
 
   /// Products of a score matrix's size that the kernel has to make, each of `width` terms.
   package var productCount: Int {
-    StructuredOp(.attention(isCausal: isCausal, scale: scale), order).productCount
+    StructuredOp(.attention(scores), order).productCount
   }
 
   /// Pairs of a query and a key that count, in one head.
-  package var pairCount: Int {
-    StructuredOp.pairCount(queries: queries, keys: keys, isCausal: isCausal)
-  }
+  package var pairCount: Int { scores.pairCount(queries: queries, keys: keys) }
 
   /// Useful floating-point operations: matrix products over the pairs that count.
   package var flops: Int { 2 * batch * heads * productCount * pairCount * width }
+}
+
+// MARK: Where terms lie
+
+extension AttentionShape {
+  /// Elements of a head's relative term: one for each distance of a key from a query.
+  package var distances: Int { queries + keys - 1 }
+
+  /// Elements from one batch element, head, query and key to the next in an array of pairs; 0 along
+  /// those that share its elements.
+  package static func strides(_ extents: [Int]) -> [Int] {
+    var strides = [Int](repeating: 0, count: extents.count)
+    var next = 1
+    for axis in extents.indices.reversed() where extents[axis] > 1 {
+      strides[axis] = next
+      next *= extents[axis]
+    }
+    return strides
+  }
+
+  /// Whether rows of the bias are keys side by side, one for each query: tiles have it the other way
+  /// around.
+  package var isBiasTransposed: Bool {
+    guard scores.bias != .absent else { return false }
+    let strides = Self.strides(biasExtents)
+    return strides[2] > 0 && strides[3] == 1
+  }
+
+  /// Whether the kernel sums the bias's adjoint over all batch elements, or over all heads: then one
+  /// unit of work has all of them.
+  package var sumsOverBatch: Bool { sumsBias(over: 0, extent: batch) }
+  package var sumsOverHeads: Bool { sumsBias(over: 1, extent: heads) }
+
+  private func sumsBias(over axis: Int, extent: Int) -> Bool {
+    order.isReverse && scores.bias == .moving && extent > 1 && biasExtents[axis] == 1
+  }
 }

@@ -23,14 +23,14 @@ package struct AttentionTiling: Hashable, Sendable {
   /// Spreads queries and keys evenly over as few tiles as a limit allows.
   init(_ shape: AttentionShape, on machine: Machine) {
     let lanes = machine.lanes(shape.element)
-    let limit = Machine.widestAttentionTile(queries: shape.queries, isCausal: shape.isCausal)
+    let limit = Machine.widestAttentionTile(queries: shape.queries, shape.scores)
     queryTiles = (shape.queries + limit - 1) / limit
     let share = (shape.queries + queryTiles - 1) / queryTiles
     var granule = lanes
     while granule > 1 && granule / 2 >= share { granule /= 2 }
     queries = share.roundedUp(to: granule)
     queryTiles = (shape.queries + queries - 1) / queries
-    if shape.isCausal {
+    if shape.scores.isCausal {
       // Square tiles, so that the diagonal crosses one tile per row of tiles.
       keys = min(queries, shape.keys)
     } else {
@@ -52,20 +52,31 @@ package struct AttentionTiling: Hashable, Sendable {
   func unitCount(_ shape: AttentionShape) -> Int {
     switch shape.order {
     case .value, .tangent: shape.batch * shape.heads * blocks
-    case .adjoint, .adjointTangent: shape.batch * shape.keyHeads
+    case .adjoint, .adjointTangent:
+      (shape.sumsOverBatch ? 1 : shape.batch) * (shape.sumsOverHeads ? 1 : shape.keyHeads)
     }
   }
 
   /// Floating-point operations of all tiles that are not skipped.
   func executedFlops(_ shape: AttentionShape) -> Int {
     var tiles = queryTiles * keyTiles
-    if shape.isCausal {
-      tiles = (0..<queryTiles).reduce(0) { sum, tile in
-        sum + min(keyTiles, (tile * queries + queries - 1) / keys + 1)
-      }
+    if shape.scores.isBanded {
+      tiles = (0..<queryTiles).reduce(0) { $0 + seenTiles(of: $1, shape) }
     }
     let onePair = 2 * shape.productCount * shape.width
     return shape.batch * shape.heads * tiles * queries * keys * onePair
+  }
+}
+
+extension AttentionTiling {
+  /// Tiles of keys that a tile of queries sees, as far as places decide.
+  private func seenTiles(of tile: Int, _ shape: AttentionShape) -> Int {
+    let scores = shape.scores
+    let first = scores.band(of: tile * queries, keys: shape.keys).lowerBound / keys
+    let last = scores.band(of: tile * queries + queries - 1, keys: shape.keys).upperBound
+    let end = (last + keys - 1) / keys
+    let always = min(keyTiles, (scores.prefix + keys - 1) / keys)
+    return max(0, end - first) + max(0, always - end) + min(first, always)
   }
 }
 
@@ -111,6 +122,9 @@ package struct AttentionScratch: Hashable, Sendable {
     let scores = parts * tiling.queries * tiling.keys
     let sums = tiling.queries * shape.width
     let rows = [("keys", keys), ("values", keys), ("weights", scores)]
+    defer {
+      if shape.isBiasTransposed { shared.add("bias_tile", tiling.queries * tiling.keys) }
+    }
     switch shape.order {
     case .value:
       shared = ScratchLayout(rows + [("queries", queries), ("factor", statistics)])
@@ -128,6 +142,10 @@ package struct AttentionScratch: Hashable, Sendable {
       shared = ScratchLayout(
         rows + [("score_adjoints", scores), ("key_sums", keySums), ("value_sums", keySums)])
       let tangents = parts == 2 ? [("l_tan_tile", statistics), ("d_tan_tile", statistics)] : []
+      if shape.scores.softcap != nil { shared.add("gains", scores) }
+      if shape.scores.relative == .moving {
+        shared.add("relative_sums", tiling.queries + tiling.keys - 1)
+      }
       queryTile = ScratchLayout(
         [
           ("queries", queries), ("queries_turned", queries), ("adjoints", queries),

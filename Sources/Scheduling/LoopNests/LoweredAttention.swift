@@ -23,12 +23,17 @@ func attentionKernel(_ node: Node, in region: RegionSchedule, _ planner: KernelP
 extension AttentionShape {
   /// The sizes of an attention op, or `nil` if the op is another (its arrays are floats).
   package init?(_ op: StructuredOp, operands: [TensorType]) {
-    guard case .attention(let isCausal, let scale) = op.function else { return nil }
+    guard case .attention(var scores) = op.function else { return nil }
     let (q, k) = (operands[0], operands[1])
     guard let element = q.dtype.floatType else { return nil }
+    func extents(_ extra: AttentionExtra) -> [Int] {
+      scores.extras.firstIndex(of: extra).map { operands[3 + $0].shape } ?? []
+    }
+    // What moves is the same to the value; one kernel serves both.
+    if op.order == .value { scores = scores.moving { _ in false } }
     self.init(
       order: op.order, batch: q.shape[0], queries: q.shape[1], keys: k.shape[1], heads: q.shape[2],
-      keyHeads: k.shape[2], width: q.shape[3], isCausal: isCausal, scale: scale,
-      element: element)
+      keyHeads: k.shape[2], width: q.shape[3], scores: scores, biasExtents: extents(.bias),
+      maskExtents: extents(.mask), element: element)
   }
 }
