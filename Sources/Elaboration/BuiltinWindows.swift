@@ -75,7 +75,8 @@ struct PaddingArgument {
   /// Whether it is `"same"`.
   var isSame: Bool {
     guard let operand else { return fallback == .same }
-    return if case .string(let text) = operand.value { text == Padding.same.rawValue } else { false }
+    guard case .string(let text) = operand.value else { return false }
+    return text == Padding.same.rawValue
   }
 }
 

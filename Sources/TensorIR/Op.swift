@@ -68,7 +68,8 @@ package struct AxisWindows: Hashable, Sendable {
   /// The elements that some window reads lie between these.
   package var range: ClosedRange<Int> {
     let (windows, elements) = ((count - 1) * stride, (size - 1) * dilation)
-    return (start + min(windows, 0) + min(elements, 0))...(start + max(windows, 0) + max(elements, 0))
+    let first = start + min(windows, 0) + min(elements, 0)
+    return first...(first + abs(windows) + abs(elements))
   }
 }
 

@@ -13,7 +13,8 @@ import Testing
 let allPasses: [Pass] = [
   .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
   .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
-  .lowerLinearCrossEntropy, .lowerWindowSums, .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
+  .lowerLinearCrossEntropy, .lowerWindowSums,
+  .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 
 /// Relative to the bound on what an output is computed from.
