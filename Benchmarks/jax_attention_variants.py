@@ -54,7 +54,9 @@ def programs(variant, seq, batch, heads=4, width=64, steps=2, window=256, rate=0
         visible = seen
         if has(6):
             visible = seen & (jnp.arange(seq) < n[:, None])[:, None, None, :]
-        w = jax.nn.softmax(jnp.where(visible, s, -jnp.inf), axis=-1)
+        # A query that sees nothing (behind the padding, by more than a window) gets 0.
+        w = jax.nn.softmax(jnp.where(visible, s, -1e30), axis=-1)
+        w = w * jnp.any(visible, axis=-1, keepdims=True)
         o = jnp.einsum("bhst,bthd->bshd", w, v).reshape(batch, seq, heads * width)
         return x + o @ p["o"]
 

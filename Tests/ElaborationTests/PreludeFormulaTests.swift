@@ -90,4 +90,28 @@ struct PreludeFormulaTests {
         "\(call)(\(arguments)\(option))", [3, 2], Self.product(hidden, down).flatMap(\.self))
     }
   }
+
+  @Test("ALiBi's slopes are powers of the first one")
+  func slopes() throws {
+    try check("alibi_slopes(4)", [4], [0.25, 0.0625, 0.015625, 0.00390625])
+  }
+
+  @Test("distances fall into T5's buckets")
+  func buckets() throws {
+    /// The bucket of a distance, by comparing powers, which are whole.
+    func bucket(_ distance: Int, exact: Int, last: Int, ratio: Double) -> Int {
+      guard distance >= exact else { return distance }
+      let power = pow(Double(distance) / Double(exact), Double(last + 1 - exact))
+      return (exact...last).last { pow(ratio, Double($0 - exact)) <= power } ?? exact
+    }
+    let distances = Array(-150...140)  // Of 151 queries and 141 keys.
+    try check(
+      "float(relative_buckets(151, 141))", [distances.count],
+      distances.map {
+        Double(($0 > 0 ? 16 : 0) + bucket(abs($0), exact: 8, last: 15, ratio: 16))
+      })
+    try check(
+      "float(relative_buckets(151, 141, causal: true))", [distances.count],
+      distances.map { Double(bucket(max(-$0, 0), exact: 16, last: 31, ratio: 8)) })
+  }
 }
