@@ -10,5 +10,5 @@ __attribute__((always_inline)) static inline float mf_acosh_f32(float x) {
   const float near =
       mf_log1p_f32(above + __builtin_sqrtf(above) * __builtin_sqrtf(x + 1.0f));
   const float far = mf_log_f32(x) + 0.6931471805599453f;
-  return x > 1e9f ? far : near;
+  return x > 0x1p30f ? far : near;
 }

@@ -10,5 +10,5 @@ __attribute__((always_inline)) static inline float mf_asinh_f32(float x) {
   const float square = size * size;
   const float near = mf_log1p_f32(size + square / (1.0f + __builtin_sqrtf(1.0f + square)));
   const float far = mf_log_f32(size) + 0.6931471805599453f;
-  return __builtin_copysignf(size > 1e9f ? far : near, x);
+  return __builtin_copysignf(size > 0x1p30f ? far : near, x);
 }

@@ -51,7 +51,7 @@ struct SizeFormTests {
       ("theta.q + theta.z", "'+' takes d * heads and 2 * n"),
       ("max(x, axis: 1) + theta.c", "'+' takes n and features"),
       ("rates.b[:, 0] + theta.c", "'+' takes n and features"),
-      ("rates.w[step - 1] + theta.c", "there is nothing called step here"),
+      ("rates.w[step - 1] + theta.c", "'+' takes classes and features"),
       ("sum(for p in rates { yield p.c * p.b })", "'*' takes features and classes"),
       ("theta.block.v[:, 0] + theta.b", "'+' takes n and classes"),
       ("linear(x, theta.w, theta.c)", "axis 0 of bias takes classes and features"),

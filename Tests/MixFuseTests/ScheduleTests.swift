@@ -3,6 +3,7 @@
 // The schedules of whole problems, verified after every pass: all examples, all entry points, at widths of
 // vectors that give other kernels and other packings, and random specs.
 
+import Diagnostics
 import Differentiation
 import Foundation
 import Kernels
@@ -48,13 +49,22 @@ struct ScheduleTests {
 
   @Test("nothing is wrong with the schedules of random specs after any pass")
   func randomSpecs() throws {
+    var refused = 0
     try Repository.withTemporaryFolder { folder in
       for seed in UInt64(0)..<24 {
         let spec = RandomSpec(seed: 91_000 + seed)
         let path = folder.appending(path: "\(spec.name).mix")
         try Data(spec.text.utf8).write(to: path)
-        try check(Compilation(path: path.path, options: BuildOptions()), spec.name, widths: [32])
+        let compilation = Compilation(path: path.path, options: BuildOptions())
+        do {
+          try check(compilation, spec.name, widths: [32])
+        } catch let failure as CompilationFailure {
+          // A spec may use two sizes as one that are equal by chance.
+          #expect(failure.diagnostics.diagnostics.map(\.id) == ["shape.dimension"])
+          refused += 1
+        }
       }
     }
+    #expect(refused <= 2)
   }
 }

@@ -7,6 +7,7 @@
 extension RandomSpecWriter {
   mutating func further(_ scope: RandomSpecScope) -> Value {
     if generator.chance(0.05) { return linearAlgebra(scope) }
+    if generator.chance(0.2) { return image(scope) }
     switch Int.random(in: 0..<6, using: &generator) {
     case 0, 1: return furtherElementwise(scope)
     case 2: return furtherReduction(scope)
@@ -35,8 +36,8 @@ extension RandomSpecWriter {
       ("celu(\(text), alpha: 0.7)", x.bound + 1), ("log_sigmoid(\(text))", x.bound + 1),
       ("soft_sign(\(text))", 1), ("huber(\(text), 0 * \(text), delta: 0.6)", x.bound),
     ]
-    if x.isExact {
-      choices += [
+    if x.isExact, generator.chance(0.5) {
+      choices = [
         ("ceil(\(text))", x.bound + 1), ("trunc(\(text))", x.bound),
         ("round(\(text))", x.bound + 1),
         ("mod(\(text), 0.75)", 1),
@@ -89,6 +90,32 @@ extension RandomSpecWriter {
     ]
     let (text, shape) = generator.choose(choices)
     return Value(text: "(\(text))", shape: shape, bound: 20)
+  }
+
+  /// Convolutions of a small image, and what goes with them.
+  private mutating func image(_ scope: RandomSpecScope) -> Value {
+    let x = tame(scope, [2, 4, 3, 2]).text
+    let kernel = tame(scope, [3, 2, 2, 3]).text
+    let grouped = tame(scope, [2, 3, 1, 4]).text
+    let transposed = tame(scope, [3, 3, 3, 2]).text
+    let gains = "ones([2]), zeros([2]), epsilon: 1"
+    let choices: [(String, [Int])] = [
+      ("conv(\(x), 0.1 * \(kernel))", [2, 4, 3, 3]),
+      ("conv(\(x), 0.1 * \(kernel), padding: 2, dilation: [1, 3])", [2, 6, 4, 3]),
+      ("conv(\(x), 0.1 * \(grouped), stride: 2, padding: \"valid\", groups: 2)", [2, 2, 1, 4]),
+      ("conv_transpose(\(x), 0.1 * \(transposed), stride: 2)", [2, 8, 6, 3]),
+      ("conv_transpose(\(x), 0.1 * \(transposed))", [2, 4, 3, 3]),
+      ("conv_transpose(\(x), 0.1 * \(transposed), padding: \"valid\")", [2, 6, 5, 3]),
+      ("max_pool(\(x), 2)", [2, 2, 1, 2]),
+      ("max_pool(\(x), [3, 2], stride: 1, padding: \"same\")", [2, 4, 3, 2]),
+      ("avg_pool(\(x), 2, stride: 1, padding: \"same\")", [2, 4, 3, 2]),
+      ("batch_norm(\(x), \(gains))", [2, 4, 3, 2]),
+      ("group_norm(\(x), \(generator.choose(["1", "2"])), \(gains))", [2, 4, 3, 2]),
+      ("instance_norm(\(x), \(gains))", [2, 4, 3, 2]),
+      ("global_avg_pool(\(x))", [2, 2]), ("global_max_pool(\(x))", [2, 2]),
+    ]
+    let (text, shape) = generator.choose(choices)
+    return Value(text: text, shape: shape, bound: 4)
   }
 
   /// Running products and maxima.

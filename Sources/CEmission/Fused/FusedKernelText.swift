@@ -193,7 +193,10 @@ private struct FusedKernelPrinter {
     let (first, end) = range(of: variable, extent)
     // Unrolled around inner loops, small loops become straight lines of loops whose accesses LLVM
     // compares pair by pair: minutes for a few max-pools.
-    if kernel.statements.nestDepth >= 3, body.nestDepth >= 1 { writer.line(Self.noUnrolling) }
+    let isDeep = kernel.lanes == nil && kernel.statements.nestDepth >= 3
+    if isDeep, body.nestDepth >= 1, variable != kernel.splitVariable {
+      writer.line(Self.noUnrolling)
+    }
     writer.loop("i\(variable)", from: first, below: end) { writer in
       if variable == kernel.cut?.part {
         writeAroundLaneSums(to: &writer) { $0.write(body, to: &$1) }
