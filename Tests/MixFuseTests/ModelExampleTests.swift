@@ -15,7 +15,7 @@ import Testing
 struct ModelExampleTests {
   static let examples = [
     "lstm_copy", "test_time_training", "learned_optimizer", "actor_critic", "hyperparameters",
-    "meta_sgd",
+    "meta_sgd", "few_shot_convolution", "distillation", "learned_activation", "graph_network",
   ]
 
   private func compilation(_ example: String, _ dtype: DType) -> Compilation {
