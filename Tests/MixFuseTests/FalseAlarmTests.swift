@@ -62,6 +62,31 @@ struct FalseAlarmTests {
     }
     outer(z: [2, 1, 4]) { minimize mean(square(z @ theta.wv)) }
     """,
+    // Terms cancel exactly, a fused product leaves a rest, and the optimiser divides it by nearly
+    // nothing.
+    """
+    spec rest
+    params theta { w: [3] ~ zeros }
+    meta eta: [3] ~ zeros
+    inner {
+      let loss = mean(binary_cross_entropy(eta, sigmoid(theta.w)))
+      minimize loss + sin(loss) by adam(rate: 0.2, epsilon: 0.0001) for 2
+    }
+    outer { minimize sum(square(theta.w - 1)) }
+    """,
+    // Two ways to one element: the C would compare a word with itself, which compilers warn of.
+    """
+    spec self
+    params theta { w: [2] ~ normal(0, 1) }
+    meta eta: [2] ~ ones
+    inner(labels: i32 [4] ~ integers(0, 2)) {
+      let same = reshape(reshape(labels, [2, 2]), [4])
+      let below = if labels < same then 1 else 0.5
+      let equal = if labels == same then theta.w[labels] else 0
+      minimize sum(square(theta.w * eta)) + mean(below) + mean(equal) by sgd(rate: 0.1) for 1
+    }
+    outer { minimize sum(square(theta.w - 1)) }
+    """,
     // A softmax over one class is constant.
     """
     spec onerow

@@ -54,7 +54,12 @@ struct ScalarSpelling {
     case .binary(let function): return binary(function, operands[0], operands[1], types[0])
     case .compare(let comparison):
       let isEquality = comparison == .equal || comparison == .notEqual
-      return .infix(operands[0], comparison.symbol, operands[1], isEquality ? .equality : .relation)
+      var (left, right) = (operands[0], operands[1])
+      if left.text == right.text, !types[0].isFloat {
+        // An index may turn out to be compared with itself; compilers warn of it where it is said so.
+        (left, right) = (.infix(left, "-", right, .sum), Phrase("0"))
+      }
+      return .infix(left, comparison.symbol, right, isEquality ? .equality : .relation)
     case .select: return .conditional(operands[0], operands[1], operands[2])
     case .convert(.i32) where types[0].isFloat:
       return Phrase(helper("mf_to_i32", types[0], operands[0].text))
