@@ -309,6 +309,9 @@ static const unsigned char text_mf_tanh_f32[] = {
 static const unsigned char text_mf_tanh_f64[] = {
 #embed "runtime/mf_tanh_f64.h"
     , 0};
+static const unsigned char text_mf_threefry_i32[] = {
+#embed "runtime/mf_threefry_i32.h"
+    , 0};
 static const unsigned char text_mf_to_i32_f32[] = {
 #embed "runtime/mf_to_i32_f32.h"
     , 0};
@@ -423,6 +426,7 @@ static const struct template templates[] = {
     {"mf_sum_step", text_mf_sum_step},
     {"mf_tanh_f32", text_mf_tanh_f32},
     {"mf_tanh_f64", text_mf_tanh_f64},
+    {"mf_threefry_i32", text_mf_threefry_i32},
     {"mf_to_i32_f32", text_mf_to_i32_f32},
     {"mf_to_i32_f64", text_mf_to_i32_f64},
     {"mf_vector_types", text_mf_vector_types},

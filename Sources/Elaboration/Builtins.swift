@@ -8,7 +8,7 @@
 //
 // What can be written in the language is in the prelude instead. The rows stand with what computes
 // them: BuiltinElementwise, BuiltinReductions, BuiltinProducts, BuiltinArrays, BuiltinOrder,
-// BuiltinWindows, BuiltinLeaves, BuiltinDerivatives and BuiltinStructured.
+// BuiltinWindows, BuiltinLeaves, BuiltinDerivatives, BuiltinRandom and BuiltinStructured.
 
 import Diagnostics
 import SpecLanguage
@@ -76,6 +76,7 @@ extension Builtin {
     ("images and sequences: channels last", windows),
     ("derivatives of functions", derivatives),
     ("order and groups", order),
+    ("random numbers, in losses", random),
     ("the arrays of a tree, for optimisers", leaves),
   ]
 

@@ -133,8 +133,10 @@ extension Elaborator {
       return try body()
     }
     if let known = knownCalls[key] { return try known.get() }
+    let draws = randomness?.drawCount
     let result = Result { try body() }
-    knownCalls[key] = result
+    // Another call draws other numbers.
+    if randomness?.drawCount == draws { knownCalls[key] = result }
     return try result.get()
   }
 

@@ -74,13 +74,15 @@ extension Elaborator {
       in: optimizer.update, counters: [optimizer.update.inputs.count - 1: frame.steps])
     reportCertainFaults(in: outerLoss.graph)
     warnOfUnusedInputs(
-      frame, innerLoss: innerLoss.graph, update: optimizer.update, outerLoss: outerLoss.graph)
+      frame, innerLoss: innerLoss.graph, update: optimizer.update, outer: outerLoss)
     var problem = MetaProblem(
       name: spec.text, dtype: floatType, dims: dimensions, seed: declarations.seed,
       steps: frame.steps, tasks: tasks, theta: parameters.leaves,
       initialParameters: initialParameters(metas), meta: metas.flatMap(\.leaves),
-      gradientNames: gradientNames(metas), innerData: innerData.map(\.data),
-      outerData: outerData.map(\.data), state: optimizer.state, innerLoss: innerLoss.graph,
+      gradientNames: gradientNames(metas),
+      innerData: innerData.map(\.data) + keys(DataLeaf.innerKey, isRead: innerLoss.readsKey, tasks),
+      outerData: outerData.map(\.data) + keys(DataLeaf.outerKey, isRead: outerLoss.readsKey, tasks),
+      state: optimizer.state, innerLoss: innerLoss.graph,
       initialState: optimizer.initialState, update: optimizer.update, outerLoss: outerLoss.graph)
     problem.readsStep = innerLoss.readsStep
     problem.readsTrajectory = outerLoss.readsTrajectory
@@ -127,6 +129,8 @@ extension Elaborator {
 /// A loss, and what it reads besides parameters, metas and data.
 struct ElaboratedLoss {
   let graph: Graph
+  /// Whether random numbers are drawn.
+  var readsKey = false
   var readsStep = false
   var readsTrajectory = false
 }
@@ -140,20 +144,23 @@ extension Elaborator {
     let block = Scope(parent: fileScope)
     addParameters(frame, to: block)
     addData(frame.innerData, declared: inner.data, to: block)
-    let first = emitter.graph.inputs.count
+    let key = emitter.graph.inputs.count
+    beginRandomness(DataLeaf.innerKey)
     addStep(to: block, at: inner.span)
     let mark = emitter.graph.nodes.count
     guard let graph = finishLoss("inner", inner.body, inner.objective, in: block) else {
       return nil
     }
-    let (loss, read) = graph.withoutUnreadInputs(from: first, madeUpTo: mark)
-    return ElaboratedLoss(graph: loss, readsStep: !read.isEmpty)
+    let (loss, read) = graph.withoutUnreadInputs(from: key, madeUpTo: mark)
+    return ElaboratedLoss(
+      graph: loss, readsKey: read.contains(key), readsStep: read.contains(key + 1))
   }
 
   /// Adds the number of the step as an input, and `step`, unless the spec calls something else so. The
   /// IR counts steps from 0, the language from 1, as the papers do.
   private func addStep(to block: Scope, at place: Span) {
     let step = emitter.input("step", .scalar(.i32))
+    randomness?.step = step
     guard block.lookup("step") == nil else { return }
     emitter.location = place
     let number = emitter.binary(.add, step, emitter.constant(1, step.type))
@@ -172,6 +179,8 @@ extension Elaborator {
     let form = declarations.inner.flatMap { sizeForm($0.steps) }
     block.declare("inner", Binding(value: .poison, declaration: nil, isVariable: false))
     addData(frame.outerData, declared: outer.data, to: block)
+    let key = emitter.graph.inputs.count
+    beginRandomness(DataLeaf.outerKey)
     let first = emitter.graph.inputs.count
     let field = Tree.Field(name: "losses", value: .tensor(losses.with([form])), declaration: nil)
     let inner = Tree(fields: [field, trajectory(frame, form)])
@@ -182,10 +191,12 @@ extension Elaborator {
     guard let graph = finishLoss("outer", outer.body, outer.objective, in: block) else {
       return nil
     }
-    let isRead = graph.areInputsRead[first...].contains(true)
+    let isRead = graph.areInputsRead
+    let readsTrajectory = isRead[first...].contains(true)
+    let unread = (isRead[key] ? [] : [key]) + (readsTrajectory ? [] : Array(first..<isRead.count))
     return ElaboratedLoss(
-      graph: isRead ? graph : graph.withoutUnreadInputs(from: first).graph,
-      readsTrajectory: isRead)
+      graph: graph.without(inputs: unread), readsKey: isRead[key],
+      readsTrajectory: readsTrajectory)
   }
 
   /// The parameters after each step, `inner.theta`: a stacked group.
@@ -204,6 +215,7 @@ extension Elaborator {
     emitter = Emitter(name: name)
     callCount = 0
     knownCalls = [:]
+    randomness = nil
   }
 
   /// Adds the parameters and the meta parameters as inputs of the current graph.

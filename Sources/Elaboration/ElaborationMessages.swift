@@ -43,6 +43,7 @@ enum ElaborationMessage: DiagnosticMessage {
   case positionAlwaysOutOfRange(String, value: Int, purpose: String, limit: Int)
   case positionOutOfRange(Int, size: Int)
   case presetUnknown(String)
+  case randomPlace(String)
   case rangeEmpty(from: Int, to: Int)
   case rank(op: String, expected: String, found: String)
   case recursion(String)
@@ -96,6 +97,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .positionAlwaysOutOfRange: "shape.position"
     case .positionOutOfRange: "shape.position"
     case .presetUnknown: "preset.unknown"
+    case .randomPlace: "random.place"
     case .rangeEmpty: "shape.range"
     case .rank: "shape.rank"
     case .recursion: "call.recursion"
@@ -176,6 +178,7 @@ enum ElaborationMessage: DiagnosticMessage {
     case .positionOutOfRange(let position, let size):
       "position \(position) is outside of an axis of size \(size)"
     case .presetUnknown(let name): "the spec has no preset called \(name)"
+    case .randomPlace(let name): "'\(name)' draws random numbers, which only losses can"
     case .rangeEmpty(let from, let to): "the range \(from):\(to) is empty"
     case .rank(let op, let expected, let found): "\(op) needs \(expected), got \(found)"
     case .recursion(let name): "\(name) calls itself; the language has no recursion"

@@ -73,6 +73,9 @@ final class Elaborator {
   var callCount = 0
   var knownCalls: [KnownCall: Result<Value, any Error>] = [:]
 
+  /// What random numbers of the current graph are drawn from; nil where none can be.
+  var randomness: Randomness?
+
   var emitter = Emitter(name: "constants")
   var scope: Scope
   var frames: [CallFrame] = []

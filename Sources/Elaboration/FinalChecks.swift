@@ -11,15 +11,16 @@ extension Elaborator {
   /// Warns of parameters that make no difference to a loss, and of meta parameters and data that
   /// nothing reads.
   func warnOfUnusedInputs(
-    _ frame: ProblemFrame, innerLoss: Graph, update: Graph, outerLoss: Graph
+    _ frame: ProblemFrame, innerLoss: Graph, update: Graph, outer: ElaboratedLoss
   ) {
+    let outerLoss = outer.graph
     let theta = frame.parameters.leaves.count
     let inLosses = zip(innerLoss.areInputsRead, outerLoss.areInputsRead).map { $0 || $1 }
     let metas = frame.metas.flatMap(\.leaves).count
     // Reading the parameters after each step is reading the parameters.
     var areLeavesRead = Array(inLosses.prefix(theta))
-    let trajectory = outerLoss.areInputsRead.dropFirst(theta + metas + 1 + frame.outerData.count)
-    for (leaf, isRead) in trajectory.prefix(theta).enumerated() where isRead {
+    let trajectory = outer.readsTrajectory ? outerLoss.areInputsRead.suffix(theta) : []
+    for (leaf, isRead) in trajectory.enumerated() where isRead {
       areLeavesRead[leaf] = true
     }
     warnOfUnused(frame.parameters, isUsed: usedLeaves(areLeavesRead, update)[...])
@@ -73,6 +74,8 @@ extension Elaborator {
     for function in declarations.functions where !checkedFunctions.contains(function.name.span) {
       guard function.shapeVariables.isEmpty else { continue }
       beginGraph(function.name.text)
+      // A loss may call it.
+      beginRandomness("key")
       let operands = function.parameters.compactMap { parameter in
         attempt { try sample(parameter) }
       }
@@ -122,17 +125,30 @@ extension Graph {
   func withoutUnreadInputs(
     from first: Int, madeUpTo mark: Int = 0
   ) -> (graph: Graph, read: [Int]) {
+    let isNeeded = areNeeded
+    let unread = inputs.indices.filter { $0 >= first && !isNeeded[inputs[$0].index] }
+    let read = (first..<inputs.count).filter { !unread.contains($0) }
+    return (without(inputs: unread, madeUpTo: mark), read)
+  }
+
+  /// For each value whether an output is made of it.
+  private var areNeeded: [Bool] {
     var isNeeded = [Bool](repeating: false, count: types.count)
     for output in outputs { isNeeded[output.index] = true }
     for node in nodes.reversed() where node.results.contains(where: { isNeeded[$0.index] }) {
       for operand in node.operands { isNeeded[operand.index] = true }
     }
+    return isNeeded
+  }
+
+  /// The graph without some inputs, and without what is made of them, which no output needs.
+  ///
+  /// - Parameter mark: nodes before it are left out, too, if no output needs them.
+  func without(inputs unread: [Int], madeUpTo mark: Int = 0) -> Graph {
+    let isNeeded = areNeeded
     let builder = GraphBuilder(name: name)
     var map = [ValueID?](repeating: nil, count: types.count)
-    var read: [Int] = []
-    for (position, input) in inputs.enumerated() {
-      guard position < first || isNeeded[input.index] else { continue }
-      if position >= first { read.append(position) }
+    for (position, input) in inputs.enumerated() where !unread.contains(position) {
       map[input.index] = builder.input(inputNames[position], type(of: input))
     }
     for (index, node) in nodes.enumerated() {
@@ -146,7 +162,7 @@ extension Graph {
     for (name, output) in zip(outputNames, outputs) {
       if let value = map[output.index] { builder.output(name, value) }
     }
-    return (builder.graph, read)
+    return builder.graph
   }
 
   /// For each input whether the output at a position is computed from it. A loop computes all it

@@ -95,7 +95,7 @@ extension Elaborator {
         for (name, sequence) in zip(loop.names, sequences) {
           declare(name, element(of: sequence, named: name, index: index, &slices))
         }
-        return try runBody(loop, names, carries)
+        return try iterating(index) { try runBody(loop, names, carries) }
       }
     } catch {
       _ = emitter.endRegion()

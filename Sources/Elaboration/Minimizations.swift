@@ -44,7 +44,9 @@ extension Elaborator {
         scope.declare(
           "step", Binding(value: .tensor(step), declaration: nil, isVariable: false))
         let values = states.map { ($0, $0.root.value(&inputs)) }
-        let gradient = try gradient(of: syntax.objective, by: variable, value)
+        let gradient = try iterating(index) {
+          try self.gradient(of: syntax.objective, by: variable, value)
+        }
         try outputUpdate(call, of: parameters, value, gradient: gradient, step: step, values)
       }
     } catch {

@@ -11,7 +11,7 @@ extension Op {
     guard let x = operands.first else { return [] }
     func axes(_ form: (Int) -> SizeForm?) -> [SizeForm?] { shape.indices.map(form) }
     switch self {
-    case .unary, .binary, .compare, .select, .convert, .stopGradient, .checkPositions,
+    case .unary, .binary, .compare, .select, .convert, .stopGradient, .threefry, .checkPositions,
       .cumulativeSum:
       guard operands.contains(where: { !$0.forms.isEmpty }) else { return [] }
       return axes { axis in operands.reduce(nil) { $0.joined($1.form(axis)) } }

@@ -29,6 +29,11 @@ extension Evaluator {
       return [map(operands[0], as: operands[0].type.with(dtype)) { dtype.converted($0) }]
     case .stopGradient:
       return [operands[0]]
+    case .threefry(let word):
+      let numbers = operands[0].elements.indices.map { index in
+        word(operands.map { $0.elements[index] })
+      }
+      return [NumericArray(operands[0].type, numbers)]
     case .constant(let value, let type):
       let precision = precision.appropriate(for: type.dtype)
       return [NumericArray(type, repeating: precision.rounded(value))]

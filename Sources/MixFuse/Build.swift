@@ -76,7 +76,7 @@ extension Compilation {
   }
 
   /// What the generator wrote.
-  package struct GeneratedText {
+  package struct GeneratedText: Sendable {
     package var library: LibraryText
     package var manifest: Manifest
   }
@@ -105,19 +105,17 @@ extension Compilation {
   package func artifacts(
     _ text: GeneratedText, _ name: String, for target: TargetDescription
   ) throws -> BuildCache.Entry {
-    var manifest = text.manifest
-    let interface = try checkC(source: text.library.source, name: "\(name).c", for: target)
-    manifest.entryPoints = try manifest.entryPoints.map { try $0.confirmed(by: interface) }
-    let json = try manifest.json()
     let units = text.library.units(count: text.library.kernels.count < 8 ? 1 : 2)
-    let objects = try compile(
-      units.enumerated().map { CSource(name: "\(name)_\($0).c", text: $1) } + [
-        CSource(name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json))
-      ], for: target)
+    let sources = units.enumerated().map { CSource(name: "\(name)_\($0).c", text: $1) }
+    let (checked, objects) = try sideBySide({ try confirm(text, name, for: target) }) {
+      try compile(sources, for: target)
+    }
+    let manifest = checked.manifest
     return [
-      ".so": try linkSharedLibrary(objects, name: "\(name).so", exports: manifest.exports),
+      ".so": try linkSharedLibrary(
+        objects + checked.objects, name: "\(name).so", exports: manifest.exports),
       ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
-      ".json": Array(json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
+      ".json": Array(checked.json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
     ]
   }
 
@@ -166,6 +164,27 @@ extension Compilation {
     try AtomicFile.write(contents.map(\.content))
     return contents.map(\.path)
   }
+}
+
+/// The manifest as the checked C confirms it, as text and compiled.
+private struct ConfirmedManifest: Sendable {
+  let manifest: Manifest
+  let json: String
+  let objects: [CompiledUnit]
+}
+
+/// Checks the C of a library, and compiles what that says about it.
+private func confirm(
+  _ text: Compilation.GeneratedText, _ name: String, for target: TargetDescription
+) throws -> ConfirmedManifest {
+  var manifest = text.manifest
+  let interface = try checkC(source: text.library.source, name: "\(name).c", for: target)
+  manifest.entryPoints = try manifest.entryPoints.map { try $0.confirmed(by: interface) }
+  let json = try manifest.json()
+  let source = CSource(
+    name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json))
+  return ConfirmedManifest(
+    manifest: manifest, json: json, objects: try compile([source], for: target))
 }
 
 extension Manifest {

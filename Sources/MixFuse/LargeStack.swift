@@ -44,6 +44,24 @@ package func mapOnLargeStacks<Element: Sendable, Value: Sendable>(
   }
 }
 
+/// What two pieces of work make, done at the same time.
+///
+/// - Throws: the error of the first, or else that of the second. Both have ended by then.
+package func sideBySide<First: Sendable, Second>(
+  _ first: @escaping @Sendable () throws -> First, _ second: () throws -> Second
+) throws -> (First, Second) {
+  let result = Mutex<Result<First, any Error>?>(nil)
+  let running = LargeStack.start {
+    let value = Result { try first() }
+    result.withLock { $0 = value }
+  }
+  let other = Result { try second() }
+  running?.join()
+  // Without a thread of its own, one after the other.
+  let value = try (result.withLock { $0 } ?? Result { try first() }).get()
+  return (value, try other.get())
+}
+
 /// Elements that several threads take one after the other.
 private final class SharedWork<Element: Sendable, Value: Sendable>: Sendable {
   let results: Mutex<[Result<Value, any Error>?]>

@@ -24,6 +24,7 @@ private func exactValue(_ op: Op, _ arguments: [Double], dtype: DType) -> Double
   case .select: arguments[0] != 0 ? arguments[1] : arguments[2]
   case .convert(let target): converted(arguments[0], from: dtype, to: target)
   case .stopGradient: arguments[0]
+  case .threefry(let word): word(arguments)
   default: nil  // Not elementwise.
   }
 }

@@ -47,6 +47,12 @@ package struct DataLeaf: Hashable, Sendable {
   }
 }
 
+extension DataLeaf {
+  /// The key of what the inner loss draws, and that of the outer loss, among their data: `i32[2]`. No
+  /// array of a spec can be called so.
+  package static let innerKey = "inner.key", outerKey = "outer.key"
+}
+
 /// Where the inner parameters start.
 package enum InitialParameters: Hashable, Sendable {
   /// An ordinary input named by the theta leaves.

@@ -43,6 +43,11 @@ package enum Comparison: String, Hashable, Sendable, CaseIterable {
   case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
 }
 
+/// What `threefry` gives of the two words of a block: one of them, or both by exclusive or.
+package enum ThreefryWord: String, Hashable, Sendable, CaseIterable {
+  case first, second, both
+}
+
 /// How an axis is read in windows: element `(p, t)` of two axes is element
 /// `start + p * stride + t * dilation` of the one. With one position a window, steps of more than one
 /// or backwards are windows, too.
@@ -240,6 +245,10 @@ package enum Op: Hashable, Sendable {
   case convert(DType)
   /// The identity, through which no derivative flows.
   case stopGradient
+  /// Random bits: `(key, key, counter, counter: i32) -> i32`, a word of the block that Threefry-2x32
+  /// with 20 rounds makes of a key and a counter (`Threefry`). A function like any other: what reads it
+  /// may compute it again.
+  case threefry(ThreefryWord)
 
   // MARK: Creation: no operands.
   /// An array filled with one number.
@@ -302,6 +311,7 @@ package enum ElementwiseOp: Hashable, Sendable {
   case select
   case convert(DType)
   case stopGradient
+  case threefry(ThreefryWord)
 }
 
 // MARK: - Traits, declared once: passes and the scheduler ask for these instead of listing ops.
@@ -314,7 +324,7 @@ package enum OpFamily: String, Sendable {
 extension Op {
   package var family: OpFamily {
     switch self {
-    case .unary, .binary, .compare, .select, .convert, .stopGradient: .elementwise
+    case .unary, .binary, .compare, .select, .convert, .stopGradient, .threefry: .elementwise
     case .constant, .iota: .creation
     case .broadcast, .reshape, .transpose, .slice, .pad, .windows, .concatenate: .movement
     case .reduce, .cumulativeSum, .sumWindows: .reduction
@@ -336,6 +346,7 @@ extension Op {
     case .select: .select
     case .convert(let dtype): .convert(dtype)
     case .stopGradient: .stopGradient
+    case .threefry(let word): .threefry(word)
     default: nil  // Only the elementwise family has scalar ops; kernels ask for no others.
     }
   }

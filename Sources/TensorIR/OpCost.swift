@@ -85,6 +85,9 @@ extension Op {
     case .unary(let function): cost = function.cost * elements
     case .binary(let function): cost = function.cost * elements
     case .compare, .select, .convert: cost = OpCost(simple: elements)
+    // Twenty rounds of a sum, a rotation and an exclusive or, in the units for whole numbers, of which
+    // there are as many as for floats: the words of four elements in the time of one of exp.
+    case .threefry: cost = OpCost(simple: 60) * elements
     case .constant, .iota: cost = OpCost()
     case .stopGradient, .broadcast, .reshape, .transpose, .slice, .pad, .windows, .concatenate,
       .gather:

@@ -14,6 +14,7 @@ extension Op {
     case .select: "select"
     case .convert: "convert"
     case .stopGradient: "stop_gradient"
+    case .threefry: "threefry"
     case .constant: "constant"
     case .iota: "iota"
     case .broadcast: "broadcast"
@@ -42,6 +43,7 @@ extension Op {
     switch self {
     case .unary, .binary, .compare, .select, .stopGradient, .gather: ""
     case .convert(let dtype): dtype.rawValue
+    case .threefry(let word): word.rawValue
     case .constant(let value, let type): "\(value) \(type)"
     case .iota(let axis, let shape): "axis \(axis) shape \(shape)"
     case .broadcast(let shape, let axes): "shape \(shape) axes \(axes)"
@@ -135,6 +137,12 @@ enum OpAttributes {
     switch name {
     case "convert":
       return .complete(.convert(try tokens.dtype()))
+    case "threefry":
+      let name = try tokens.word()
+      guard let word = ThreefryWord(rawValue: name) else {
+        throw tokens.failure("threefry has no word '\(name)'")
+      }
+      return .complete(.threefry(word))
     case "constant":
       return .complete(.constant(try tokens.number(), try tokens.type()))
     case "iota":

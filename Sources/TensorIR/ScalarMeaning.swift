@@ -5,6 +5,7 @@
 // those of IEEE 754 unless a line below says otherwise.
 
 import Foundation
+import MixFuseShared
 
 extension UnaryFunction {
   /// The function's value at `x`.
@@ -98,6 +99,21 @@ extension Comparison {
     case .equal: x == y
     case .notEqual: x != y
     }
+  }
+}
+
+extension ThreefryWord {
+  /// The word of four i32 numbers: two of a key, two of a counter.
+  package func callAsFunction(_ numbers: [Double]) -> Double {
+    let words = numbers.map { UInt32(bitPattern: Int32($0)) }
+    let block = Threefry.block(key: (words[0], words[1]), counter: (words[2], words[3]))
+    let word =
+      switch self {
+      case .first: block.0
+      case .second: block.1
+      case .both: block.0 ^ block.1
+      }
+    return Double(Int32(bitPattern: word))
   }
 }
 

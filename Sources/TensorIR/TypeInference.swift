@@ -28,6 +28,10 @@ extension Op {
     case .stopGradient:
       try expect(operands.count == 1, operands)
       return operands
+    case .threefry:
+      let type = try same(operands, count: 4)[0]
+      try expect(type.dtype == .i32, operands)
+      return [type]
     case .constant(_, let type):
       try expect(operands.isEmpty, operands)
       return [type]

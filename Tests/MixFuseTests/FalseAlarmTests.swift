@@ -32,6 +32,19 @@ struct FalseAlarmTests {
     }
   }
 
+  /// Every unit starts on the kink of relu.
+  private static let kinked = """
+    spec kinks
+    params theta { w: [4, 3] ~ zeros  b: [3] ~ zeros  v: [3] ~ normal(0, 1) }
+    meta eta: [3] ~ ones
+    inner(x: [5, 4] ~ normal(0, 1), y: [5] ~ normal(0, 1)) {
+      minimize mean(square(relu(x @ theta.w + theta.b) * eta @ theta.v - y)) by sgd(rate: 0.1) for 2
+    }
+    outer(z: [5, 4] ~ normal(0, 1)) {
+      minimize mean(square(relu(z @ theta.w + theta.b) @ theta.v - 1)) + sum(abs(theta.b))
+    }
+    """
+
   /// Programs of one line each for the inner and the outer problem.
   private static let specs = [
     // The outer slope is far below the rounding of the outer loss.
@@ -87,6 +100,19 @@ struct FalseAlarmTests {
     }
     outer { minimize sum(square(theta.w - 1)) }
     """,
+    // A problem with one class: its losses are zero whatever the parameters are, and so are all
+    // derivatives of them.
+    """
+    spec oneclass
+    params theta { w: [3, 1] ~ normal(0, 1)  b: [1] ~ zeros }
+    meta eta: [3] ~ ones
+    inner(x: [4, 3] ~ normal(0, 1), y: i32 [4] ~ zeros) {
+      minimize mean(eta[0] * cross_entropy(x @ theta.w + theta.b, y)) by sgd(rate: 0.1) for 2
+    }
+    outer(z: [4, 3] ~ normal(0, 1), y_z: i32 [4] ~ zeros) {
+      minimize mean(cross_entropy(z * eta @ theta.w + theta.b, y_z))
+    }
+    """,
     // A softmax over one class is constant.
     """
     spec onerow
@@ -113,18 +139,7 @@ struct FalseAlarmTests {
         + mean(square(z * theta.w))
     }
     """,
-    // Every unit starts on the kink of relu.
-    """
-    spec kinks
-    params theta { w: [4, 3] ~ zeros  b: [3] ~ zeros  v: [3] ~ normal(0, 1) }
-    meta eta: [3] ~ ones
-    inner(x: [5, 4] ~ normal(0, 1), y: [5] ~ normal(0, 1)) {
-      minimize mean(square(relu(x @ theta.w + theta.b) * eta @ theta.v - y)) by sgd(rate: 0.1) for 2
-    }
-    outer(z: [5, 4] ~ normal(0, 1)) {
-      minimize mean(square(relu(z @ theta.w + theta.b) @ theta.v - 1)) + sum(abs(theta.b))
-    }
-    """,
+    kinked,
     // Along some directions the kink looks smooth.
     """
     spec hidden_kink
@@ -244,7 +259,7 @@ struct FalseAlarmTests {
 
   @Test("kinks are named, not judged")
   func kinksAreNamed() throws {
-    let text = try Self.report(Self.specs[5], .f64).text
+    let text = try Self.report(Self.kinked, .f64).text
     #expect(text.contains("beside"))
     #expect(text.contains("on a kink"))
   }

@@ -37,6 +37,8 @@ struct RandomSpecWriter {
   var theta = RandomTree(name: "theta")
   var metas: [RandomMeta] = []
   var functions: [RandomFunction] = []
+  /// Whether random numbers may be drawn: in losses, not in functions, which optimisers call, too.
+  var mayDraw = false
   /// Numbers the names of a spec.
   var counter = 0
 
@@ -173,8 +175,10 @@ struct RandomSpecWriter {
   private mutating func inner(_ optimizer: RandomOptimizer) -> String {
     var scope = problemScope()
     let data = (0..<generator.choose([0, 1, 2, 3])).map { _ in datum(&scope, mayStream: true) }
+    mayDraw = true
     grow(&scope, generator.choose([4, 7, 10]))
     let loss = loss(&scope)
+    mayDraw = false
     return "inner(\(data.joined(separator: ", "))) {\n" + scope.text
       + "  minimize \(loss)\n  by \(optimizer.call) for steps\n}"
   }
@@ -185,8 +189,10 @@ struct RandomSpecWriter {
       scope.add("inner.losses", [steps], bound: 20)
     }
     let data = (0..<generator.choose([0, 1, 2])).map { _ in datum(&scope, mayStream: false) }
+    mayDraw = true
     grow(&scope, generator.choose([3, 5, 8]))
     let loss = loss(&scope)
+    mayDraw = false
     let list = data.isEmpty && generator.chance(0.5) ? "" : "(\(data.joined(separator: ", ")))"
     return "outer\(list) {\n" + scope.text + "  minimize \(loss)\n}"
   }

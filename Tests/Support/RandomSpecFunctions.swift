@@ -34,8 +34,16 @@ extension RandomSpecWriter {
       ("hard_silu(\(text))", x.bound), ("mish(\(text))", x.bound),
       ("selu(\(text))", 2 * x.bound + 2),
       ("celu(\(text), alpha: 0.7)", x.bound + 1), ("log_sigmoid(\(text))", x.bound + 1),
-      ("soft_sign(\(text))", 1), ("huber(\(text), 0 * \(text), delta: 0.6)", x.bound),
+      ("soft_sign(\(text))", 1),
+      ("huber(\(text), 0 * \(text), delta: 0.6)", x.bound),
     ]
+    if mayDraw {
+      choices += [
+        ("dropout(\(text), 0.25)", 1.4 * x.bound),
+        ("sin(\(text)) * uniform(\(spelled(x.shape)))", 1),
+        ("tanh(\(text) + normal(\(spelled(x.shape))))", 1),
+      ]
+    }
     if x.isExact, generator.chance(0.5) {
       choices = [
         ("ceil(\(text))", x.bound + 1), ("trunc(\(text))", x.bound),

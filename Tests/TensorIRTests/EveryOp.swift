@@ -24,6 +24,11 @@ func graphWithEveryOp() -> Graph {
   }
   values.append(builder.convert(builder.convert(x, to: .f32), to: .f64))
   values.append(builder.stopGradient(x))
+  for word in ThreefryWord.allCases {
+    let number = builder.iota(axis: 1, shape: [2, 3])
+    let bits = builder.add(.threefry(word), number, number, number, number)
+    values.append(builder.convert(bits, to: .f64))
+  }
   for number in [0.1, -0.0, .leastNonzeroMagnitude, 1e300, .infinity, -.infinity] {
     values.append(builder.constant(number, .scalar(.f64)))
   }

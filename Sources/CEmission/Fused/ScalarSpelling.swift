@@ -66,6 +66,9 @@ struct ScalarSpelling {
     case .convert(let dtype):
       return Phrase("(\(dtype.cName))\(operands[0].operand(.unary))", .unary)
     case .stopGradient: return operands[0]
+    case .threefry(let word):
+      let arguments = operands.map(\.text) + [word.number]
+      return Phrase(helper("mf_threefry", types[0], arguments.joined(separator: ", ")))
     }
   }
 
@@ -194,6 +197,17 @@ extension ElementwiseOp {
     switch self {
     case .unary(.sign), .binary(.maximum), .binary(.minimum): true
     default: false
+    }
+  }
+}
+
+extension ThreefryWord {
+  /// What `mf_threefry` calls the word.
+  fileprivate var number: String {
+    switch self {
+    case .first: "0"
+    case .second: "1"
+    case .both: "2"
     }
   }
 }

@@ -14,6 +14,7 @@ package func derivativeRule(for op: Op) -> DerivativeRule {
   case .select: selectRule
   case .convert(let dtype): convertRule(dtype)
   case .stopGradient: .constant(reason: "stop_gradient is a constant by definition")
+  case .threefry: .constant(reason: "random bits are whole numbers")
   case .constant: .constant(reason: "a constant has no operands")
   case .iota: .constant(reason: "iota has no operands")
   case .broadcast(let shape, let axes): broadcastRule(shape: shape, axes: axes)

@@ -17,6 +17,8 @@ struct TrainedArrays {
   let carried: [(name: String, output: String)]
   /// The learned scalars that are shown and logged.
   let scalars: [String]
+  /// The keys of random numbers.
+  let keys: [Manifest.ArrayDescription]
   /// All other inputs.
   let data: [Manifest.ArrayDescription]
   /// Where they are read, by name.
@@ -33,7 +35,9 @@ struct TrainedArrays {
   ) throws(TrainingError) {
     let names = Set((problem.theta + problem.meta).map(\.name))
     parameters = entryPoint.inputs.filter { names.contains($0.name) }
-    data = entryPoint.inputs.filter { !names.contains($0.name) }
+    let others = entryPoint.inputs.filter { !names.contains($0.name) }
+    keys = others.filter { RandomKeys.part(of: $0.name) != nil }
+    data = others.filter { RandomKeys.part(of: $0.name) == nil }
     let leaves = problem.innerData.map { ($0, false) } + problem.outerData.map { ($0, true) }
     parts = Dictionary(
       leaves.map { data, isOuter in

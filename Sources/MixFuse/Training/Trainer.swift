@@ -210,6 +210,10 @@ package struct Trainer {
   private mutating func evaluate() throws {
     for (name, parameter) in state.parameters { try session.setInput(name, to: parameter) }
     try feed.setDrawn(session, seed: state.seed, step: state.step + 1)
+    for key in arrays.keys {
+      try session.setInput(
+        key.name, to: RandomKeys.keys(for: key, seed: state.seed, step: state.step + 1))
+    }
     try session.run()
     let loss = try session.output("loss")
     if let value = loss.firstNonFinite { throw notFinite("the loss", value, step: state.step + 1) }

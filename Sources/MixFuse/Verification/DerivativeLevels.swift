@@ -124,7 +124,7 @@ struct DerivativeProbe {
     let open = max(1e-6 * scale, 10 * difference.uncertainty)
     var isDecisive = open + ownError <= 1e-2 * scale
     if !isDecisive && error.distance <= open && open.isFinite && ownError.isFinite {
-      isDecisive = try open <= 1e-5 * max(difference.size, terms())
+      isDecisive = try open <= 1e-5 * max(difference.size, difference.terms, terms())
     }
     let place = difference.isKink ? "at a kink" : String(format: "step %.0e", difference.step)
     return Comparison(

@@ -21,6 +21,9 @@ struct FiniteDifference: Sendable {
   let step: Double
   /// The norm of the function's value, which a derivative that is zero is zero relative to.
   let size: Double
+  /// The size of the terms that the function's value is summed from, as its rounding shows it: where
+  /// they cancel for all inputs, as in the loss of a problem with one class, the value is zero itself.
+  var terms = 0.0
   /// Whether the function has another slope on the other side: there the derivative is a matter of
   /// convention, and the uncertainty is as large as the jump.
   let isKink: Bool
@@ -122,7 +125,8 @@ struct DifferenceSweep {
       let isKink = smaller > 0.5 * jump && smaller > 16 * rounding
       return FiniteDifference(
         derivative: here, uncertainty: disagreement + rounding + (isKink ? smaller : 0),
-        step: Self.steps[next - 1], size: norm(center[part]), isKink: isKink)
+        step: Self.steps[next - 1], size: norm(center[part]), terms: parts[part].noise * 0x1p52,
+        isKink: isKink)
     }
   }
 }

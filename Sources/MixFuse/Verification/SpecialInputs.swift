@@ -34,7 +34,10 @@ enum SpecialInputs: String, CaseIterable {
     from drawn: NDArray, _ initializer: Initializer?, isParameter: Bool
   ) throws(RuntimeError) -> NDArray {
     guard let initializer, let value = value(initializer, drawn, isParameter) else { return drawn }
-    return try NDArray(drawn.doubles().map(value), shape: drawn.shape)
+    let values = try NDArray(drawn.doubles().map(value), shape: drawn.shape)
+    // Whole numbers stay such: as floats they would be rounded to the library's type.
+    return drawn.elementType.isFloatingPoint
+      ? values : try values.converted(to: drawn.elementType, name: "special inputs")
   }
 
   /// What becomes of each element; nil if the initialiser leaves no choice.

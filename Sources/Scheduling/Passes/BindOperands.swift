@@ -66,7 +66,7 @@ struct OperandBinding {
 
   private mutating func visit(_ node: Node) {
     switch node.op {
-    case .unary, .binary, .compare, .select, .convert, .stopGradient, .reduce:
+    case .unary, .binary, .compare, .select, .convert, .stopGradient, .threefry, .reduce:
       append(.cluster(alone(node)))
     case .constant(let value, _):
       region.values[node.result.index].binding = .constant(value)

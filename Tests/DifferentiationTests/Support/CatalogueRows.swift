@@ -9,7 +9,7 @@ import TensorIR
 enum CatalogueRow: String, CaseIterable {
   case unary, binary, compare, select, convert, stopGradient, constant, iota, broadcast, reshape
   case transpose, slice, pad, concatenate, reduce, contract, gather, scatterAdd, structured, loop
-  case gradient, jvp, checkPositions, cumulativeSum, windows, sumWindows
+  case gradient, jvp, checkPositions, cumulativeSum, windows, sumWindows, threefry
 
   /// The row that an op belongs to.
   static func row(of op: Op) -> CatalogueRow {
@@ -20,6 +20,7 @@ enum CatalogueRow: String, CaseIterable {
     case .select: .select
     case .convert: .convert
     case .stopGradient: .stopGradient
+    case .threefry: .threefry
     case .constant: .constant
     case .iota: .iota
     case .broadcast: .broadcast
@@ -52,6 +53,7 @@ enum CatalogueRow: String, CaseIterable {
     case .select: [selectProgram]
     case .convert: [convertProgram]
     case .stopGradient: [stopGradientProgram]
+    case .threefry: ThreefryWord.allCases.map(threefryProgram)
     case .constant: [one("constant", f64(3)) { $0.multiply($1, $0.constant(2.5, f64(3))) }]
     case .iota: [iotaProgram]
     case .broadcast:
@@ -212,6 +214,16 @@ private var stopGradientProgram: TestProgram {
   TestProgram("stop_gradient", [(f64(3), .real), (i32(3), .indices(count: 4))]) { builder, inputs in
     let stopped = builder.stopGradient(builder.convert(inputs[1], to: .f64))
     return [builder.multiply(stopped, builder.unary(.sin, inputs[0]))]
+  }
+}
+
+private func threefryProgram(_ word: ThreefryWord) -> TestProgram {
+  TestProgram("threefry \(word)", [(f64(3), .real), (i32(3), .indices(count: 4))]) {
+    builder, inputs in
+    let key = builder.constant(7, i32(3))
+    let bits = builder.add(.threefry(word), key, inputs[1], key, inputs[1])
+    let factor = builder.scale(builder.convert(bits, to: .f64), by: 0x1p-31)
+    return [builder.multiply(factor, builder.unary(.sin, inputs[0]))]
   }
 }
 
