@@ -16,6 +16,7 @@ struct ModelExampleTests {
   static let examples = [
     "lstm_copy", "test_time_training", "learned_optimizer", "actor_critic", "hyperparameters",
     "meta_sgd", "few_shot_convolution", "distillation", "learned_activation", "graph_network",
+    "anil", "proximal", "mixture_of_experts",
   ]
 
   private func compilation(_ example: String, _ dtype: DType) -> Compilation {
