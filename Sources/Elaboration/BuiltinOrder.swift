@@ -73,9 +73,7 @@ extension Elaborator {
     let axis = try self.axis(axis, rank: x.rank, at: place)
     let count = x.shape[axis]
     guard count > 1 else { return x.tensor }
-    let places = emitter.add(.iota(axis: 0, shape: [count]))
-    let last = emitter.constant(Double(count - 1), places.type)
-    return gather(x.tensor, emitter.binary(.subtract, last, places), axis: axis)
+    return strided(x.tensor, axis: axis, from: count - 1, by: -1, count: count)
   }
 
   fileprivate func rolled(

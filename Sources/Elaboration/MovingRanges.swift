@@ -21,15 +21,21 @@ extension Elaborator {
       return nil
     }
     let step = try by.map { try integer($0, "the step of a range") } ?? 1
-    guard step >= 1 else { throw fail(.limitation("a range that goes backwards"), at: span) }
+    guard step != 0 else {
+      throw fail(.kind(what: "the step of a range", expected: "not 0", found: "0"), at: span)
+    }
     guard let to, let length = (linearForm(to) - linearForm(from)).constant else {
       let name = from.span.text
       throw fail(
         .wholeNumberNeeded("the length of a range", found: to.map { $0.span.text } ?? "no end"),
         at: span, help: "write \(name) : \(name) + k, with a k that is known")
     }
-    guard length >= 1 else { throw fail(.rangeEmpty(from: 0, to: length), at: span) }
-    return progression(from: first, step: step, count: (length + step - 1) / step)
+    // A step below 0 goes from its start down.
+    let count = (length + step - step.signum()) / step
+    guard length.signum() == step.signum() else {
+      throw fail(.rangeEmpty(from: 0, to: length), at: span)
+    }
+    return progression(from: first, step: step, count: count)
   }
 
   /// `first`, `first + step`, ...: so many whole numbers.

@@ -108,7 +108,9 @@ extension Elaborator {
   private func range(
     _ x: Tensor, axis: Int, _ from: Expression?, _ to: Expression?, _ by: Expression?, _ span: Span
   ) throws -> Tensor {
-    let (start, end, step) = try rangeEnds(from, to, by, span, size: x.shape[axis])
+    let step = try by.map { try integer($0, "the step of a range") } ?? 1
+    if step < 0 { return try backwards(x, axis: axis, from, to, step: step, span) }
+    let (start, end, _) = try rangeEnds(from, to, by, span, size: x.shape[axis])
     let part = slice(x, axis: axis, from: start, to: end)
     guard step == 1 else { return everyNth(part, axis: axis, step: step) }
     // The axis is the part now, even where that is all of it.
@@ -117,6 +119,24 @@ extension Elaborator {
       $0 == axis ? partForm(from, to, of: x.form(axis)) : part.form($0)
     }
     return result
+  }
+
+  /// `from : to : step` with a step below 0: from the first position, the axis' last unless given, down to
+  /// the one after the second.
+  private func backwards(
+    _ x: Tensor, axis: Int, _ from: Expression?, _ to: Expression?, step: Int, _ span: Span
+  ) throws -> Tensor {
+    let size = x.shape[axis]
+    let first =
+      try from.map {
+        try resolve(integer($0, "the end of a range"), size: size, at: $0.span)
+      } ?? size - 1
+    let stop =
+      try to.map {
+        try resolve(integer($0, "the end of a range"), size: size, at: $0.span)
+      } ?? -1
+    guard first > stop else { throw fail(.rangeEmpty(from: first, to: stop), at: span) }
+    return strided(x, axis: axis, from: first, by: step, count: (first - stop - step - 1) / -step)
   }
 
   /// The size of `from : to` in an axis of a size, as far as it is known beside its value.
@@ -148,8 +168,17 @@ extension Elaborator {
     let end = try rangeEnd(to, size: size, absent: size)
     guard start < end else { throw fail(.rangeEmpty(from: start, to: end), at: span) }
     let step = try by.map { try integer($0, "the step of a range") } ?? 1
-    guard step >= 1 else { throw fail(.limitation("a range that goes backwards"), at: span) }
+    try requireForwards(step, at: span)
     return (start, end, min(step, end - start))
+  }
+
+  /// What is assigned goes forwards.
+  func requireForwards(_ step: Int, at span: Span) throws {
+    guard step >= 1 else {
+      throw fail(
+        .kind(what: "the step of this range", expected: "at least 1", found: String(step)),
+        at: span, help: "flip(...) turns the value round")
+    }
   }
 
   /// What a position or an index array chooses of an axis, checked.
@@ -176,20 +205,17 @@ extension Elaborator {
     return end
   }
 
-  /// Positions 0, step, 2 step, ... of an axis: the axis is filled up to a multiple of the step and
-  /// folded in two.
+  /// Positions 0, step, 2 step, ... of an axis.
   func everyNth(_ x: Tensor, axis: Int, step: Int) -> Tensor {
-    let count = (x.shape[axis] + step - 1) / step
-    var high = [Int](repeating: 0, count: x.shape.count)
-    high[axis] = count * step - x.shape[axis]
-    let none = [Int](repeating: 0, count: high.count)
-    let filled = high == none ? x : emitter.add(.pad(low: none, high: high), x)
-    var folded = filled.shape
-    folded[axis] = count
-    let result = folded
-    folded.insert(step, at: axis + 1)
-    let first = slice(emitter.reshape(filled, to: folded), axis: axis + 1, from: 0, to: 1)
-    return emitter.reshape(first, to: result)
+    strided(x, axis: axis, from: 0, by: step, count: (x.shape[axis] + step - 1) / step)
+  }
+
+  /// So many positions of an axis from one on, at a distance that may be below 0: a view.
+  func strided(_ x: Tensor, axis: Int, from start: Int, by step: Int, count: Int) -> Tensor {
+    let windows = AxisWindows(axis: axis, start: start, count: count, size: 1, stride: step)
+    var shape = x.shape
+    shape[axis] = count
+    return emitter.reshape(emitter.add(.windows(windows), x), to: shape)
   }
 
   /// The part of an axis from one position up to another.

@@ -84,6 +84,7 @@ struct WrittenPlaces {
       let rows = e.checked(
         positions, below: x.shape[axis], of: source, axis: axis, in: (base.expression, x))
       let step = try by.map { try e.integer($0, "the step of a range") } ?? 1
+      try e.requireForwards(step, at: span)
       return .moving(rows: rows, step: step, count: rows.shape[0])
     }
     let ends = try e.rangeEnds(from, to, by, span, size: x.shape[axis])

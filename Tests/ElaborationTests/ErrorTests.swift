@@ -276,13 +276,13 @@ private let cases = [
 
       """),
   ErrorCase(
-    description: "what is not supported yet is said so",
-    inner: "minimize sum(x[::-1])",
+    description: "a part that is assigned from its end on",
+    inner: "var v = x v[::-1] = 0 minimize sum(v)",
     expected: """
-      test.mix:8:18: error: a range that goes backwards is not supported yet [limitation]
-      8 |   minimize sum(x[::-1])
-        |                  ^~~~
-      help: README.md lists what is not supported yet
+      test.mix:8:15: error: the step of this range must be at least 1, got -1 [type.kind]
+      8 |   var v = x v[::-1] = 0 minimize sum(v)
+        |               ^~~~
+      help: flip(...) turns the value round
 
       """),
 ]

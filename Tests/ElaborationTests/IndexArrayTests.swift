@@ -68,6 +68,12 @@ private let patterns = [
   Pattern("x[(b - 1)[[0, 0]], 1]", [2, 4], [16, 17, 18, 19, 16, 17, 18, 19]),
   Pattern("x[::1, a, ::2]", [2, 2, 2], [4, 6, 0, 2, 16, 18, 12, 14]),
   Pattern("x[c, -1, d]", [2, 1], [9, 21]),
+  Pattern("x[0, ::-1, 1]", [3], [9, 5, 1]),
+  Pattern("x[1, 2, ::-2]", [2], [23, 21]),
+  Pattern("x[1, 0, 2:0:-1]", [2], [14, 13]),
+  Pattern("x[1, 0, :1:-1]", [2], [15, 14]),
+  Pattern("x[1, 0, -2::-2]", [2], [14, 12]),
+  Pattern("x[a, 0, ::-1]", [2, 4], [15, 14, 13, 12, 3, 2, 1, 0]),
 ]
 
 /// A spec with one expression that is out of range whatever the data are.

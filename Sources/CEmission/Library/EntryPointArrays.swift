@@ -78,7 +78,7 @@ extension EntryPointText {
 }
 
 extension Buffer {
-  fileprivate var isPort: Bool {
+  var isPort: Bool {
     switch placement {
     case .input, .output: true
     case .arena, .workerArena, .faults: false
