@@ -2,9 +2,9 @@
 // requires:
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random bits of a key and a counter: a word of the block of Threefry-2x32 with 20 rounds, the first
-// (0), the second (1), or both by exclusive or (2). The bits of jax.random. Salmon et al., "Parallel
-// random numbers: as easy as 1, 2, 3", SC 2011.
+// Random bits of a key and a counter: a word of the block of Threefry-2x32 with 20 rounds, the
+// first (0), the second (1), or both by exclusive or (2). The bits of jax.random. Salmon et al.,
+// "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
 #define MF_MIX(r)   \
   first += second; \

@@ -305,7 +305,7 @@ struct ErrorTests {
     "expressions with a mistake",
     arguments: [
       ("x[0, 0, 0]", "shape.subscripts"), ("x[10]", "shape.position"), ("x[5:3]", "shape.range"),
-      ("x[:, 2:]", "shape.position"), ("x[0.5]", "type.whole"), ("x[::-1]", "limitation"),
+      ("x[:, 2:]", "shape.position"), ("x[0.5]", "type.whole"), ("x[::0]", "type.kind"),
       ("sum(x, axis: 2)", "shape.axis"), ("sum(x, axes: 1)", "call.unknown"),
       ("sum(x, 0, true, 3)", "call.count"), ("sum(x, axis: 0, axis: 0)", "call.repeated"),
       ("cumsum(x, axis: 2)", "shape.axis"), ("cumsum(x, axis: -3)", "shape.axis"),

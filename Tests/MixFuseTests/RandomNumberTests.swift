@@ -69,13 +69,14 @@ struct RandomNumberTests {
     let run = try SpecRunner(
       """
       spec own
+      dim tasks = 3
       params theta { w: [4] ~ zeros }
       meta eta: [] ~ zeros
       inner(x: [4] ~ zeros) {
         minimize sum(theta.w * (uniform([4]) + 10 * uniform([4]) + eta + x)) by sgd(rate: 1) for 2
       }
       outer(pick: [4]) { minimize sum(pick * theta.w) }
-      batch 3
+      batch tasks
       """)
     // With this loss theta ends as minus the sum of what two steps drew.
     let keys: [Double] = [1, 2, 3, 4, 1, 2]
