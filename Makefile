@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: deps build test soak demo bench sweep format lint clean
+.PHONY: deps build test python-environment test-python soak demo bench sweep format lint clean
 
 # Debian's usual place for the toolchain, if the shell does not know one.
 export PATH := $(PATH):/opt/swift/usr/bin
@@ -59,8 +59,25 @@ build: deps
 	swift build $(SWIFT_FLAGS)
 
 ## Checks the style, builds everything and runs every test, as CI does; ends with the test runner's own summary.
-test: deps lint
+test: deps lint python-environment
 	swift test $(TEST_FLAGS)
+
+## Installs the Python package and what its tests need into .build/python; without it they are skipped. A
+## machine that can get no packages goes without.
+PYTHON_ENVIRONMENT := .build/python
+python-environment: REQUIREMENTS += python3-venv=/usr/share/doc/python3-venv
+python-environment: deps
+	rm -rf $(PYTHON_ENVIRONMENT)
+	mkdir -p .build
+	python3 -m venv $(PYTHON_ENVIRONMENT)
+	$(PYTHON_ENVIRONMENT)/bin/pip install --quiet './Python[jax,test]' || {
+	  rm -rf $(PYTHON_ENVIRONMENT)
+	  echo "the tests of the Python package are skipped: their packages cannot be installed here"
+	}
+
+## The tests of the Python package alone.
+test-python: build python-environment
+	MIXFUSE=$(CURDIR)/$(MIXFUSE) $(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests
 
 ## Tries the compiler and its libraries on random and damaged input for MINUTES, and ends with a table of counts;
 ## what fell lies in soak-failures, with the command that repeats it.
