@@ -17,19 +17,19 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
-
 from environment import JAX_PACKAGES, JAX_VENV, enter
-from jax_attention_variants import NAMES
 from measuring import machine_description, run_json, summary
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE / "build"
+NAMES = ["causal", "window", "alibi", "t5", "softcap", "padding", "all"]
 LOSS_TOLERANCE = 1e-5  # relative, between two float32 programs
 
 
 def write_inputs(seq, batch, heads=4, width=64, layers=2, buckets=32):
     """One file of inputs for all variants."""
+    import numpy as np  # of the environment that `main` enters
+
     r = np.random.default_rng(3)
     model = heads * width
     arrays = {

@@ -20,7 +20,6 @@ import numpy as np
 from measuring import peak_resident_bytes, print_result, repeated, time_summary
 
 # By the number of the variant, from 1 on.
-NAMES = ["causal", "window", "alibi", "t5", "softcap", "padding", "all"]
 PARTS = ["q", "k", "v", "o", "slopes", "by_distance"]
 
 
