@@ -21,50 +21,78 @@ extension MetaProblem {
     }
   }
 
+  /// What is wrong with a header, and the array that this is about.
+  struct HeaderFault {
+    var message: String
+    /// Empty if there is no such array.
+    var name = ""
+  }
+
   /// What is wrong with the header, or nil.
-  var headerFault: String? {
-    if theta.isEmpty { return "a problem has parameters, but no line 'theta' is here" }
-    if meta.isEmpty { return "a problem has meta parameters, but no line 'meta' is here" }
-    let data = innerData + outerData
-    for leaf in theta + meta where leaf.type.dtype != dtype {
-      return "\(leaf.name) is \(leaf.type), but parameters are \(dtype.rawValue)"
+  var headerFault: HeaderFault? {
+    if theta.isEmpty {
+      return HeaderFault(message: "a problem has parameters, but there is no line 'theta'")
     }
-    for leaf in state where leaf.type.dtype != dtype {
-      return "\(leaf.name) is \(leaf.type), but states are \(dtype.rawValue)"
+    if meta.isEmpty {
+      return HeaderFault(message: "a problem has meta parameters, but there is no line 'meta'")
     }
-    for leaf in data.map(\.leaf) where leaf.type.dtype != dtype && leaf.type.dtype != .i32 {
-      return "\(leaf.name) is \(leaf.type), but data are \(dtype.rawValue) or i32"
+    return typeFault ?? sharingFault ?? repetition ?? initialFault
+  }
+
+  private var typeFault: HeaderFault? {
+    let groups = [
+      (theta + meta, "parameters", [dtype]), (state, "states", [dtype]),
+      ((innerData + outerData).map(\.leaf), "data", [dtype, .i32]),
+    ]
+    for (leaves, what, types) in groups {
+      for leaf in leaves where !types.contains(leaf.type.dtype) {
+        let expected = types.map(\.rawValue).joined(separator: " or ")
+        return HeaderFault(
+          message: "\(leaf.name) is \(leaf.type), but \(what) are \(expected)", name: leaf.name)
+      }
     }
-    for leaf in outerData where leaf.isStreamed {
-      return "\(leaf.leaf.name) is outer data, which are not streamed over inner steps"
+    return nil
+  }
+
+  private var sharingFault: HeaderFault? {
+    for data in outerData where data.isStreamed {
+      return HeaderFault(
+        message: "\(data.leaf.name) is outer data, which are not streamed over inner steps",
+        name: data.leaf.name)
     }
-    for leaf in data where leaf.isBatched && tasks == nil {
-      return "\(leaf.leaf.name) is batched, but the problem has no tasks"
+    for data in innerData + outerData where data.isBatched && tasks == nil {
+      return HeaderFault(
+        message: "\(data.leaf.name) is batched, but the problem has no tasks", name: data.leaf.name)
     }
-    return repetition ?? initialFault
+    return nil
   }
 
   /// A name that stands for two arrays, or nil.
-  private var repetition: String? {
+  private var repetition: HeaderFault? {
     let groups = [
       (theta + meta + state + (innerData + outerData).map(\.leaf)).map(\.name), gradientNames,
       dims.map(\.name),
     ]
     for names in groups {
       var known: Set<String> = []
-      for name in names where !known.insert(name).inserted { return "there are two of \(name)" }
+      for name in names where !known.insert(name).inserted {
+        return HeaderFault(message: "there are two of \(name)", name: name)
+      }
     }
     return nil
   }
 
-  private var initialFault: String? {
+  private var initialFault: HeaderFault? {
     guard case .meta(let first) = initialParameters else { return nil }
     guard first <= meta.count - theta.count else {
-      return "theta has \(theta.count) leaves from meta leaf \(first) on, but there are "
-        + "\(meta.count) meta leaves"
+      return HeaderFault(
+        message: "theta has \(theta.count) leaves from meta leaf \(first) on, but there are "
+          + "\(meta.count) meta leaves", name: theta[0].name)
     }
     for (leaf, start) in zip(theta, meta[first...]) where leaf.type != start.type {
-      return "\(start.name) is \(start.type), but it is the start of \(leaf.name): \(leaf.type)"
+      return HeaderFault(
+        message: "\(start.name) is \(start.type), but it is the start of \(leaf.name): \(leaf.type)",
+        name: start.name)
     }
     return nil
   }

@@ -43,6 +43,10 @@ package struct ProblemFile: Hashable, Sendable {
 
 private struct ProblemParser {
   var tokens: TokenReader
+  /// Where the lines of arrays are, by their names, for faults of the header as a whole.
+  private var places: [String: TokenReader] = [:]
+
+  init(tokens: TokenReader) { self.tokens = tokens }
 
   struct Opening {
     let name: String
@@ -75,6 +79,7 @@ private struct ProblemParser {
 
   mutating func file(builtFor dtype: DType?) throws -> ProblemFile {
     let opening = try opening()
+    let start = tokens
     try tokens.expect(word: "source")
     let source = try plainString()
     var dims: [(name: String, value: Int)] = []
@@ -94,7 +99,6 @@ private struct ProblemParser {
     var state: [Leaf] = []
     while tokens.skip(word: "state") { state.append(try leaf()) }
     let reads = try reads()
-    let end = tokens
     let blank = Graph(name: "")
     var problem = MetaProblem(
       name: opening.name, dtype: opening.dtype, dims: dims, seed: opening.seed,
@@ -103,7 +107,9 @@ private struct ProblemParser {
       state: state, innerLoss: blank, initialState: blank, update: blank, outerLoss: blank)
     problem.readsStep = reads.step
     problem.readsTrajectory = reads.trajectory
-    if let fault = problem.headerFault { throw end.failure(fault) }
+    if let fault = problem.headerFault {
+      throw (places[fault.name] ?? start).failure(fault.message)
+    }
     try readGraphs(into: &problem)
     if let dtype, dtype != problem.dtype { problem.rewrite(to: dtype) }
     return ProblemFile(problem: problem, source: source)
@@ -138,7 +144,9 @@ private struct ProblemParser {
         reads.step = true
       } else {
         try tokens.expect(word: "trajectory")
-        guard !reads.trajectory else { throw tokens.failure("'reads trajectory' stands here twice") }
+        guard !reads.trajectory else {
+          throw tokens.failure("'reads trajectory' stands here twice")
+        }
         reads.trajectory = true
       }
     }
@@ -160,6 +168,7 @@ private struct ProblemParser {
 
   private mutating func leaf() throws -> Leaf {
     let name = try dottedName()
+    places[name] = tokens
     try tokens.expect(":")
     let type = try tokens.type()
     guard type.isReasonable else {
