@@ -91,8 +91,8 @@ extension MetaProblem {
     }
     for (leaf, start) in zip(theta, meta[first...]) where leaf.type != start.type {
       return HeaderFault(
-        message: "\(start.name) is \(start.type), but it is the start of \(leaf.name): \(leaf.type)",
-        name: start.name)
+        message: "\(start.name) is \(start.type), but it is the start of \(leaf.name): "
+          + "\(leaf.type)", name: start.name)
     }
     return nil
   }

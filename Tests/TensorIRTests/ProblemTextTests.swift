@@ -114,7 +114,7 @@ struct ProblemTextTests {
     ("multiply %0, %2 :", "multiply %0 %2 :", "line 16: expected ':', found '%'"),
     ("loss_multiply @loss", "a+b @loss", "line 12: inner_loss has a value \"a+b\""),
     ("tiny.py:3:5", "tiny.py\\\\:3:5", "line 12: inner_loss has a text with control characters"),
-    ("%4 = gather", "%4 = gathre", "line 46: there is no op 'gathre'"),
+    ("%4 = gather", "%4 = gathre", "line 46: expected '{', found '%'"),
   ]
 
   @Test("what is wrong is said with its line", arguments: faults.indices)

@@ -44,7 +44,6 @@ class Library:
         (manifest,) = folder.glob("*.json")
         self.source = manifest.with_suffix(".c").read_text(encoding="utf-8")
         contents = json.loads(manifest.read_text(encoding="utf-8"))
-        self.digest = int(contents["abi_digest"], 16)
         (self.entry,) = (e for e in contents["entry_points"] if e["name"] == "meta_gradient")
         self.library = ctypes.CDLL(str(manifest.with_suffix(".so")))
         self.function = getattr(self.library, self.entry["symbol"])
@@ -54,7 +53,7 @@ class Library:
         """The loss and the gradients, for arrays by their names."""
         given = []
         for array in self.entry["inputs"]:
-            value = np.ascontiguousarray(arrays[array["name"]], DTYPES[array["dtype"]])
+            value = np.array(arrays[array["name"]], DTYPES[array["dtype"]], order="C")
             if list(value.shape) != array["shape"]:
                 raise AssertionError(f"{array['name']}: {value.shape} instead of {array['shape']}")
             given.append(value)
@@ -67,7 +66,7 @@ class Library:
             for values in (given, list(found.values()))
         ]
         status = self.function(
-            ctypes.c_uint64(self.digest), pointers[0], pointers[1], ctypes.c_void_p(start), None
+            pointers[0], pointers[1], ctypes.c_void_p(start), None
         )
         if status:
             raise AssertionError(f"the library returned {status}")
