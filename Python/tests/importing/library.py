@@ -12,6 +12,7 @@ import subprocess
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILDS = [".build/release", ".build-release/release", ".build-debug/debug"]
 DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32}
 
 
@@ -20,7 +21,7 @@ def compiler() -> str:
     named = os.environ.get("MIXFUSE")
     if named:
         return named
-    builds = [ROOT / ".build/release/mixfuse", ROOT / ".build-debug/debug/mixfuse"]
+    builds = [ROOT / f"{folder}/mixfuse" for folder in BUILDS]
     there = [path for path in builds if path.exists()]
     if not there:
         raise RuntimeError("no mixfuse executable: build it, or set MIXFUSE")

@@ -30,6 +30,8 @@ class Value:
     dtype: str
     node: Node | None = None
     position: int = 0
+    #: The elements, if they were found while tracing.
+    known: np.ndarray | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -55,7 +57,7 @@ class Origin:
 class Tensor:
     """An array of the traced program."""
 
-    __slots__ = ("shape", "dtype", "home", "graph", "raw", "recipe", "array_name")
+    __slots__ = ("shape", "dtype", "home", "graph", "raw", "recipe", "array_name", "_uniform")
 
     def __init__(self, shape: Sequence[int], dtype: str) -> None:
         self.shape = tuple(int(size) for size in shape)
@@ -67,6 +69,7 @@ class Tensor:
         #: How a known array is made where it is needed, if not from its elements.
         self.recipe: Callable[[Graph], Tensor] | None = None
         self.array_name = ""
+        self._uniform: list[float | None] = []
 
     @classmethod
     def of(cls, value: Value, graph: Graph) -> Tensor:
@@ -98,6 +101,11 @@ class Tensor:
     @property
     def uniform(self) -> float | None:
         """The only element of a known tensor, if all are equal."""
+        if not self._uniform:
+            self._uniform.append(self._only_element())
+        return self._uniform[0]
+
+    def _only_element(self) -> float | None:
         if not self.is_known or self.array.dtype.kind not in "fiub":
             return None
         array = self.array
@@ -177,6 +185,8 @@ class Graph:
         if known is None:
             # The tensor is kept so that its id stays its own.
             known = (tensor, self._made(tensor))
+            if tensor.is_known and tensor.dtype != "key":
+                known[1].known = tensor.array
             self._local[id(tensor)] = known
         return known[1]
 
@@ -221,6 +231,24 @@ class Graph:
             return self.op("notEqual", [number, zero], tensor.shape, BOOL)
         captured = Tensor.of(root.capture(root, tensor), root)
         return captured if root is self else Tensor.of(self.use(captured), self)
+
+    # --- Rewriting ----------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """Makes new nodes from now on, whatever equal ones there are: these may stand too late."""
+        self._equal = {}
+
+    def substitute(self, node: Node, value: Value, start: int) -> None:
+        """Puts a value in the place of a node's result; the nodes from `start` on, which make it, move
+        to where the node is."""
+        made = self.nodes[start:]
+        del self.nodes[start:]
+        place = self.nodes.index(node)
+        self.nodes[place:place] = made
+        old = node.results[0]
+        for reader in self.nodes:
+            reader.operands = [value if v is old else v for v in reader.operands]
+        self.outputs = [(name, value if v is old else v) for name, v in self.outputs]
 
     # --- Reading ------------------------------------------------------------------------------
 

@@ -53,6 +53,13 @@ def dtype_of(dtype: Any) -> str:
     return kinds[kind]
 
 
+def uniform(shape: Sequence[int], number: float, like: Tensor) -> Tensor:
+    """A known array of one number, of the element type of another."""
+    tensor = Tensor(shape, like.dtype)
+    tensor.raw = np.broadcast_to(np.asarray(number, like.array.dtype), tensor.shape)
+    return tensor
+
+
 def applied(equation: Any, arguments: Sequence[Any]) -> list[Any]:
     """The results of an equation, computed by JAX."""
     params = equation.primitive.get_bind_params(equation.params)
@@ -159,10 +166,14 @@ class Context:
         shape = [int(size) for size in shape]
         if tuple(shape) == tensor.shape:
             return tensor
+        if tensor.uniform is not None:
+            return uniform(shape, tensor.uniform, tensor)
         return self.moved(f"reshape{{shape {shape}}}", tensor, shape)
 
     def broadcast(self, tensor: Tensor, shape: Sequence[int], axes: Sequence[int]) -> Tensor:
         """Axis `i` becomes axis `axes[i]`, stretched where it has one element only."""
+        if tensor.uniform is not None:
+            return uniform(shape, tensor.uniform, tensor)
         kept = [i for i, axis in enumerate(axes) if tensor.shape[i] == shape[axis]]
         tensor = self.reshape(tensor, [tensor.shape[i] for i in kept])
         shape, axes = [int(size) for size in shape], [int(axes[i]) for i in kept]
