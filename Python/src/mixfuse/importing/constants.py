@@ -19,7 +19,7 @@ def written(graph: Graph, array: np.ndarray, dtype: str) -> Tensor | None:
     """The array as nodes of a graph; `None` if it is not simple enough."""
     if array.size == 0:
         return None
-    if dtype == BOOL:
+    if dtype == BOOL and array.size:
         number = written(graph, array.astype(np.int32), I32)
         if number is None:
             return None
@@ -37,6 +37,8 @@ def written(graph: Graph, array: np.ndarray, dtype: str) -> Tensor | None:
 
 def is_constant_along(array: np.ndarray, axis: int) -> bool:
     """Whether all slices along an axis are equal."""
+    if array.strides[axis] == 0:
+        return True
     first = np.take(array, [0], axis)
     is_equal = (array == first) | ((array != array) & (first != first))
     return bool(is_equal.all())

@@ -108,7 +108,7 @@ class Tensor:
     def _only_element(self) -> float | None:
         if not self.is_known or self.array.dtype.kind not in "fiub":
             return None
-        array = self.array
+        array = once(self.array)
         if array.dtype.kind == "f" and np.isnan(array).all():
             return float("nan")
         return float(array.flat[0]) if array.size and (array == array.flat[0]).all() else None
@@ -299,6 +299,11 @@ class Graph:
         for name, value in self.outputs:
             lines.append(f'{inner}output "{name}" {number(value)}')
         return "\n".join(lines + [f"{indentation}}}"]) + "\n"
+
+
+def once(array: np.ndarray) -> np.ndarray:
+    """An array without its repetitions along axes: one element where it is a view of one."""
+    return array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)]
 
 
 def named(nodes: list[Node]) -> list[tuple[Node, Origin]]:

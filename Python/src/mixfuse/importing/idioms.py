@@ -18,7 +18,7 @@ import re
 
 import numpy as np
 
-from .graph import F, Graph, Node, Tensor, Value
+from .graph import F, Graph, Node, Tensor, Value, once
 from .registry import Context
 
 #: With fewer classes the logits are no larger than what they are computed from.
@@ -244,7 +244,7 @@ def scores_of(value: Value, rank: int) -> Scores | None:
                 return None
             if scale <= 0:
                 return None
-            masks.append(by_axes(np.asarray(known, bool), axes, rank))
+            masks.append(by_axes(once(np.asarray(known, bool)), axes, rank))
             value = kept
         else:
             return None
@@ -349,7 +349,7 @@ def band(masks: list[np.ndarray], own: int, along: int, shape: tuple[int, int]) 
         if any(mask.shape[a] != 1 and not (mask == mask.take([0], a)).all() for a in others):
             return None
         pattern = mask[tuple(slice(None) if a not in others else 0 for a in range(mask.ndim))]
-        seen = seen & (pattern if own < along else pattern.T)
+        seen = seen & np.broadcast_to(pattern if own < along else pattern.T, shape)
     if seen.all():
         return "causal false"
     if shape[0] != shape[1]:

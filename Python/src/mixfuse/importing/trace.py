@@ -117,13 +117,50 @@ def known(value: Any, aval: Any = None) -> Tensor:
     return tensor
 
 
+#: Primitives that work on elements one by one: what repeats along an axis is computed once.
+ELEMENTWISE = frozenset({
+    "add", "sub", "mul", "div", "rem", "max", "min", "and", "or", "not", "xor", "neg", "sign", "abs",
+    "lt", "le", "gt", "ge", "eq", "ne", "select_n", "convert_element_type", "exp", "log", "sin", "cos",
+    "sqrt", "rsqrt", "pow", "integer_pow", "square", "tanh", "floor", "stop_gradient", "copy",
+})  # fmt: skip
+
+
 def evaluated(equation: Any, operands: list[Tensor]) -> list[Any] | None:
     """The results of an equation of known operands; `None` if they are too large to hold."""
+    name, params = equation.primitive.name, equation.params
+    arrays = [operand.raw for operand in operands]
+    if any(operand.dtype == "key" for operand in operands):
+        return applied(equation, arrays)
+    arrays = [cast(array, atom) for array, atom in zip(arrays, equation.invars)]
+    if name == "broadcast_in_dim" and len(arrays) == 1:
+        return [repeated(arrays[0], params["shape"], params["broadcast_dimensions"])]
+    if name == "transpose":
+        return [arrays[0].transpose(params["permutation"])]
+    repeats: list[int] = []
+    shape = getattr(equation.outvars[0].aval, "shape", ())
+    if name in ELEMENTWISE:
+        # JAX stretches axes of one element here.
+        arrays = [np.broadcast_to(array, shape) if array.shape else array for array in arrays]
+        whole = [array for array in arrays if array.shape == shape]
+        repeats = [a for a in range(len(shape)) if all(w.strides[a] == 0 for w in whole)]
+        short = tuple(slice(0, 1) if a in repeats else slice(None) for a in range(len(shape)))
+        arrays = [array[short] if array.shape else array for array in arrays]
     sizes = [math.prod(getattr(v.aval, "shape", ())) for v in equation.outvars]
-    if sum(sizes) > LARGEST_KNOWN:
+    if sum(sizes) // math.prod(shape[a] for a in repeats) > LARGEST_KNOWN:
         return None
-    given = []
-    for operand, atom in zip(operands, equation.invars):
-        is_key = operand.dtype == "key"
-        given.append(operand.raw if is_key else jax.numpy.asarray(operand.raw, atom.aval.dtype))
-    return applied(equation, given)
+    results = applied(equation, [jax.numpy.asarray(array) for array in arrays])
+    return [np.broadcast_to(np.asarray(results[0]), shape)] if repeats else results
+
+
+def cast(array: Any, atom: Any) -> np.ndarray:
+    """A known array in the type that the program has for it, repetitions kept."""
+    found = np.asarray(array)
+    return found if found.dtype == atom.aval.dtype else found.astype(atom.aval.dtype)
+
+
+def repeated(array: np.ndarray, shape: Any, axes: Any) -> np.ndarray:
+    """A view of an array with further axes, along which it repeats."""
+    place = [1] * len(shape)
+    for size, axis in zip(array.shape, axes):
+        place[int(axis)] = size
+    return np.broadcast_to(array.reshape(place), tuple(int(size) for size in shape))
