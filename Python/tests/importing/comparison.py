@@ -67,11 +67,14 @@ def largest_error(
     found = library(arrays)
     total = unrolled(inner, outer, optimizer, steps)
     if initial:
+
         def function(eta: Any) -> Any:
             return total(eta, eta, inner_data, outer_data)
     else:
+
         def function(eta: Any) -> Any:
             return total(theta, eta, inner_data, outer_data)
+
     loss, gradient = jax.jit(jax.value_and_grad(function))(eta)
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(gradient)]
     floor = 1e-5 * float(np.sqrt(sum(np.sum(leaf**2) for leaf in leaves)))

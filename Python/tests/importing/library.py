@@ -66,9 +66,7 @@ class Library:
             (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
             for values in (given, list(found.values()))
         ]
-        status = self.function(
-            pointers[0], pointers[1], ctypes.c_void_p(start), None
-        )
+        status = self.function(pointers[0], pointers[1], ctypes.c_void_p(start), None)
         if status:
             raise AssertionError(f"the library returned {status}")
         return found

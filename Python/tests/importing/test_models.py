@@ -24,8 +24,8 @@ OPTIMIZERS = {
     ),
 }
 
-#: All on one small model. Adam's kin get an `eps_root`, without which JAX's own gradient is not finite
-#: where a second moment is zero.
+#: All on one small model. Adam's kin get an `eps_root`, without which JAX's own gradient is not
+#: finite where a second moment is zero.
 MORE_OPTIMIZERS = {
     "adabelief": optax.adabelief(1e-2, eps_root=1e-12),
     "adagrad": optax.adagrad(1e-2),

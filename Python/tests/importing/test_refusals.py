@@ -120,7 +120,7 @@ def test_names_and_lines_are_those_of_the_program(tmp_path: pathlib.Path) -> Non
     problem = written(loss, name="named")
     assert 'source "test_refusals.py"' in problem.text
     line = inspect.getsourcelines(loss)[1] + 1
-    assert f"hidden @tanh = tanh %4 : f64[4]   // test_refusals.py:{line}:" in problem.text
+    assert f"hidden @loss = tanh %4 : f64[4]   // test_refusals.py:{line}:" in problem.text
     assert problem.inner_data == ["x"] and problem.outer_data == ["outer_x"]
     source = Library(problem.text, tmp_path).source
     assert "hidden" in source and f"test_refusals.py:{line}:" in source

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .graph import BOOL, F, I32, Graph, Tensor
+from .graph import BOOL, I32, F, Graph, Tensor
 
 #: As many elements are written out one by one.
 FEW = 64

@@ -2,8 +2,9 @@
 """Graphs of the compiler's IR while they are written, and the arrays that tracing works with.
 
 A `Tensor` is what a rule sees of an array. It has a home (a value of a graph), or it is known: its
-elements were found while tracing, and it becomes a node only where something unknown reads it. A graph
-that reads a tensor of a graph around it takes it as an invariant of its loop; rules need not care.
+elements were found while tracing, and it becomes a node only where something unknown reads it. A
+graph that reads a tensor of a graph around it takes it as an invariant of its loop; rules need not
+care.
 
 What no output needs is not printed, and equal nodes are one.
 """
@@ -52,6 +53,8 @@ class Origin:
     name: str = ""
     function: str = ""
     location: str = ""
+    #: The line where the assignment begins.
+    statement: int = 0
 
 
 class Tensor:
@@ -147,9 +150,7 @@ class Graph:
         """A new output."""
         self.outputs.append((name, self.use(tensor)))
 
-    def op(
-        self, op: str, operands: Sequence[Tensor], shape: Sequence[int], dtype: str
-    ) -> Tensor:
+    def op(self, op: str, operands: Sequence[Tensor], shape: Sequence[int], dtype: str) -> Tensor:
         """The result of an op with one result."""
         return self.append(op, operands, [(shape, dtype)])[0]
 
@@ -239,8 +240,8 @@ class Graph:
         self._equal = {}
 
     def substitute(self, node: Node, value: Value, start: int) -> None:
-        """Puts a value in the place of a node's result; the nodes from `start` on, which make it, move
-        to where the node is."""
+        """Puts a value in the place of a node's result; the nodes from `start` on, which make it,
+        move to where the node is."""
         made = self.nodes[start:]
         del self.nodes[start:]
         place = self.nodes.index(node)
@@ -289,7 +290,9 @@ class Graph:
             name = f" {origin.name}" if origin.name else ""
             function = f" @{origin.function}" if origin.function else ""
             comment = f"   // {escaped(origin.location)}" if origin.location else ""
-            op = node.op.replace(f" {F}[", f" {float_type}[").replace(f"{{{F}}}", f"{{{float_type}}}")
+            op = node.op.replace(f" {F}[", f" {float_type}[").replace(
+                f"{{{F}}}", f"{{{float_type}}}"
+            )
             space = " " if operands else ""
             lines.append(
                 f"{inner}{results}{name}{function} = {op}{space}{operands} : {types}{comment}"
@@ -309,11 +312,15 @@ def once(array: np.ndarray) -> np.ndarray:
 def named(nodes: list[Node]) -> list[tuple[Node, Origin]]:
     """The nodes with the names of their results: the last one of an assignment is called what is
     assigned, those on the way to it have what they do behind it."""
-    last = {(n.origin.name, n.origin.location): n for n in nodes if n.origin.name}
+
+    def assignment(origin: Origin) -> tuple[str, str, int]:
+        return (origin.name, origin.location.split(":")[0], origin.statement)
+
+    last = {assignment(n.origin): n for n in nodes if n.origin.name}
     result = []
     for node in nodes:
         origin = node.origin
-        if origin.name and last[origin.name, origin.location] is not node:
+        if origin.name and last[assignment(origin)] is not node:
             kind = node.op.split("{")[0]
             origin = dataclasses.replace(origin, name=f"{origin.name}_{KINDS.get(kind, kind)}")
         result.append((node, origin))

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idioms that become fused ops: softmax attention, and the cross-entropy of a linear classifier.
 
-They are found in the written graph, however they were spelt: `jax.nn.dot_product_attention`, the modules
-of Flax and Equinox, or einsums and a softmax by hand. A match is exact or none: what a fused op computes
-is, for all values, what the nodes computed that it replaces. (A mask therefore has to be known, and to
-leave each query a key; where it hides all keys, a softmax of equal scores and the fused op differ.)
+They are found in the written graph, however they were spelt: `jax.nn.dot_product_attention`, the
+modules of Flax and Equinox, or einsums and a softmax by hand. A match is exact or none: what a
+fused op computes is, for all values, what the nodes computed that it replaces. (A mask therefore
+has to be known, and to leave each query a key; where it hides all keys, a softmax of equal scores
+and the fused op differ.)
 
-A softmax may subtract anything from its scores that is the same along its axis, since it cancels; so
-nobody looks for a maximum.
+A softmax may subtract anything from its scores that is the same along its axis, since it cancels;
+so nobody looks for a maximum.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def constant(value: Value) -> float | None:
     return float(value.node.op[len("constant{") :].split()[0])
 
 
-#: For each axis of a value, the axis of another array that it is; `None` for an axis of one element.
+#: For each axis of a value, the axis of another array that it is; `None` for an axis of one
+#: element.
 Axes = list[int | None]
 
 
@@ -358,8 +360,9 @@ def band(masks: list[np.ndarray], own: int, along: int, shape: tuple[int, int]) 
     if (seen == (behind >= 0)).all():
         return "causal true"
     window = int(behind[seen].max())
-    return f"causal true window {window}" if (seen == ((behind >= 0) & (behind <= window))).all() \
-        else None
+    if (seen == ((behind >= 0) & (behind <= window))).all():
+        return f"causal true window {window}"
+    return None
 
 
 # --- Cross-entropy ----------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 """Where an equation of a jaxpr comes from: the line of the user's file, what is assigned there, and
 the function that was called to get it.
 
-Frames of libraries (JAX, Flax, Optax, ...) are not the user's; if a library was called, its function
-names what was computed, as `relu` or `softmax_cross_entropy_with_integer_labels` does.
+Frames of libraries (JAX, Flax, Optax, ...) are not the user's; if a library was called, its
+function names what was computed, as `relu` or `softmax_cross_entropy_with_integer_labels` does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ _LIBRARIES = tuple(
     os.path.realpath(path)
     for key in ("stdlib", "platlib", "purelib")
     if (path := sysconfig.get_paths().get(key))
+)
+#: Files of JAX between a function and what it computes: their functions name nothing.
+_MACHINERY = re.compile(
+    r"/jax/_src/(core|pjit|traceback_util|api|api_util|linear_util|custom_derivatives|dtypes"
+    r"|source_info_util|profiler|util|ad_checkpoint|interpreters/\w+|numpy/array_methods)\.py$"
 )
 _OWN = os.path.dirname(os.path.realpath(__file__))
 
@@ -44,8 +49,8 @@ def origin_of(source_info: Any, around: Origin, definition: str = "") -> Origin:
     Args:
         source_info: what JAX knows about it.
         around: the origin of the call that the equation is inside of.
-        definition: the file of the function that was called, if it is a jitted one. JAX traces such a
-            function once, so the frames around it may be those of another call.
+        definition: the file of the function that was called, if it is a jitted one. JAX traces such
+            a function once, so the frames around it may be those of another call.
     """
     if definition and is_library(definition):
         return around
@@ -60,12 +65,15 @@ def origin_of(source_info: Any, around: Origin, definition: str = "") -> Origin:
         if is_library(path):
             if is_own(path):
                 break
-            called = function
+            if not function.startswith("_") and not _MACHINERY.search(path):
+                called = function
             continue
         line, column, *_ = type(traceback).code_addr2location(code, instruction)
         file = re.sub(r"[\x00-\x1f\\]", "_", os.path.basename(path))
+        name, statement = assigned(path, line)
         return Origin(
-            name=assigned(path, line),
+            name=name,
+            statement=statement,
             function=identifier(called or function),
             location=f"{file}:{line}:{column + 1}",
         )
@@ -79,7 +87,8 @@ def identifier(name: str) -> str:
 
 @functools.cache
 def assignments(file: str) -> list[tuple[int, int, str]]:
-    """First line, last line and target of all assignments of a file, and `return` of all returns."""
+    """First line, last line and target of all assignments of a file, and `return` of all
+    returns."""
     try:
         with open(file, encoding="utf-8") as stream:
             tree = ast.parse(stream.read())
@@ -113,8 +122,9 @@ def target_name(target: ast.expr) -> str:
     return ""
 
 
-def assigned(file: str, line: int) -> str:
-    """What the shortest statement around a line assigns to."""
-    around = [(end - start, name) for start, end, name in assignments(file) if start <= line <= end]
-    return min(around)[1] if around else ""
-
+def assigned(file: str, line: int) -> tuple[str, int]:
+    """What the shortest statement around a line assigns to, and the line where it begins."""
+    around = [
+        (end - start, name, start) for start, end, name in assignments(file) if start <= line <= end
+    ]
+    return min(around)[1:] if around else ("", line)

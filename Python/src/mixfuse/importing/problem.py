@@ -5,8 +5,8 @@
         inner_loss, outer_loss, theta, eta, (x, y), (x_query, y_query),
         optimizer=lambda eta: optax.adam(eta["rate"]), steps=8, path="maml.graphs")
 
-`inner_loss(theta, eta, *inner_data)` and `outer_loss(theta, eta, *outer_data)` return scalars. The text
-has four graphs: the inner loss, the optimiser's start and step, and the outer loss.
+`inner_loss(theta, eta, *inner_data)` and `outer_loss(theta, eta, *outer_data)` return scalars. The
+text has four graphs: the inner loss, the optimiser's start and step, and the outer loss.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from jax._src.interpreters import partial_eval
 
 from .errors import ImportRefused
-from .graph import BOOL, F, I32, Graph, Origin, Tensor, Value
+from .graph import BOOL, I32, F, Graph, Origin, Tensor, Value
 from .idioms import recognize
 from .registry import Context, dtype_of
 from .trace import Tracer
@@ -105,8 +105,8 @@ def write_problem(
         optimizer: an `optax.GradientTransformation`, or a function of `eta` that makes one.
         steps: the number of inner steps.
         initial: whether `eta` is where `theta` starts (or the entry of `eta` with this name).
-        streamed: whether the inner data have a leading axis of one slice for each step; or the names
-            of those arguments that do.
+        streamed: whether the inner data have a leading axis of one slice for each step; or the
+            names of those arguments that do.
         tasks: the number of tasks, if there is a batch of them; their data have a leading axis.
         batched: whether all data are of one task each; or the names of those arguments that are.
         name: the name of the problem and of its library; that of the inner loss by default.
@@ -143,7 +143,8 @@ def write_problem(
     source = source_name(inner_loss)
     lines = [
         "mixfuse-problem 1",
-        f'problem "{name}" {dtype} seed {seed} steps {steps}' + (f" tasks {tasks}" if tasks else ""),
+        f'problem "{name}" {dtype} seed {seed} steps {steps}'
+        + (f" tasks {tasks}" if tasks else ""),
         f'source "{source}"',
         f'dim "steps" {steps}',
         *([f'dim "tasks" {tasks}'] if tasks else []),
@@ -194,7 +195,9 @@ def data_leaves(
         parameters = list(inspect.signature(loss).parameters.values())[2:]
     except (TypeError, ValueError):
         parameters = []
-    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     names: list[str] = []
     arguments: list[Any] = []
     is_streamed: list[bool] = []
@@ -405,8 +408,8 @@ class ProblemWriter:
             raise ImportRefused(f"the optimiser state {name} of {aval.dtype}") from None
 
     def is_step(self, first: Any, step: Any, number: int, aval: Any) -> bool:
-        """Whether a state is the number of the step: it starts at 0, depends on itself alone, and is
-        `k` after `k` steps. Then it is not stored."""
+        """Whether a state is the number of the step: it starts at 0, depends on itself alone, and
+        is `k` after `k` steps. Then it is not stored."""
         if aval.shape != () or not np.issubdtype(aval.dtype, np.integer):
             return False
         outputs = [place == number for place in range(len(first.out_avals))]
@@ -437,9 +440,7 @@ class ProblemWriter:
         lines.append(self.initial_line(initial))
         lines += [
             f'meta {self.leaf_line(name, array, is_data=False)} gives "{gradient}"'
-            for name, array, gradient in zip(
-                self.eta.names, self.eta.arrays, self.gradient_names()
-            )
+            for name, array, gradient in zip(self.eta.names, self.eta.arrays, self.gradient_names())
         ]
         for which, leaves in (("inner", self.inner), ("outer", self.outer)):
             flags = zip(leaves.names, leaves.arrays, leaves.is_streamed, leaves.is_batched)

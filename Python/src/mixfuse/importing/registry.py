@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of lowering rules: one function for each of JAX's primitives, found by its name.
 
-A rule takes a `Context` and the operands of the equation, and returns its result, or a list of them:
+A rule takes a `Context` and the operands of the equation, and returns its result, or a list of
+them:
 
     @rule("add", "add_any")
     def add(c: Context, a: Tensor, b: Tensor) -> Tensor:
         return c.op("add", [a, b])
 
-The parameters of the primitive are in `c.params`. What a rule cannot do it refuses (`c.refuse`); what
-has no rule is refused by name.
+The parameters of the primitive are in `c.params`. What a rule cannot do it refuses (`c.refuse`);
+what has no rule is refused by name.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .errors import ImportRefused
-from .graph import BOOL, F, I32, Graph, Tensor
+from .graph import BOOL, I32, F, Graph, Tensor
 
 Rule = Callable[..., Tensor | list[Tensor]]
 
@@ -182,6 +184,8 @@ class Context:
         if axes and sorted(axes) != axes:
             order = [int(i) for i in np.argsort(axes)]
             tensor, axes = self.transpose(tensor, order), sorted(axes)
+        if math.prod(shape) == tensor.size:
+            return self.reshape(tensor, shape)
         return self.moved(f"broadcast{{shape {shape} axes {axes}}}", tensor, shape)
 
     def stretched(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
@@ -286,7 +290,8 @@ class Context:
         return self.subtract(self.like(0, tensor), tensor)
 
     def positions(self, indices: Tensor, limit: int, purpose: str = "a position") -> Tensor:
-        """Whole numbers that must be below a limit: checked by the library, unless it is certain."""
+        """Whole numbers that must be below a limit: checked by the library, unless it is
+        certain."""
         subject = self.graph.origin.name or "an index array"
         return self.op(
             f'check_positions{{below {limit} subject "{subject}" purpose "{purpose}"}}', [indices]

@@ -119,9 +119,10 @@ def known(value: Any, aval: Any = None) -> Tensor:
 
 #: Primitives that work on elements one by one: what repeats along an axis is computed once.
 ELEMENTWISE = frozenset({
-    "add", "sub", "mul", "div", "rem", "max", "min", "and", "or", "not", "xor", "neg", "sign", "abs",
-    "lt", "le", "gt", "ge", "eq", "ne", "select_n", "convert_element_type", "exp", "log", "sin", "cos",
-    "sqrt", "rsqrt", "pow", "integer_pow", "square", "tanh", "floor", "stop_gradient", "copy",
+    "add", "sub", "mul", "div", "rem", "max", "min", "and", "or", "not", "xor", "neg", "sign",
+    "abs", "lt", "le", "gt", "ge", "eq", "ne", "select_n", "convert_element_type", "exp", "log",
+    "sin", "cos", "sqrt", "rsqrt", "pow", "integer_pow", "square", "tanh", "floor",
+    "stop_gradient", "copy",
 })  # fmt: skip
 
 

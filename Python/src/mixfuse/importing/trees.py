@@ -16,8 +16,8 @@ from .errors import ImportRefused
 def leaf_names(prefix: str, tree: Any) -> list[str]:
     """A dotted name for each leaf of a tree, all different.
 
-    The key of a mapping or the name of an attribute is a part; the number of an element of a sequence
-    is added to the part before it.
+    The key of a mapping or the name of an attribute is a part; the number of an element of a
+    sequence is added to the part before it.
     """
     names: list[str] = []
     for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]:

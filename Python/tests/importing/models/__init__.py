@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of the kinds that users have, as inner losses. A model is a function that makes a `Case`."""
+"""Models of the kinds that users have, as inner losses. A model is a function that makes a
+`Case`."""
 
 from . import equinox_models, flax_models, haiku_models, nnx_models, plain_models
 from .case import Case

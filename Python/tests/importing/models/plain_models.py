@@ -17,7 +17,8 @@ def softmax_attention(q, k, v):
 
 
 def rope_transformer() -> Case:
-    """RMS norms, rotary positions, attention by hand, a scan of checkpointed layers, a tied loss."""
+    """RMS norms, rotary positions, attention by hand, a scan of checkpointed layers, a tied
+    loss."""
     layers, width, heads, classes = 2, 16, 2, 129
     draw = Draw("rope_transformer")
     theta = {
@@ -41,9 +42,7 @@ def rope_transformer() -> Case:
         angles = jnp.arange(x.shape[1])[:, None] * rates
         cosine, sine = jnp.cos(angles)[None, :, None], jnp.sin(angles)[None, :, None]
         first, second = jnp.split(x, 2, -1)
-        return jnp.concatenate(
-            [first * cosine - second * sine, second * cosine + first * sine], -1
-        )
+        return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], -1)
 
     def loss(theta, eta, tokens):
         hidden = theta["embedding"][tokens[:, :-1]]
@@ -125,7 +124,9 @@ def indexing() -> Case:
         window = jax.lax.dynamic_slice(line, (rows[0],), (4,))
         total += jnp.sum(window**3) * line[columns[1]]
         changed = line.at[rows].add(2.0 * line[:4]).at[3].set(0.5).at[columns].set(line[8:12])
-        total += jnp.sum(changed**2) + jnp.sum(jnp.take_along_axis(table, rows[None, :] % 5, 1) ** 2)
+        total += jnp.sum(changed**2) + jnp.sum(
+            jnp.take_along_axis(table, rows[None, :] % 5, 1) ** 2
+        )
         updated = jax.lax.dynamic_update_slice(table, table[:2, :2] ** 2, (rows[1], columns[0]))
         total += jnp.sum(updated * table) + jnp.sum(jnp.sort(line)[:4] * line[4:8])
         best, places = jax.lax.top_k(line, 3)

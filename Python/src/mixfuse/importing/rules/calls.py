@@ -2,13 +2,14 @@
 """Functions called inside of a program, which become part of it.
 
 A function with a derivative of its own (`custom_jvp`, `custom_vjp`) becomes what it computes, whose
-derivative the compiler takes. That is right if both agree, as they do where such a rule is there for
-numerical reasons; it is tried out, and refused where they do not (a gradient that is reversed, clipped
-or passed straight through): say such a thing with `stop_gradient`.
+derivative the compiler takes. That is right if both agree, as they do where such a rule is there
+for numerical reasons; it is tried out, and refused where they do not (a gradient that is reversed,
+clipped or passed straight through): say such a thing with `stop_gradient`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -16,6 +17,7 @@ import jax
 import numpy as np
 
 from ..graph import Tensor
+from ..origins import identifier
 from ..registry import Context, applied, rule
 
 
@@ -23,7 +25,10 @@ from ..registry import Context, applied, rule
       "custom_lin", "xla_call", "core_closed_call")  # fmt: skip
 def call(c: Context, *operands: Tensor) -> list[Tensor]:
     inner = c.params.get("jaxpr") or c.params.get("call_jaxpr")
-    return c.tracer.run_closed(c.graph, inner, operands, c.graph.origin)
+    name = identifier(str(c.params.get("name") or "")).strip("_")
+    # What is inside of a library's function has its name; the user's own functions have lines.
+    around = dataclasses.replace(c.graph.origin, function=name or c.graph.origin.function)
+    return c.tracer.run_closed(c.graph, inner, operands, around)
 
 
 @rule("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
@@ -56,7 +61,8 @@ def is_relu(inner: Any) -> bool:
 
 
 def has_own_derivative(c: Context, inner: Any) -> bool:
-    """Whether a declared derivative differs from that of the function, at points where it is tried."""
+    """Whether a declared derivative differs from that of the function, at points where it is
+    tried."""
 
     def declared(*arguments: Any) -> Any:
         return applied(c.equation, arguments)
@@ -105,13 +111,13 @@ def linear_algebra(c: Context, *_: Tensor) -> Any:
     return c.refuse("decompositions of matrices are not supported")
 
 
-@rule("random_bits", "threefry2x32", "random_seed", "random_wrap", "random_unwrap", "random_fold_in",
-      "random_split", "random_gamma", "rng_bit_generator", "rng_uniform", "shift_left",
-      "shift_right_logical", "shift_right_arithmetic", "bitcast_convert_type")  # fmt: skip
+@rule(
+    "random_bits", "threefry2x32", "random_seed", "random_wrap", "random_unwrap",
+    "random_fold_in", "random_split", "random_gamma", "rng_bit_generator", "rng_uniform",
+    "shift_left", "shift_right_logical", "shift_right_arithmetic", "bitcast_convert_type",
+)  # fmt: skip
 def random(c: Context, *_: Tensor) -> Any:
     return c.refuse(
         "random numbers are drawn while tracing, from keys that are known then; "
         "pass what depends on another key as data"
     )
-
-

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax._src.interpreters import partial_eval
 
-from ..graph import BOOL, F, I32, Graph, Tensor
+from ..graph import BOOL, I32, F, Graph, Tensor
 from ..registry import Context, dtype_of, rule
 
 #: A `while` is followed this far to find out when it ends.
@@ -202,7 +202,5 @@ def cond(c: Context, which: Tensor, *operands: Tensor) -> list[Tensor]:
     result = cases[-1]
     for place in range(len(branches) - 2, -1, -1):
         is_it = c.compare("lessOrEqual", number, c.like(place, number))
-        result = [
-            c.select(c.stretched(is_it, a.shape), a, b) for a, b in zip(cases[place], result)
-        ]
+        result = [c.select(c.stretched(is_it, a.shape), a, b) for a, b in zip(cases[place], result)]
     return result

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arithmetic, comparisons and truth values.
 
-Derivatives follow from what the ops of the IR say. Where JAX has another convention at a kink, so that
-gradients differ at single points, the rule makes JAX's out of other ops.
+Derivatives follow from what the ops of the IR say. Where JAX has another convention at a kink, so
+that gradients differ at single points, the rule makes JAX's out of other ops.
 """
 
 from __future__ import annotations
 
 import math
 
-from ..graph import BOOL, F, I32, Tensor
+from ..graph import BOOL, I32, F, Tensor
 from ..registry import Context, dtype_of, rule
 
 UNARY = {
@@ -214,8 +214,8 @@ def select(c: Context, which: Tensor, *cases: Tensor) -> Tensor:
 
 @rule("clamp")
 def clamp(c: Context, low: Tensor, x: Tensor, high: Tensor) -> Tensor:
-    # The derivative of JAX's clamp is 1 between the bounds and 0 on them; those of maximum and minimum
-    # share at ties.
+    # The derivative of JAX's clamp is 1 between the bounds and 0 on them; those of maximum and
+    # minimum share at ties.
     low, high = c.stretched(low, c.shape), c.stretched(high, c.shape)
     if x.dtype != F:
         return c.op("minimum", [c.op("maximum", [x, low]), high])

@@ -2,8 +2,8 @@
 """Gathers and scatters of every pattern that indexing makes.
 
 The IR gathers rows by a list of row numbers. An operand is brought into that form: axes that are
-indexed, or of which a slice is taken, come first and become one; the row number is computed from the
-indices and, for a slice, from the place in it. What remains of the operand is the row.
+indexed, or of which a slice is taken, come first and become one; the row number is computed from
+the indices and, for a slice, from the place in it. What remains of the operand is the row.
 
 An index out of range is a fault that the library reports (JAX gives NaN, or clamps, or leaves out):
 where the program says `clip`, or what to fill in, or that updates are dropped, it does that.
@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ..graph import BOOL, F, I32, Tensor
+from ..graph import BOOL, I32, F, Tensor
 from ..registry import Context, rule
 
 #: Pairs of updates that are compared to find the last one of each place.
@@ -58,9 +58,9 @@ def layout(
     """Works out the row numbers."""
     batch = list(indices.shape[:-1])
     moved = [axis for axis in range(operand.rank) if axis not in collapsed + operand_batch]
-    chosen = operand_batch + collapsed + [
-        axis for axis in moved if sizes[axis] != operand.shape[axis]
-    ]
+    chosen = (
+        operand_batch + collapsed + [axis for axis in moved if sizes[axis] != operand.shape[axis]]
+    )
     # A whole axis whose start is an index can only start at 0.
     whole = [axis for axis in moved if axis not in chosen]
     windows = [axis for axis in moved if axis in chosen]
@@ -296,7 +296,9 @@ def dynamic_update_slice(c: Context, operand: Tensor, update: Tensor, *starts: T
             inside = holds if inside is None else both(c, inside, holds)
         if places is None:
             # Row `i` of the result is row `i - first` of the update where that exists.
-            line = c.subtract(c.iota([extent], 0), c.broadcast(c.reshape(first, [1]), [extent], [0]))
+            line = c.subtract(
+                c.iota([extent], 0), c.broadcast(c.reshape(first, [1]), [extent], [0])
+            )
             moved = taken_along(c, moved, bounded(c, line, size - 1), axis)
     return update if inside is None else c.select(inside, moved, operand)
 
@@ -350,8 +352,8 @@ def sum_of(c: Context, at: Layout, updates: Tensor) -> Tensor:
 
 
 def overwritten(c: Context, table: Tensor, at: Layout, updates: Tensor) -> Tensor:
-    """The rows of a table, those that are updated replaced. Of several updates of a row the last one
-    counts, as on JAX's CPU backend."""
+    """The rows of a table, those that are updated replaced. Of several updates of a row the last
+    one counts, as on JAX's CPU backend."""
     row = list(table.shape[1:])
     if not at.is_unique and not c.params.get("unique_indices"):
         total = math.prod(at.shape)

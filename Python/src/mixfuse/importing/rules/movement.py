@@ -63,6 +63,14 @@ def split(c: Context, x: Tensor) -> list[Tensor]:
     return parts
 
 
+@rule("tile")
+def tile(c: Context, x: Tensor) -> Tensor:
+    repeats = [int(count) for count in c.params["reps"]]
+    pairs = [size for pair in zip(repeats, x.shape) for size in pair]
+    whole = c.broadcast(x, pairs, [2 * axis + 1 for axis in range(x.rank)])
+    return c.reshape(whole, c.shape)
+
+
 @rule("rev")
 def reverse(c: Context, x: Tensor) -> Tensor:
     for axis in c.params["dimensions"]:
@@ -94,6 +102,7 @@ def padded(
     if filling.uniform == 0 and x.dtype != "bool":
         return c.pad(x, [low for low, _ in ends], [high for _, high in ends])
     for axis, (low, high) in enumerate(ends):
+
         def piece(size: int, axis: int = axis) -> list[Tensor]:
             shape = [size if a == axis else n for a, n in enumerate(x.shape)]
             return [c.stretched(filling, shape)] if size else []

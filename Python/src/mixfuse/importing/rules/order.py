@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sorting. The place of an element is the number of those before it, found by comparing all pairs of an
-axis; the values are gathered from there, so their derivatives are those of a gather."""
+"""Sorting. The place of an element is the number of those before it, found by comparing all pairs
+of an axis; the values are gathered from there, so their derivatives are those of a gather."""
 
 from __future__ import annotations
 
 import math
 
-from ..graph import F, I32, Tensor
+from ..graph import I32, F, Tensor
 from ..registry import Context, rule
 from .indexing import bounded, strides_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from ..graph import BOOL, F, I32, Tensor
+from ..graph import BOOL, I32, F, Tensor
 from ..registry import Context, rule
 from .movement import padded
 
