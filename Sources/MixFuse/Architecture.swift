@@ -18,7 +18,9 @@
 //                  written in the language itself.
 // TensorIR         The op catalogue and the graph. Static shapes, explicit broadcasts, loops that stay
 //                  loops. A `MetaProblem` is four graphs and the names of their arrays; no later stage
-//                  knows that a spec language exists.
+//                  knows that a spec language exists. It has a text form (`ProblemText.swift`), which
+//                  every command reads in place of a spec: the door for other front ends, such as the
+//                  tracer of JAX programs in Python/src/mixfuse/importing.
 // Kernels          What a kernel is, with everything about it decided: loop nests, and plans of
 //                  products, attention and packing (form, tiles, panels, units, scratch memory) that
 //                  follow from a shape and a `Machine`. Every number about machines is in

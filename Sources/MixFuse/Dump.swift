@@ -18,7 +18,7 @@ package enum DumpStage: String, CaseIterable, Sendable {
   case tokens
   /// The syntax tree, imports included.
   case ast
-  /// The problem's four graphs, before anything is derived.
+  /// The whole problem, before anything is derived, as a file that can take the spec's place.
   case ir
   /// The derived graph of `inner_gradient`, or of `--entry`.
   case gradient
@@ -107,10 +107,9 @@ extension Compilation {
     return describeTokens(tokenize(spec.source, diagnostics: DiagnosticCollector()))
   }
 
+  /// See `ProblemText.swift`.
   private func problemText() throws -> String {
-    let problem = try problem()
-    return [problem.innerLoss, problem.initialState, problem.update, problem.outerLoss]
-      .map(\.text).joined(separator: "\n")
+    try problem().text(source: sourceName())
   }
 
   private func graphText(_ entry: EntryPoint, afterPass name: String?) throws -> String {

@@ -65,6 +65,12 @@ package enum AttentionExtra: Hashable, Sendable, CaseIterable {
 }
 
 extension AttentionScores {
+  /// Whether the numbers are such that scores can be made with them.
+  var isSound: Bool {
+    scale.isFinite && softcap.map { $0 > 0 && $0.isFinite } ?? true
+      && 0...(1 << 43) ~= window ?? 0 && 0...(1 << 43) ~= prefix
+  }
+
   /// The operands that follow queries, keys and values.
   package var extras: [AttentionExtra] {
     AttentionExtra.allCases.filter { extra in

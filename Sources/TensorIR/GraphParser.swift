@@ -19,18 +19,36 @@ extension Graph {
   /// - Throws: `GraphParseError` with the line and what was expected there.
   /// - Cost: linear in the size of the text.
   package init(parsing text: String) throws {
-    var parser = GraphParser(tokens: TokenReader(text))
+    var tokens = TokenReader(text)
+    try self.init(reading: &tokens)
+    try tokens.expectEnd()
+  }
+
+  /// Reads the graph that stands next.
+  init(reading tokens: inout TokenReader) throws {
+    var parser = GraphParser(tokens: tokens)
     self = try parser.graph(keyword: "graph")
-    try parser.tokens.expectEnd()
+    tokens = parser.tokens
   }
 }
 
 /// A recursive-descent parser: one method for each construct.
 private struct GraphParser {
   var tokens: TokenReader
+  /// Regions around the place where the parser is, which it follows by recursion.
+  private var depth = 0
+
+  private static let greatestDepth = 100
+
+  init(tokens: TokenReader) { self.tokens = tokens }
 
   mutating func graph(keyword: String) throws -> Graph {
     try tokens.expect(word: keyword)
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= Self.greatestDepth else {
+      throw tokens.failure("more than \(Self.greatestDepth) regions stand in each other here")
+    }
     var graph = Graph(name: try tokens.string())
     try tokens.expect("{")
     var types: [Int: TensorType] = [:]

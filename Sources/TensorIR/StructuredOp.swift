@@ -176,7 +176,8 @@ extension StructuredFunction {
     switch self {
     case .attention(let scores):
       let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2])
-      guard q.count == 4, k.count == 4, v == operands[1], q[0] == k[0], q[3] == k[3],
+      guard scores.isSound, q.count == 4, k.count == 4, v == operands[1], q[0] == k[0],
+        q[3] == k[3],
         q[2] % k[2] == 0, !scores.isCausal || q[1] == k[1],
         zip(scores.extras, operands.dropFirst(3)).allSatisfy({ extra, type in
           extra.canHave(type, queries: operands[0], keys: k[1])

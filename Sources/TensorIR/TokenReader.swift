@@ -16,6 +16,13 @@ struct TokenReader {
     GraphParseError(line: line, message: message)
   }
 
+  /// The reader before the next token.
+  var skippingBlanks: TokenReader {
+    var ahead = self
+    ahead.skipBlanks()
+    return ahead
+  }
+
   // MARK: Looking ahead and skipping
 
   mutating func isAt(_ punctuation: Unicode.Scalar) -> Bool {

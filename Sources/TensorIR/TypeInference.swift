@@ -78,7 +78,7 @@ extension Op {
     case .sumWindows(let windows, let extent):
       try expect(operands.count == 1 && operands[0].dtype != .bool && extent >= 1, operands)
       let axis = windows.axis
-      try expect(isSound(windows) && 0..<(operands[0].rank - 1) ~= axis, operands)
+      try expect(isSound(windows) && axis + 1 < operands[0].rank, operands)
       var shape = operands[0].shape
       try expect(Array(shape[axis...(axis + 1)]) == [windows.count, windows.size], operands)
       shape.replaceSubrange(axis...(axis + 1), with: [extent])

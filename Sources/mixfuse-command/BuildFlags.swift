@@ -14,7 +14,9 @@ extension InnerGradients: ExpressibleByArgument {}
 
 /// The spec and the choices of its build.
 struct BuildFlags: ParsableArguments {
-  @Argument(help: "The spec, a .mix file.", completion: .file(extensions: ["mix"]))
+  @Argument(
+    help: "The spec, a .mix file, or a .graphs file in its place.",
+    completion: .file(extensions: ["mix", "graphs"]))
   var spec: String
 
   @Option(
@@ -27,8 +29,8 @@ struct BuildFlags: ParsableArguments {
       "Take the sizes of a preset of the spec; --set overrules it.", valueName: "name"))
   var preset: String?
 
-  @Option(help: "Float type of the library.")
-  var dtype: FloatType = .f32
+  @Option(help: "Float type of the library: f32, or that of a .graphs file, unless given.")
+  var dtype: FloatType?
 
   @Option(help: "Forward-over-reverse (mixed) or reverse-over-reverse (standard).")
   var derivation: Derivation = .usual
@@ -66,10 +68,12 @@ struct BuildFlags: ParsableArguments {
   /// - Parameter threads: the number of threads that `--memory` is for; all processors if `nil`.
   func compilation(threads: Int? = nil) throws -> Compilation {
     let bindings = dims.map { ($0.name, $0.size) }
+    let spec = LoadedSpec(path: spec)
     return try Compilation(
-      path: spec,
+      spec,
       options: BuildOptions(
-        dims: Dictionary(bindings) { _, last in last }, preset: preset, floatType: dtype,
+        dims: Dictionary(bindings) { _, last in last }, preset: preset,
+        floatType: dtype ?? spec.ownFloatType ?? .f32,
         switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
         targetCPU: targetCPU)
     ).fittingMemory(workers: threads ?? ThreadPool.availableProcessors)

@@ -115,8 +115,8 @@ struct Place: Sendable {
 /// All kinds, in the order of the table.
 let allTrials: [any Trial] = [
   SpecTrial(), SinglePrecisionTrial(), DifferenceTrial(), ProgramTrial(), SanitizerTrial(),
-  FrontEndTrial(), GraphTextTrial(), ArrayFileTrial(), ManifestTrial(), CheckpointTrial(),
-  CommandTrial(), KillTrial(), DiskTrial(), SelfTrial(),
+  FrontEndTrial(), GraphTextTrial(), ProblemTextTrial(), ArrayFileTrial(), ManifestTrial(),
+  CheckpointTrial(), CommandTrial(), KillTrial(), DiskTrial(), SelfTrial(),
 ]
 
 /// Where the repository is: seeds and C sources are read from there.

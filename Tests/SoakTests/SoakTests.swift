@@ -15,7 +15,8 @@ struct SoakTests {
   @Test(
     "the fixed cases of a kind all pass",
     arguments: [
-      "specs", "specs-f32", "differences", "programs", "front-end", "graph-text", "arrays",
+      "specs", "specs-f32", "differences", "programs", "front-end", "graph-text",
+      "problem-text", "arrays",
       "manifests", "checkpoints", "commands", "kills", "disks",
     ])
   func share(kind: String) throws {

@@ -106,7 +106,7 @@ extension TrainingSettings {
     _ compilation: Compilation, _ manifest: Manifest, _ feed: DataFeed, seed: UInt64,
     _ options: TrainingOptions
   ) throws {
-    let texts = try compilation.parsed().sources.map(\.bytes)
+    let texts = try compilation.spec.bytes(reportingTo: compilation.diagnostics)
     self["spec"] = ContentDigest(ofParts: texts).short
     for (name, size) in manifest.dims.sorted(by: { $0.key < $1.key }) {
       self["dims.\(name)"] = "\(size)"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Damaged texts: specs through the whole compiler up to C, graphs through their parser, manifests
-// through theirs. Each must be taken or refused, and a refusal must be the user's mistake or a known
+// Damaged texts: specs through the whole compiler up to C, graphs through their parser, whole
+// problems through theirs, manifests, too. Each must be taken or refused, and a refusal must be the user's mistake or a known
 // limitation, never a bug of the compiler.
 
 import CEmission
@@ -111,6 +111,60 @@ struct GraphTextTrial: Trial {
     }
     let again = try Graph(parsing: graph.text)
     return again.text == graph.text ? .passed : .failed("printed and read again it is another")
+  }
+}
+
+/// Whole problems.
+struct ProblemTextTrial: Trial {
+  let name = "problem-text"
+  let purpose = "damaged files of graphs through the compiler, up to C"
+  let secondLimit = 30.0
+  let share = 150
+
+  func files(seed: UInt64) throws -> [CaseFile] {
+    var generator = SeededGenerator(seed: seed)
+    let spec = RandomSpec(seed: UInt64.random(in: 0..<100_000, using: &generator))
+    let text = try Self.text(of: spec)
+    // Every fourth is left whole.
+    guard !seed.isMultiple(of: 4) else { return [CaseFile("problem.graphs", text)] }
+    if generator.chance(0.5) {
+      return [CaseFile("problem.graphs", generator.damaged(Array(text.utf8)))]
+    }
+    let others = ["%0", "f32[2]", "loop", "batched", "9223372036854775807", "state", "reads"]
+    let slips = generator.withSlips(words(of: text), others: others)
+    return [CaseFile("problem.graphs", slips.joined())]
+  }
+
+  private static func text(of spec: RandomSpec) throws -> String {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "mixfuse-soak-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appending(path: "spec.mix")
+    try spec.text.write(to: path, atomically: true, encoding: .utf8)
+    return try Compilation(path: path.path, options: BuildOptions())
+      .dump(.ir, entry: nil, afterPass: nil)
+  }
+
+  func run(seed: UInt64, in place: Place) throws -> Verdict {
+    let compilation = Compilation(path: place.file("problem.graphs"), options: BuildOptions())
+    do {
+      let problem = try compilation.problem()
+      let text = try compilation.dump(.ir, entry: nil, afterPass: nil)
+      let again = try ProblemFile(parsing: text)
+      guard again.problem.text(source: again.source) == text else {
+        return .failed("printed and read again it is another")
+      }
+      guard problem.size <= 20_000_000 else { return .passed }
+      let programs = try compilation.programs(
+        of: problem, on: TargetDescription.host().soakMachine, entries: [.metaGradient])
+      let library = emitLibrary(named: problem.name, entryPoints: programs, banner: [])
+      return library.source.isEmpty ? .failed("no C came out") : .passed
+    } catch {
+      let report = FailureReport(error)
+      if seed.isMultiple(of: 4) { return .failed("a whole file is refused: \(report.text)") }
+      return report.exitCode <= 2 ? .passed : .failed(report.text)
+    }
   }
 }
 
