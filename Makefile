@@ -77,7 +77,9 @@ python-environment: deps
 
 ## The tests of the Python package alone.
 test-python: build python-environment
-	MIXFUSE=$(CURDIR)/$(MIXFUSE) $(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests
+	export MIXFUSE=$(CURDIR)/$(MIXFUSE)
+	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests/importing
+	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests --ignore=Python/tests/importing
 
 ## Tries the compiler and its libraries on random and damaged input for MINUTES, and ends with a table of counts;
 ## what fell lies in soak-failures, with the command that repeats it.

@@ -16,12 +16,13 @@ def test_readme_snippets_run(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     text = (ROOT / "Python" / "README.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(snippets) == 3
+    assert len(snippets) == 4
     names = {}
     for snippet in snippets:
         exec(snippet, names)
     printed = capsys.readouterr().out
     assert printed.count("(1, 40)") == 2
+    assert "(20,)" in printed
 
 
 def test_the_example_learns():

@@ -18,10 +18,16 @@ struct PythonPackageTests {
       if: FileManager.default.isExecutableFile(atPath: python),
       "make python-environment installs what they need"))
   func tests() throws {
+    // The tests of imports are in f64 throughout: a process of their own.
+    try run("--ignore=importing", in: "Python/tests")
+    try run("-m 'not slow'", in: "Python/tests/importing")
+  }
+
+  private func run(_ choice: String, in folder: String) throws {
     let place = try Workplace()
-    let tests = Self.root.appending(path: "Python/tests").path
-    let options = "-q -p no:cacheprovider"
-    let script = "MIXFUSE=\"$1\" exec '\(Self.python)' -m pytest \(options) '\(tests)'"
+    let tests = Self.root.appending(path: folder).path
+    let options = "-q -p no:cacheprovider \(choice)"
+    let script = "cd '\(tests)' && MIXFUSE=\"$1\" exec '\(Self.python)' -m pytest \(options)"
     let result = try place.run([], by: script)
     #expect(result.exitCode == 0, "\(result.output)\n\(result.errors)")
     #expect(result.output.contains(" passed"), "\(result.output)")

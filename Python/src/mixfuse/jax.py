@@ -187,3 +187,12 @@ def _register() -> None:
 
 _lock = threading.Lock()
 _is_registered = False
+
+
+def __getattr__(name: str) -> Any:
+    # The tracer imports this module, so its names are found when they are asked for.
+    if name in ("compile", "Compiled", "ImportRefused"):
+        from . import importing
+
+        return getattr(importing, name)
+    raise AttributeError(f"module {__name__} has no attribute {name}")

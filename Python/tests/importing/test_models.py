@@ -52,7 +52,12 @@ MORE_OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def slow_but_for(names: dict[str, object], *quick: str) -> list[object]:
+    """The names as parameters, all but a few marked as slow."""
+    return [n if n in quick else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("optimizer", slow_but_for(OPTIMIZERS, "clipped_adamw"))
 @pytest.mark.parametrize("model", ALL, ids=lambda model: model.__name__)
 def test_model(model: Callable[[], Case], optimizer: str, tmp_path: pathlib.Path) -> None:
     case = model()
@@ -64,7 +69,7 @@ def test_model(model: Callable[[], Case], optimizer: str, tmp_path: pathlib.Path
     assert error < LIMIT
 
 
-@pytest.mark.parametrize("optimizer", MORE_OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", slow_but_for(MORE_OPTIMIZERS, "lamb", "injected"))
 def test_optimizer(optimizer: str, tmp_path: pathlib.Path) -> None:
     case = vmapped_examples()
     error, _, _ = largest_error(
