@@ -70,6 +70,7 @@ python-environment: deps
 	rm -rf $(PYTHON_ENVIRONMENT)
 	mkdir -p .build
 	python3 -m venv $(PYTHON_ENVIRONMENT)
+	rm -rf Python/build # files that are gone from src would be installed from here
 	$(PYTHON_ENVIRONMENT)/bin/pip install --quiet './Python[jax,test]' || {
 	  rm -rf $(PYTHON_ENVIRONMENT)
 	  echo "the tests of the Python package are skipped: their packages cannot be installed here"

@@ -1,29 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Meta-gradients as compiled libraries: build one from a spec, load it, call it on arrays.
+"""MixFuse for Python: build a spec of a meta-learning problem and call what was built.
 
-    import mixfuse
-    library = mixfuse.build("maml_sinusoid.mix", sets={"tasks": 8})
-    outputs = library.meta_gradient(eta=parameters, x_support=x, y_support=y, ...)
+    library = mixfuse.build("maml_sinusoid.mix", sets={"tasks": 4})
+    outputs = library.meta_gradient(eta=eta, x_support=xs, y_support=ys, x_query=xq, y_query=yq)
 
-`mixfuse.jax` makes functions of JAX of the same libraries.
+Entry points take arrays by name and give a nested dict of NumPy arrays. `mixfuse.jax` and
+`mixfuse.torch` make differentiable functions of them.
 """
 
-from .compiler import build, executable
-from .errors import CallError, CompileError, InputError, LibraryError, MixFuseError, PositionError
-from .library import EntryPoint, Library, load
-from .session import Session
+from mixfuse._build import build
+from mixfuse._entry import Entry
+from mixfuse._errors import (
+    ArgumentError,
+    BuildError,
+    CallError,
+    CompileError,
+    LibraryError,
+    MixFuseError,
+    NativeError,
+    PositionError,
+)
+from mixfuse._library import Library, load
+from mixfuse._manifest import Array, EntryPoint, Manifest, PositionCheck
+from mixfuse._session import Session
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "ArgumentError",
+    "Array",
+    "BuildError",
     "CallError",
     "CompileError",
+    "Entry",
     "EntryPoint",
-    "InputError",
     "Library",
     "LibraryError",
+    "Manifest",
     "MixFuseError",
+    "NativeError",
+    "PositionCheck",
     "PositionError",
     "Session",
     "build",
-    "executable",
     "load",
 ]

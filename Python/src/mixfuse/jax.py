@@ -1,198 +1,203 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Libraries as functions of JAX: inside `jit`, `scan`, `vmap` and `grad`, with Optax around them.
+"""Entry points as JAX functions: under jit, in scans, under vmap (one after another), and
+`jax.grad` of a meta-loss is the meta-gradient that the compiled call gave.
 
-    loss = mixfuse.jax.meta_loss(library)
-    gradient = jax.jit(jax.grad(loss))(eta, data)
+    meta_loss = mixfuse.jax.meta_loss(library)
+    loss, gradient = jax.jit(jax.value_and_grad(meta_loss))({"eta": eta}, {"x_support": x, ...})
 
-XLA calls the library through its foreign function interface, on its own buffers. Where there is no
-C compiler for the shim that takes, JAX calls back into Python instead, with a warning.
+Arrays are found by name, in structures of any kind that JAX knows. XLA's buffers are handed to the
+library as they are. That takes a C compiler, once; without one calls go through Python.
 """
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+import numpy
 
-from .arrays import matched
-from .errors import InputError
-from .library import EntryPoint, Library
-from .manifest import Array
-from .native import NoCompilerError, library as native_library
-from .threads import Parallel, parallel
-from .trees import flatten, nest
+from mixfuse import _jax_native, _parallel
+from mixfuse._entry import Entry
+from mixfuse._errors import ArgumentError, NativeError, suggestion
+from mixfuse._gradients import learned_inputs
+from mixfuse._library import Library
+from mixfuse._manifest import Array, type_text
+from mixfuse._names import unflatten
 
-_TARGET = "mixfuse_call"
+__all__ = ["Compiled", "ImportRefused", "compile", "function", "meta_loss"]
 
 
-def function(entry: EntryPoint, threads: int = 1) -> Callable[..., dict[str, Any]]:
-    """A function of JAX that calls an entry point: inputs by name, as keywords or in dictionaries,
-    outputs as nested dictionaries. It has no derivative; `meta_loss` has.
+def function(
+    entry: Entry, *, threads: int | None = None, convert: bool = False
+) -> Callable[..., dict[str, Any]]:
+    """An entry point as a JAX function of structures and keywords, which gives a nested dict.
 
-    Raises InputError, when it is called or traced, if arrays are missing or do not fit. Positions
-    out of range are an error of the JAX runtime.
+    It has no derivative; `meta_loss` has. `threads` are those of a pool of the library's own; with
+    `convert`, arrays of other types are converted instead of refused.
     """
-    call = _call(entry, threads)
-    facts = entry.facts
-    where = f"{entry.library.manifest.name}.{entry.name}"
+    call = _flat_call(entry, threads)
+    names = [array.name for array in entry.description.outputs]
 
-    def run(*trees: Mapping[str, Any], **inputs: Any) -> dict[str, Any]:
-        given = flatten({name: part for tree in trees for name, part in tree.items()} | inputs)
-        values = matched(facts.inputs, given, where)
-        arrays = [_fitting(value, array, where) for value, array in zip(values, facts.inputs)]
-        results = call(*arrays)
-        return nest({array.name: result for array, result in zip(facts.outputs, results)})
+    def called(*structures: Any, **inputs: Any) -> dict[str, Any]:
+        arrays = _arrays(entry, [*structures, inputs], convert)
+        return unflatten(dict(zip(names, call(*arrays))))
 
-    return run
+    called.__name__ = called.__qualname__ = entry.name
+    called.__doc__ = f"{entry.where} of a MixFuse library."
+    return called
 
 
-def meta_loss(library: Library, threads: int = 1) -> Callable[..., Any]:
-    """The outer loss after the inner optimisation, `loss(metas, data)`, whose gradient by `metas`
-    is the library's meta-gradient: one call computes both.
+def meta_loss(
+    library: Library, *, threads: int | None = None, convert: bool = False
+) -> Callable[..., Any]:
+    """The meta-loss as a JAX function with a derivative, of structures and keywords.
 
-    `metas` are the meta parameters by name (`{"eta": {...}, "rate": ...}`), `data` the other
-    inputs.
+    `jax.grad` and `jax.value_and_grad` cost one call of `meta_gradient`. There are derivatives with
+    respect to what the spec learns, once; asking for others is an error.
     """
     entry = library.entry("meta_gradient")
-    run = function(entry, threads)
-    gradients = _gradient_names(entry)
+    differentiable = _differentiable(entry, _flat_call(entry, threads))
+
+    def called(*structures: Any, **inputs: Any) -> Any:
+        return differentiable(*_arrays(entry, [*structures, inputs], convert))
+
+    called.__name__ = called.__qualname__ = "meta_loss"
+    called.__doc__ = f"The meta-loss of {library.manifest.name}."
+    return called
+
+
+def _differentiable(entry: Entry, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss of flat arrays, whose derivative is the gradients of the same call."""
+    outputs = [array.name for array in entry.description.outputs]
+    inputs = entry.description.inputs
+    loss = outputs.index("loss")
+    gradient_of = {
+        entry.positions[name]: outputs.index(gradient)
+        for name, gradient in learned_inputs(entry.description).items()
+    }
 
     @jax.custom_vjp
-    def loss(metas: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        return run(metas, data)["loss"]
+    def value(*arrays: Any) -> Any:
+        return call(*arrays)[loss]
 
-    def forward(metas: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any]:
-        outputs = flatten(run(metas, data))
-        names = [name for name in flatten(metas)]
-        unknown = [name for name in names if name not in gradients]
-        if unknown:
-            raise InputError(f"{', '.join(unknown)}: no meta parameters; pass them as data")
-        leaves = [outputs[gradients[name]] for name in names]
-        return outputs["loss"], (_like(metas, leaves), data)
+    def forward(*arrays: Any) -> tuple[Any, Any]:
+        for position, array in enumerate(arrays):
+            if array.perturbed and position not in gradient_of:
+                raise ArgumentError(
+                    f"{entry.where}: {inputs[position].name}: the library has no derivative with "
+                    "respect to this input; there are: "
+                    + ", ".join(inputs[learned].name for learned in gradient_of)
+                )
+        results = call(*(array.value for array in arrays))
+        return results[loss], {i: results[output] for i, output in gradient_of.items()}
 
-    def backward(saved: Any, cotangent: Any) -> tuple[Any, Any]:
-        gradient, data = saved
-        return jax.tree.map(lambda leaf: cotangent * leaf, gradient), jax.tree.map(_zero, data)
+    def backward(gradients: dict[int, Any], adjoint: Any) -> tuple[Any, ...]:
+        if isinstance(adjoint, jax.custom_derivatives.SymbolicZero):
+            return (None,) * len(inputs)
+        return tuple(
+            adjoint * gradients[i] if i in gradients else None for i in range(len(inputs))
+        )
 
-    loss.defvjp(forward, backward)
-    return loss
-
-
-def _gradient_names(entry: EntryPoint) -> dict[str, str]:
-    """The output that is the gradient by each meta parameter. A gradient is called `grad`, or
-    `grad.` and the name of its parameter, which a single tree of parameters is left out of."""
-    names = [array.name for array in entry.facts.inputs]
-    result: dict[str, str] = {}
-    for output in (array.name for array in entry.facts.outputs):
-        if output != "grad" and not output.startswith("grad."):
-            continue
-        rest = output[len("grad.") :]
-        exact = [name for name in names if name == rest]
-        # `theta` and data come after the metas, where names end alike.
-        inside = [n for n in names if "." in n and n.split(".", 1)[1] == rest and n[:6] != "theta."]
-        found = exact or inside or [name for name in names if not rest and "." not in name]
-        if found:
-            result[found[0]] = output
-    return result
+    value.defvjp(forward, backward, symbolic_zeros=True)
+    return value
 
 
-def _like(tree: Any, leaves: list[Any]) -> Any:
-    """The leaves, which are in the order of `flatten`, in the structure of the tree."""
-    rest = iter(leaves)
-
-    def rebuilt(node: Any) -> Any:
-        if isinstance(node, Mapping):
-            return {name: rebuilt(part) for name, part in node.items()}
-        if isinstance(node, tuple) and hasattr(node, "_fields"):
-            return type(node)(*(rebuilt(part) for part in node))
-        if isinstance(node, (list, tuple)):
-            return type(node)(rebuilt(part) for part in node)
-        return next(rest)
-
-    return rebuilt(tree)
-
-
-def _zero(x: Any) -> Any:
-    x = jnp.asarray(x)
-    if jnp.issubdtype(x.dtype, jnp.inexact):
-        return jnp.zeros_like(x)
-    return np.zeros(x.shape, jax.dtypes.float0)
-
-
-def _fitting(value: Any, wanted: Array, where: str) -> Any:
-    """The value as an array of the wanted type; numbers of Python take it. Raises InputError."""
-    is_plain = isinstance(value, (bool, int, float))
-    array = jnp.asarray(value, wanted.dtype) if is_plain else jnp.asarray(value)
-    if array.shape != wanted.shape or array.dtype != wanted.dtype:
-        found = f"{array.dtype.name} {list(array.shape)}"
-        raise InputError(f"{where}: {wanted.name} is {found}, expected {wanted.description}")
-    return array
-
-
-# Calls -------------------------------------------------------------------------------------------
-
-
-def _call(entry: EntryPoint, threads: int) -> Callable[..., Any]:
-    facts = entry.facts
-    results = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in facts.outputs]
+def _flat_call(entry: Entry, threads: int | None) -> Callable[..., Any]:
+    """A function of an entry point's arrays in order, which gives its results in order."""
+    parallel = entry.library.parallel if threads is None else _parallel.choose(threads)
+    results = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in entry.description.outputs]
+    # An executor's loops run Python, which needs the lock that XLA's threads do not hold.
+    if isinstance(parallel, _parallel.Executor):
+        return _through_python(entry, parallel, results)
     try:
-        _register()
-    except NoCompilerError as fault:
-        warnings.warn(f"{fault}; JAX calls the library through Python", stacklevel=3)
-        return _callback(entry, threads, results)
-    workers = parallel(threads)
-    count = workers.workers if workers else 1
-    attributes = {
-        "entry": np.int64(entry.address),
-        "arena": np.int64(max(facts.arena_bytes + count * facts.arena_bytes_per_worker, 1)),
-        "parallel": np.int64(_address(workers)),
-    }
-    call = jax.ffi.ffi_call(_TARGET, results, vmap_method="sequential")
-    return lambda *arrays: call(*arrays, **attributes)
+        key = _jax_native.register(entry, parallel)
+    except NativeError as error:
+        warnings.warn(
+            f"calls of {entry.where} in JAX go through Python, which is slower: {error}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return _through_python(entry, parallel, results)
+    call = jax.ffi.ffi_call(_jax_native.TARGET, results, vmap_method="sequential")
+    return lambda *arrays: call(*arrays, key=numpy.int64(key))
 
 
-def _address(workers: Parallel | None) -> int:
-    return workers.address if workers else 0
+def _through_python(entry: Entry, parallel: Any, results: Any) -> Callable[..., Any]:
+    names = list(entry.positions)
+    outputs = [array.name for array in entry.description.outputs]
+
+    def call(*arrays: Any) -> list[numpy.ndarray]:
+        given = entry.arrays((), dict(zip(names, map(numpy.asarray, arrays))), False)
+        flat = entry.flat_results(given, parallel)
+        return [flat[name] for name in outputs]
+
+    return lambda *arrays: jax.pure_callback(call, results, *arrays, vmap_method="sequential")
 
 
-def _callback(entry: EntryPoint, threads: int, results: list[Any]) -> Callable[..., Any]:
-    names = [array.name for array in entry.facts.inputs]
-    outputs = [array.name for array in entry.facts.outputs]
-
-    def run(*arrays: Any) -> list[Any]:
-        session = entry.session(threads)
-        session.set({name: np.asarray(array) for name, array in zip(names, arrays)})
-        found = session.run()
-        return [found[name] for name in outputs]
-
-    return lambda *arrays: jax.pure_callback(run, results, *arrays, vmap_method="sequential")
-
-
-def _register() -> None:
-    """Make the shim known to JAX, once. Raises NoCompilerError."""
-    global _is_registered
-    with _lock:
-        if _is_registered:
-            return
-        shim = native_library("xla_shim", ["xla_shim.c"], [jax.ffi.include_dir()])
-        capsule = jax.ffi.pycapsule(shim.mixfuse_xla_call)
-        jax.ffi.register_ffi_target(_TARGET, capsule, platform="cpu")
-        _is_registered = True
+def _arrays(entry: Entry, structures: list[Any], convert: bool) -> list[Any]:
+    """Checked arrays in the order of the call, of structures that may hold traced ones."""
+    if entry.library.manifest.dtype == numpy.float64 and not jax.config.jax_enable_x64:
+        raise ArgumentError(
+            f"{entry.where}: the library computes in f64, which JAX has switched off; call "
+            'jax.config.update("jax_enable_x64", True), or build with dtype="f32"'
+        )
+    given: dict[str, Any] = {}
+    for structure in structures:
+        for path, value in jax.tree_util.tree_flatten_with_path(structure)[0]:
+            name = ".".join(_key_text(key) for key in path)
+            if name in given:
+                raise ArgumentError(f"{entry.where}: {name}: given twice; give each array once")
+            given[name] = _checked(entry, name, value, convert)
+    entry.require_complete(given)
+    return [given[name] for name in entry.positions]
 
 
-_lock = threading.Lock()
-_is_registered = False
+def _key_text(key: Any) -> str:
+    """One part of a path, as JAX's kinds of keys hold it."""
+    for attribute in ("key", "idx", "name"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+def _checked(entry: Entry, name: str, value: Any, convert: bool) -> Any:
+    position = entry.positions.get(name)
+    if position is None:
+        known = suggestion(name, entry.positions)
+        raise ArgumentError(
+            f"{entry.where}: {name or 'an array without a name'}: no such input{known}"
+        )
+    expected = entry.description.inputs[position]
+    if isinstance(value, (bool, int, float, numpy.ndarray, numpy.generic)):
+        # Checked by NumPy, before JAX may narrow 64-bit arrays on their way in.
+        return jnp.asarray(_plain(entry, name, value, convert))
+    if not isinstance(value, jax.Array):
+        raise ArgumentError(
+            f"{entry.where}: {name}: expected {expected}, found {type(value).__name__}"
+        )
+    if value.shape != expected.shape or (value.dtype != expected.dtype and not convert):
+        raise ArgumentError(_mismatch(entry, expected, value))
+    return value.astype(expected.dtype)
+
+
+def _plain(entry: Entry, name: str, value: Any, convert: bool) -> numpy.ndarray:
+    return entry.arrays(({name: value},), {}, convert)[name]
+
+
+def _mismatch(entry: Entry, expected: Array, value: Any) -> str:
+    is_type_only = value.shape == expected.shape
+    repair = "; pass convert=True to accept it" if is_type_only else ""
+    found = type_text(value.dtype, value.shape)
+    return f"{entry.where}: {expected.name}: expected {expected}, found {found}{repair}"
 
 
 def __getattr__(name: str) -> Any:
     # The tracer imports this module, so its names are found when they are asked for.
-    if name in ("compile", "Compiled", "ImportRefused"):
-        from . import importing
+    if name in ("Compiled", "ImportRefused", "compile"):
+        from mixfuse import importing
 
         return getattr(importing, name)
     raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -90,7 +90,7 @@ def test_an_initialisation_is_learned_without_a_theta():
 def test_what_does_not_fit_is_said(compiled):
     with pytest.raises(ValueError, match="1 arrays were given for"):
         compiled(ETA, THETA, DATA[:1], VALIDATION)
-    with pytest.raises(mixfuse.InputError, match="expected float64"):
+    with pytest.raises(mixfuse.ArgumentError, match="expected"):
         compiled(ETA, THETA, (DATA[0][:3], DATA[1]), VALIDATION)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import jax
 
-from ..compiler import build
+from .._build import build
+from .._library import Library
 from ..jax import function
-from ..library import Library
 from .problem import Problem, write_problem
 
 
@@ -30,7 +30,7 @@ class Compiled:
         #: The library; its other entry points can be called, too.
         self.library = library
         self._structure = jax.tree.structure(eta)
-        self._run = function(library.entry("meta_gradient"), threads)
+        self._run = function(library.entry("meta_gradient"), threads=threads)
         self.loss = self._differentiable()
 
     def __call__(
@@ -48,7 +48,7 @@ class Compiled:
             if len(leaves) != len(names):
                 raise ValueError(f"{len(leaves)} arrays were given for {', '.join(names)}")
             inputs |= dict(zip(names, leaves, strict=True))
-        wanted = {array.name for array in self.library.entry("meta_gradient").facts.inputs}
+        wanted = {array.name for array in self.library.entry("meta_gradient").description.inputs}
         # What no graph reads is no input of the library.
         outputs = _flat(self._run({n: a for n, a in inputs.items() if n in wanted}))
         gradients = [outputs[name] for name in problem.gradients]
@@ -120,5 +120,5 @@ def compile(
             path=place / "problem.graphs",
             **options,
         )
-        library = build(problem.path, output=output, **(build_flags or {}))
+        library = build(problem.path, dtype=problem.dtype, output=output, **(build_flags or {}))
     return Compiled(problem, library, eta, threads)

@@ -57,6 +57,12 @@ class Problem:
     captured: dict[str, np.ndarray]
     idioms: dict[str, int]
 
+    @property
+    def dtype(self) -> str:
+        """The float type that the problem is written with: `f32` or `f64`."""
+        found = re.search(r'^problem "[^"]*" (\w+)', self.text, re.MULTILINE)
+        return found[1] if found else "f32"
+
 
 @dataclasses.dataclass
 class Leaves:
