@@ -74,13 +74,13 @@ extension Elaborator {
     guard floatType == .f64 else { return shortUniform(key, shape) }
     // 52 bits, of both words of a block.
     let (high, low) = (bits(.first, key, shape), bits(.second, key, shape))
-    let upper = scaled(shifted(high, by: 0, of: 32), by: 0x1p-32)
-    return emitter.binary(.add, upper, scaled(shifted(low, by: 12, of: 32), by: 0x1p-52))
+    let upper = scaled(shifted(high, by: 0), by: 0x1p-32)
+    return emitter.binary(.add, upper, scaled(shifted(low, by: 12), by: 0x1p-52))
   }
 
   /// Random numbers of 23 bits, the same in both float types.
   private func shortUniform(_ key: Key, _ shape: [Int]) -> Tensor {
-    scaled(shifted(bits(.both, key, shape), by: 9, of: 32), by: 0x1p-23)
+    scaled(shifted(bits(.both, key, shape), by: 9), by: 0x1p-23)
   }
 
   fileprivate func normal(_ shape: [Int], at place: Span) throws -> Tensor {
@@ -98,6 +98,12 @@ extension Elaborator {
   fileprivate func dropout(
     at place: Span, _ x: ArrayArgument, _ rate: ArrayArgument
   ) throws -> Tensor {
+    // At 1 the factor is infinite, and what is dropped would be undefined instead of 0.
+    if let number = rate.operand.value.number, !(0..<1).contains(number) {
+      throw fail(
+        .kind(what: "the rate", expected: "at least 0 and below 1", found: "\(number)"),
+        at: rate.operand.expression.span)
+    }
     let drawn = shortUniform(try newKey(at: place), x.shape)
     let one = emitter.constant(1, rate.tensor.type)
     let kept = try broadcast(emitter.binary(.subtract, one, rate.tensor), to: x.shape, at: place)
@@ -159,14 +165,14 @@ extension Elaborator {
 
   // MARK: Numbers from bits
 
-  /// The bits as a number without sign, less its last ones, as a float.
-  private func shifted(_ bits: Tensor, by count: Int, of length: Int) -> Tensor {
+  /// The 32 bits as a number without sign, less its last ones, as a float.
+  private func shifted(_ bits: Tensor, by count: Int) -> Tensor {
     let zero = emitter.constant(0, bits.type)
     let divisor = emitter.constant(Double(1 << count), bits.type)
     let quotient = count == 0 ? bits : emitter.binary(.floorDivide, bits, divisor)
     let number = emitter.convert(quotient, to: floatType)
     let wrapped = emitter.binary(
-      .add, number, constant(Double(1 << (length - count)), like: number))
+      .add, number, constant(Double(1 << (32 - count)), like: number))
     return emitter.add(
       .select, emitter.add(.compare(.less), bits, zero), wrapped, number)
   }

@@ -172,12 +172,12 @@ extension Elaborator {
     return (start, end, min(step, end - start))
   }
 
-  /// What is assigned goes forwards.
+  /// A step of 0 goes nowhere, and what is assigned goes forwards.
   func requireForwards(_ step: Int, at span: Span) throws {
     guard step >= 1 else {
       throw fail(
         .kind(what: "the step of this range", expected: "at least 1", found: String(step)),
-        at: span, help: "flip(...) turns the value round")
+        at: span, help: step < 0 ? "flip(...) turns the value round" : nil)
     }
   }
 

@@ -44,5 +44,10 @@ struct RandomPlaceTests {
     let outcome = Self.outcome(update: "0", loss: "sum(dropout(theta.w, [0.1, 0.2]))")
     #expect(outcome.errorIDs == ["type.kind"], "\(outcome.report)")
     #expect(outcome.errors.contains("the rate must be a number or of the shape [3], got [2]"))
+    for rate in ["1", "1.5", "-0.1", "1 / 0"] {
+      let outcome = Self.outcome(update: "0", loss: "sum(dropout(theta.w, \(rate)))")
+      #expect(outcome.errorIDs == ["type.kind"], "\(outcome.report)")
+      #expect(outcome.errors.contains("the rate must be at least 0 and below 1"))
+    }
   }
 }

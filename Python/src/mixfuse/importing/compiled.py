@@ -13,6 +13,7 @@ import jax
 
 from .._build import build
 from .._library import Library
+from .._names import flatten
 from ..jax import function
 from .problem import Problem, write_problem
 
@@ -48,9 +49,12 @@ class Compiled:
             if len(leaves) != len(names):
                 raise ValueError(f"{len(leaves)} arrays were given for {', '.join(names)}")
             inputs |= dict(zip(names, leaves, strict=True))
-        wanted = {array.name for array in self.library.entry("meta_gradient").description.inputs}
+        entry = self.library.entry("meta_gradient")
+        wanted = {array.name for array in entry.description.inputs}
         # What no graph reads is no input of the library.
-        outputs = _flat(self._run({n: a for n, a in inputs.items() if n in wanted}))
+        nested = self._run({n: a for n, a in inputs.items() if n in wanted})
+        known = [array.name for array in entry.description.outputs]
+        outputs = flatten(nested, known, entry.where)
         gradients = [outputs[name] for name in problem.gradients]
         return outputs["loss"], jax.tree.unflatten(self._structure, gradients)
 
@@ -69,15 +73,6 @@ class Compiled:
 
         loss.defvjp(forward, backward)
         return loss
-
-
-def _flat(outputs: dict[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested outputs by their dotted names."""
-    result: dict[str, Any] = {}
-    for name, value in outputs.items():
-        full = f"{path}.{name}" if path else name
-        result |= _flat(value, full) if isinstance(value, dict) else {full: value}
-    return result
 
 
 def compile(
