@@ -109,7 +109,7 @@ extension KernelBuilder {
       statements.append(addPairs(left - half, apart: half, in: source, result))
       left = half
     }
-    let element = 1
+    let element = 0
     let place = ElementIndex(terms: [.init(variable: element, stride: 1)])
     let last = scope { builder -> Statement in
       var body: [Statement] = []
@@ -125,15 +125,14 @@ extension KernelBuilder {
     return statements + [last]
   }
 
-  /// Adds to each of the first `pairs` parts the part that is `apart` further on.
+  /// Adds to each of the first `pairs` parts the part that is `apart` further on. Parts lie one after
+  /// the other, so one loop goes over the elements of all: of two, compilers unroll both.
   private mutating func addPairs(
     _ pairs: Int, apart: Int, in source: Int, _ result: PartialSums.Result
   ) -> Statement {
     let (type, size) = (result.type, result.type.elementCount)
-    let (part, element) = (0, 1)
-    let terms = [
-      ElementIndex.Term(variable: part, stride: size), .init(variable: element, stride: 1),
-    ]
+    let element = 0
+    let terms = [ElementIndex.Term(variable: element, stride: 1)]
     return scope { builder -> Statement in
       var body: [Statement] = []
       let other = builder.defineAnew(
@@ -142,9 +141,7 @@ extension KernelBuilder {
       body.append(
         .accumulateInMemory(
           parameter: source, ElementIndex(terms: terms), result.reduction, value: other))
-      return .loop(
-        variable: part, extent: pairs,
-        body: [.loop(variable: element, extent: size, body: body)])
+      return .loop(variable: element, extent: pairs * size, body: body)
     }
   }
 }
