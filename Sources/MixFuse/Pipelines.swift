@@ -46,6 +46,8 @@ package enum Pipelines {
     .eliminateCommonSubexpressions,
     .simplifyLoops,
     .simplifyAlgebra,
+    // Last, for others read contractions; equal factors that it repeats are merged.
+    .lowerWeightedSums,
     .eliminateCommonSubexpressions,
     .eliminateDeadCode,
   ]

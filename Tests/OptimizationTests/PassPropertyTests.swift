@@ -13,7 +13,7 @@ import Testing
 let allPasses: [Pass] = [
   .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
   .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
-  .lowerLinearCrossEntropy, .lowerWindowSums,
+  .lowerLinearCrossEntropy, .lowerWindowSums, .lowerWeightedSums,
   .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 
