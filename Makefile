@@ -112,11 +112,11 @@ sweep: build
 
 ## Formats every Swift source in place.
 format:
-	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/kernels
 
 ## Checks formatting and style without changing anything.
 lint:
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/kernels
 
 ## Removes everything that was built.
 clean:

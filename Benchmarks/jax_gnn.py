@@ -9,14 +9,11 @@ measurement:
     python jax_gnn.py --variant mixed-scan --inputs inputs.npz --repeat 20 --json
 """
 
-import argparse
-import pathlib
-
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax_baselines import mixed_mode_step, plain_step, read_inputs
-from measuring import peak_resident_bytes, print_result, repeated, time_summary
+
+import jax_program
+from jax_baselines import mixed_mode_step, plain_step
 
 RATE = 0.1
 STEPS = 2
@@ -43,9 +40,10 @@ def loss(theta, data):
     return -jnp.mean(jnp.take_along_axis(log_probabilities, y[:, None], axis=-1))
 
 
-def objective(eta, data, step, unroll):
+def objective(eta, data, variant):
     """The loss on the second graph after the inner steps on the first."""
     names = ("x", "source", "target", "scale", "y")
+    step, unroll = VARIANTS[variant]
     inner = step(loss)
 
     def body(theta, _):
@@ -56,35 +54,5 @@ def objective(eta, data, step, unroll):
     return loss(theta, tuple(data[f"{name}2"] for name in names))
 
 
-def main():
-    """Parse the command line and run one measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--variant", choices=VARIANTS, default="mixed-scan")
-    parser.add_argument("--inputs", type=pathlib.Path, required=True, help=".npz with the inputs")
-    parser.add_argument("--outputs", type=pathlib.Path, help=".npz for loss and gradient")
-    parser.add_argument("--repeat", type=int, default=20, help="timed calls (default 20)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    arguments = parser.parse_args()
-    tree = read_inputs(arguments.inputs, np.float32)
-    eta = jax.device_put(tree.pop("eta"))
-    data = jax.device_put(tree)
-    step, unroll = VARIANTS[arguments.variant]
-    function = jax.jit(jax.value_and_grad(lambda e, d: objective(e, d, step, unroll)))
-    compiled = function.lower(eta, data).compile()
-    value, gradient = jax.block_until_ready(compiled(eta, data))
-    if arguments.outputs:
-        np.savez(
-            arguments.outputs, loss=value, **{f"grad.{name}": g for name, g in gradient.items()}
-        )
-    seconds, _ = repeated(lambda: jax.block_until_ready(compiled(eta, data)), arguments.repeat)
-    result = time_summary(seconds) | {
-        "peak_rss_bytes": peak_resident_bytes(),
-        "temporary_bytes": compiled.memory_analysis().temp_size_in_bytes,
-        "loss": float(value),
-        "variant": arguments.variant,
-    }
-    print_result(result, arguments.json)
-
-
 if __name__ == "__main__":
-    main()
+    jax_program.run(__doc__, VARIANTS, "eta", objective)
