@@ -107,8 +107,11 @@ extension Compilation {
   ) throws -> BuildCache.Entry {
     let units = text.library.units(count: text.library.kernels.count < 8 ? 1 : 2)
     let sources = units.enumerated().map { CSource(name: "\(name)_\($0).c", text: $1) }
-    let (checked, objects) = try sideBySide({ try confirm(text, name, for: target) }) {
-      try compile(sources, for: target)
+    let compiler = try options.cCompiler.map { try CCompiler($0) }
+    let (checked, objects) = try sideBySide({
+      try confirm(text, name, for: target, with: compiler)
+    }) {
+      try compile(sources, for: target, with: compiler)
     }
     let manifest = checked.manifest
     return [
@@ -145,7 +148,8 @@ extension Compilation {
   ) throws -> ContentDigest {
     ContentDigest(
       ofParts: [text.library.source, text.library.header, try text.manifest.json()]
-        + target.fingerprint + (try ExternalTools().fingerprint()))
+        + target.fingerprint + (try ExternalTools().fingerprint())
+        + (try options.cCompiler.map { try CCompiler($0).fingerprint() } ?? []))
   }
 
   private func write(
@@ -175,7 +179,8 @@ private struct ConfirmedManifest: Sendable {
 
 /// Checks the C of a library, and compiles what that says about it.
 private func confirm(
-  _ text: Compilation.GeneratedText, _ name: String, for target: TargetDescription
+  _ text: Compilation.GeneratedText, _ name: String, for target: TargetDescription,
+  with compiler: CCompiler?
 ) throws -> ConfirmedManifest {
   var manifest = text.manifest
   let interface = try checkC(source: text.library.source, name: "\(name).c", for: target)
@@ -184,7 +189,7 @@ private func confirm(
   let source = CSource(
     name: "\(name)_manifest.c", text: emitManifestSource(named: name, json: json))
   return ConfirmedManifest(
-    manifest: manifest, json: json, objects: try compile([source], for: target))
+    manifest: manifest, json: json, objects: try compile([source], for: target, with: compiler))
 }
 
 extension Manifest {

@@ -33,7 +33,7 @@ extension BuildOptions {
   /// All choices at once.
   package init(
     dims: [String: Int], preset: String? = nil, floatType: FloatType, switches: Switches,
-    memoryLimit: Int? = nil, targetCPU: String?
+    memoryLimit: Int? = nil, targetCPU: String?, cCompiler: String? = nil
   ) {
     self.init()
     self.dims = dims
@@ -44,6 +44,7 @@ extension BuildOptions {
       innerGradients: switches.innerGradients)
     self.memoryLimit = memoryLimit
     self.targetCPU = targetCPU
+    self.cCompiler = cCompiler
   }
 
   /// The three switches of the derivation.

@@ -50,6 +50,12 @@ package struct ExternalTools: Sendable {
     ["llvm \(llvmVersion())", describeFile(try clang()), describeFile(try linker().path)]
   }
 
+  /// Path of a program: as it is if it has a folder, else in the folders that are searched.
+  func path(of program: String) -> String? {
+    guard program.contains("/") else { return find(program) }
+    return access(program, X_OK) == 0 ? program : nil
+  }
+
   private func find(_ name: String) -> String? {
     searchPath.lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }

@@ -11,6 +11,10 @@ package import MixFuseShared
 package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   /// libclang found something to complain about in generated C.
   case cRejected(name: String, diagnostics: [String])
+  /// The C compiler that `--cc` names stopped on generated C.
+  case compilerFailed(command: String, name: String, output: String)
+  /// `--cc` names no program.
+  case compilerMissing(command: String)
   /// `--target-cpu` names a processor that LLVM does not know for this machine's architecture.
   case cpuUnknown(name: String, suggestion: String?)
   /// A file could not be written; nothing was left behind.
@@ -34,6 +38,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   package var id: String {
     switch self {
     case .cRejected: "toolchain.c-rejected"
+    case .compilerFailed: "toolchain.compiler-failed"
+    case .compilerMissing: "toolchain.compiler-missing"
     case .cpuUnknown: "toolchain.cpu-unknown"
     case .fileUnwritable: "toolchain.file-unwritable"
     case .frontEndFailed: "toolchain.front-end-failed"
@@ -50,7 +56,9 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   package var category: DiagnosticCategory {
     switch self {
     case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
-    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: .userError
+    case .compilerFailed, .compilerMissing, .cpuUnknown, .fileUnwritable, .programUnusable,
+      .toolMissing, .toolResult:
+      .userError
     case .stackTooLarge: .limitation
     }
   }
@@ -60,6 +68,10 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     switch self {
     case .cRejected(let name, let diagnostics):
       "the generated C of \(name) has \(diagnostics.count) diagnostics, expected none"
+    case .compilerFailed(let command, let name, _):
+      "'\(command)' could not compile the generated C of \(name)"
+    case .compilerMissing(let command):
+      "--cc '\(command)' names no program that can be run"
     case .cpuUnknown(let name, _):
       "LLVM knows no CPU named '\(name)' for this machine"
     case .fileUnwritable(let path, let reason):
@@ -85,9 +97,13 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   package var details: [String] {
     switch self {
     case .cRejected(_, let diagnostics): diagnostics
-    case .frontEndFailed(_, let output), .linkFailed(_, let output): [output]
+    case .compilerFailed(_, _, let output), .frontEndFailed(_, let output),
+      .linkFailed(_, let output):
+      [output]
     case .llvmFailed(_, _, let messages): messages
-    case .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing, .toolResult: []
+    case .compilerMissing, .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing,
+      .toolResult:
+      []
     case .stackTooLarge(_, let functions): functions
     }
   }
@@ -95,6 +111,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   /// What the user can do about it, if anything is known.
   package var help: String? {
     switch self {
+    case .compilerFailed: "gcc from 12 and clang from 16 can; without --cc LLVM 19 compiles"
+    case .compilerMissing: "name a path, or a program on the PATH and its first arguments: 'zig cc'"
     case .cpuUnknown(_, let suggestion):
       suggestion ?? "'clang-19 --print-supported-cpus' lists the names"
     case .toolMissing(_, let package):

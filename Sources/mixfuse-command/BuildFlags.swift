@@ -54,6 +54,12 @@ struct BuildFlags: ParsableArguments {
       "Compile for a CPU by LLVM's name, such as x86-64-v3.", valueName: "name"))
   var targetCPU: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Let a C compiler make the objects in place of LLVM in this process: gcc, clang, 'zig cc'.",
+      valueName: "command"))
+  var cc: String?
+
   @Flag(help: "Neither read nor write the build cache.")
   var noCache = false
 
@@ -75,7 +81,7 @@ struct BuildFlags: ParsableArguments {
         dims: Dictionary(bindings) { _, last in last }, preset: preset,
         floatType: dtype ?? spec.ownFloatType ?? .f32,
         switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
-        targetCPU: targetCPU)
+        targetCPU: targetCPU, cCompiler: cc)
     ).fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
   }
 }

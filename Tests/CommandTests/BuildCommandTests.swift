@@ -87,6 +87,25 @@ struct BuildCommandTests {
     #expect(result.errors.contains("did you mean x86-64-v3?"))
   }
 
+  @Test("a library that another compiler made gives the same values, and is cached apart")
+  func otherCompiler() throws {
+    let place = try Workplace()
+    for (name, flags) in [("ours", []), ("theirs", ["--cc", "clang-19 -fno-lto"])] {
+      let build = try place.start(
+        ["build"] + Workplace.smallSinusoid + flags + ["-o", place.file(name)])
+      build.waitUntilExit()
+      #expect(build.terminationStatus == 0)
+      let library = place.file("\(name)/maml_sinusoid.so")
+      let run = try place.run("run", library, "--outputs", place.file("\(name).npz"))
+      #expect(run.exitCode == 0)
+    }
+    #expect(try place.bytes("ours.npz") == place.bytes("theirs.npz"))
+    let missing = try place.run(
+      "build", Workplace.example("maml_sinusoid.mix"), "--cc", "no-such-compiler")
+    #expect(missing.exitCode == 1)
+    #expect(missing.errors.contains("--cc 'no-such-compiler' names no program that can be run"))
+  }
+
   @Test("a folder that cannot be written is one clear error")
   func unwritableFolder() throws {
     let place = try Workplace()
