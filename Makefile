@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: deps build test python-environment test-python soak demo bench sweep format lint clean
+.PHONY: deps build test python-environment test-python wheel test-wheel soak demo bench sweep format lint clean
 
 # Debian's usual place for the toolchain, if the shell does not know one.
 export PATH := $(PATH):/opt/swift/usr/bin
@@ -81,6 +81,20 @@ test-python: build python-environment
 	export MIXFUSE=$(CURDIR)/$(MIXFUSE)
 	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests/importing
 	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests --ignore=Python/tests/importing
+
+## A wheel with the compiler in it, for machines without Swift, LLVM and C compilers: .build/wheel/*.whl
+WHEEL_FOLDER := .build/wheel
+wheel: REQUIREMENTS += patchelf=patchelf python3-venv=/usr/share/doc/python3-venv
+wheel: deps
+	swift build $(SWIFT_FLAGS) --static-swift-stdlib --scratch-path .build-wheel --product mixfuse
+	rm -rf $(WHEEL_FOLDER)
+	python3 -m venv $(WHEEL_FOLDER)/environment
+	$(WHEEL_FOLDER)/environment/bin/python Python/wheel.py .build-wheel/release/mixfuse $(WHEEL_FOLDER)
+
+## Installs that wheel into a root that has nothing but Python and NumPy, and builds, runs and verifies there.
+test-wheel: wheel
+	sudo=(); (( EUID == 0 )) || sudo=(sudo)
+	"$${sudo[@]}" $(WHEEL_FOLDER)/environment/bin/python Python/tests/wheel_root.py $(WHEEL_FOLDER)
 
 ## Tries the compiler and its libraries on random and damaged input for MINUTES, and ends with a table of counts;
 ## what fell lies in soak-failures, with the command that repeats it.

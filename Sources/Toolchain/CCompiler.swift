@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // C text to objects by a C compiler of the user's choice instead of LLVM in this process: a clang of
-// another version, gcc, or the clang inside of another tool, such as `zig cc`. It is asked for the same
+// another version, or the clang inside of another tool, such as `zig cc`. It is asked for the same
 // dialect and the same processor (see `languageArguments`), so that the same floating-point operations
 // come out; how fast they are is its own affair.
 

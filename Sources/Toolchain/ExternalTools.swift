@@ -15,11 +15,21 @@ package struct ExternalTools: Sendable {
   /// Debian's folder for LLVM 19, which is not on anybody's PATH.
   private static let debianFolder = "/usr/lib/llvm-19/bin"
 
-  /// Searches `searchPath`, or the folders of `PATH` and then Debian's LLVM folder.
+  /// Searches `searchPath`; or the folder of this program, where a wheel has its tools, the folders of
+  /// `PATH`, and then Debian's LLVM folder.
   package init(searchPath: [String]? = nil) {
     let fromEnvironment = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init)
-    self.searchPath = searchPath ?? fromEnvironment + [ExternalTools.debianFolder]
+    self.searchPath =
+      searchPath ?? ExternalTools.ownFolder + fromEnvironment + [ExternalTools.debianFolder]
   }
+
+  /// The folder of this program.
+  private static let ownFolder: [String] = {
+    guard let path = realpath("/proc/self/exe", nil) else { return [] }
+    defer { free(path) }
+    let parts = String(cString: path).split(separator: "/").dropLast()
+    return ["/" + parts.joined(separator: "/")]
+  }()
 
   /// Path of clang 19.
   ///

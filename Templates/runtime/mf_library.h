@@ -13,3 +13,7 @@
 #else
 #define MF_CALL_LIST
 #endif
+
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __UINTPTR_TYPE__ uintptr_t;

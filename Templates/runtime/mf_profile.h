@@ -6,7 +6,12 @@
 // entry of a table, which the caller reads and clears between calls; workers may add to one entry
 // at the same time. Only such builds have a clock and a table: see `mixfuse bench --profile`.
 
-#include <time.h>
+// Linux's clock, declared here as a machine without headers can build, too.
+typedef struct {
+  long seconds, nanoseconds;
+} mf_profile_time;
+
+int clock_gettime(int clock, mf_profile_time *now);
 
 typedef struct {
   int64_t nanoseconds;
@@ -14,9 +19,10 @@ typedef struct {
 } mf_profile_entry;
 
 static inline int64_t mf_profile_clock(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  const int monotonic = 1;
+  mf_profile_time now;
+  clock_gettime(monotonic, &now);
+  return (int64_t)now.seconds * 1000000000 + now.nanoseconds;
 }
 
 static inline void mf_profile_add(mf_profile_entry *entry, int64_t start) {

@@ -16,7 +16,10 @@
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
-#include <stdint.h>
+// Integers as <stdint.h> has them, without it: a machine without headers can build, too.
+typedef __UINT8_TYPE__ uint8_t;
+typedef __INT32_TYPE__ int32_t;
+typedef __INT64_TYPE__ int64_t;
 
 typedef struct mixfuse_parallel {
   // Calls body(arguments, index, worker) once for every index, in no particular order.

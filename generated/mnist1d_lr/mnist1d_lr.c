@@ -9,7 +9,10 @@
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
-#include <stdint.h>
+// Integers as <stdint.h> has them, without it: a machine without headers can build, too.
+typedef __UINT8_TYPE__ uint8_t;
+typedef __INT32_TYPE__ int32_t;
+typedef __INT64_TYPE__ int64_t;
 
 typedef struct mixfuse_parallel {
   // Calls body(arguments, index, worker) once for every index, in no particular order.
@@ -28,6 +31,9 @@ typedef struct mixfuse_parallel {
 // list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __UINTPTR_TYPE__ uintptr_t;
 
 // exp(x). Cody and Waite's reduction to |r| <= log(2) / 2, then a polynomial of degree 6. The
 // power of two is applied as two factors, so results that are denormal or overflow are right, too.

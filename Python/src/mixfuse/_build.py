@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -23,13 +24,25 @@ def executable() -> str:
         if found is None:
             raise BuildError(f"MIXFUSE is {named}, which is no program that can be run")
         return found
-    beside = shutil.which("mixfuse", path=str(pathlib.Path(__file__).parent))
-    found = beside or shutil.which("mixfuse")
+    found = bundled_executable() or shutil.which("mixfuse")
     if found is None:
         raise BuildError(
             "no mixfuse executable found; set MIXFUSE to its path, or put its folder on the PATH"
         )
     return found
+
+
+def bundled_executable() -> str | None:
+    """The compiler that came with this package; `None` unless it was installed from such a wheel."""
+    return shutil.which("mixfuse", path=str(pathlib.Path(__file__).parent / "compiler" / "bin"))
+
+
+def run_compiler() -> None:
+    """The command `mixfuse` of a wheel with the compiler in it: becomes that program."""
+    program = bundled_executable()
+    if program is None:
+        raise SystemExit("error: this installation of mixfuse has no compiler in it")
+    os.execv(program, [program, *sys.argv[1:]])
 
 
 def build(

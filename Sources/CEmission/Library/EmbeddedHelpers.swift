@@ -112,7 +112,9 @@ struct EmbeddedHelpers {
     let separators: (Character) -> Bool = { !($0.isLetter || $0.isNumber || $0 == "_") }
     if text.hasPrefix("typedef") {
       let words = text.split(whereSeparator: separators)
-      return Set(words.filter { $0.hasPrefix("mf_") || $0.hasPrefix("mixfuse") }.suffix(1))
+      // An attribute may stand behind the name of ours; the integers of C have none.
+      let ours = words.filter { $0.hasPrefix("mf_") || $0.hasPrefix("mixfuse") }
+      return Set((ours.isEmpty ? words : ours).suffix(1))
     }
     for start in text.indices(of: "(").ranges {
       let word = text[..<start.lowerBound].split(whereSeparator: separators).last ?? ""
