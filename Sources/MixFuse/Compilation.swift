@@ -158,7 +158,7 @@ package struct Compilation {
 /// Facts about this compiler.
 public enum Compiler {
   /// Name and version, as the manifest has it.
-  public static let version = "mixfuse 0.1.0"
+  public static let version = "mixfuse 0.2.0"
 }
 
 extension TargetDescription {

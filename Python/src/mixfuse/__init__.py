@@ -8,7 +8,7 @@ Entry points take arrays by name and give a nested dict of NumPy arrays. `mixfus
 `mixfuse.torch` make differentiable functions of them.
 """
 
-from mixfuse._build import build
+from mixfuse._build import build, executable
 from mixfuse._entry import Entry
 from mixfuse._errors import (
     ArgumentError,
@@ -24,7 +24,7 @@ from mixfuse._library import Library, load
 from mixfuse._manifest import Array, EntryPoint, Manifest, PositionCheck
 from mixfuse._session import Session
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ArgumentError",
@@ -43,5 +43,6 @@ __all__ = [
     "PositionError",
     "Session",
     "build",
+    "executable",
     "load",
 ]

@@ -13,7 +13,7 @@ public struct Manifest: Codable, Equatable, Sendable {
 
   /// The version of the calling convention that the library speaks.
   public var abi: Int
-  /// The compiler's name and version, such as `mixfuse 0.1.0`.
+  /// The compiler's name and version, such as `mixfuse 0.2.0`.
   public var compiler: String
   /// The spec's name, which begins every symbol of the library.
   public var name: String
