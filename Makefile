@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: deps build test python-environment test-python wheel test-wheel soak demo bench sweep format lint clean
+.PHONY: deps build test python-environment test-python test-torch wheel test-wheel soak demo bench sweep format lint clean
 
 # Debian's usual place for the toolchain, if the shell does not know one.
 export PATH := $(PATH):/opt/swift/usr/bin
@@ -81,6 +81,12 @@ test-python: build python-environment
 	export MIXFUSE=$(CURDIR)/$(MIXFUSE)
 	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests/importing
 	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests --ignore=Python/tests/importing
+
+## The tests of what is imported from PyTorch, which is not installed otherwise (about 1 GB).
+test-torch: build python-environment
+	export MIXFUSE=$(CURDIR)/$(MIXFUSE)
+	$(PYTHON_ENVIRONMENT)/bin/pip install --quiet './Python[jax,torch,test]'
+	$(PYTHON_ENVIRONMENT)/bin/python -m pytest -q Python/tests/exported Python/tests/test_torch.py Python/tests/test_notebooks.py
 
 ## A wheel with the compiler in it, for machines without Swift, LLVM and C compilers: .build/wheel/*.whl
 WHEEL_FOLDER := .build/wheel

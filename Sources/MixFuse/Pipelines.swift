@@ -48,6 +48,7 @@ package enum Pipelines {
     .simplifyAlgebra,
     // Last, for others read contractions; equal factors that it repeats are merged.
     .lowerWeightedSums,
+    .orderProducts,
     .eliminateCommonSubexpressions,
     .eliminateDeadCode,
   ]

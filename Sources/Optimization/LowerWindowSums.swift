@@ -46,9 +46,17 @@ private struct WindowSums {
   // MARK: Products
 
   /// A product whose windows come from one factor and whose window elements from the other, as one
-  /// that reads windows; `nil` if `x` is none, or windows are both strided and dilated.
+  /// that reads windows; `nil` if `x` is none, or windows are both strided and dilated. A sum of such
+  /// products, as tangents of products are, is the sum of what each becomes.
   func asProduct(_ x: ValueID) -> ValueID? {
-    guard let node = rewriter.definition(of: x), case .contract(let labels) = node.op,
+    guard let node = rewriter.definition(of: x) else { return nil }
+    if node.op == .binary(.add), rewriter.isReadOnce(x) {
+      guard let left = asProduct(node.operands[0]), let right = asProduct(node.operands[1]) else {
+        return nil
+      }
+      return add(node.op, left, right)
+    }
+    guard case .contract(let labels) = node.op,
       windows.stride > 0, windows.dilation > 0, windows.stride == 1 || windows.dilation == 1
     else { return nil }
     let (window, element) = (labels.output[windows.axis], labels.output[windows.axis + 1])

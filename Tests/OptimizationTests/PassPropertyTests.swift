@@ -14,6 +14,7 @@ let allPasses: [Pass] = [
   .applyIdentities, .simplifyAlgebra, .eliminateCommonSubexpressions, .eliminateDeadCode,
   .inlineSingleTripLoops, .simplifyLoops, .hoistLoopInvariants, .removeStopGradients,
   .lowerLinearCrossEntropy, .lowerWindowSums, .lowerWeightedSums,
+  .orderProducts,
   .shareLoopValues(intensity: 0), .shareLoopValues(intensity: .max),
 ]
 

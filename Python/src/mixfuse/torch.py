@@ -26,7 +26,7 @@ from mixfuse._library import Library
 from mixfuse._manifest import DTYPE_NAMES
 from mixfuse._names import flatten, unflatten
 
-__all__ = ["function", "meta_loss"]
+__all__ = ["Compiled", "ImportRefused", "adam", "adamw", "compile", "function", "meta_loss", "sgd"]
 
 DTYPES = {
     dtype: torch.from_numpy(numpy.zeros((), dtype)).dtype for dtype in DTYPE_NAMES
@@ -195,3 +195,16 @@ def _refuse_derivatives(entry: Entry, tensors: list[torch.Tensor], learned: set[
                 f"{entry.where}: {name}: the library has no derivative with respect to this "
                 "input; pass .detach() if none is needed"
             )
+
+
+def __getattr__(name: str) -> Any:
+    # What imports losses needs JAX, and this module, too: its names are found when they are asked for.
+    if name == "ImportRefused":
+        from mixfuse.importing.errors import ImportRefused
+
+        return ImportRefused
+    if name in ("Compiled", "adam", "adamw", "compile", "sgd"):
+        from mixfuse import exported
+
+        return getattr(exported, name)
+    raise AttributeError(f"module {__name__} has no attribute {name}")

@@ -28,13 +28,14 @@ _MACHINERY = re.compile(
     r"|source_info_util|profiler|util|ad_checkpoint|interpreters/\w+|numpy/array_methods)\.py$"
 )
 _OWN = os.path.dirname(os.path.realpath(__file__))
+_PACKAGE = os.path.dirname(_OWN)
 
 
 @functools.cache
 def is_library(file: str) -> bool:
     """Whether a file is of an installed package, or of this one."""
     path = os.path.realpath(file)
-    return is_own(path) or any(path.startswith(root + os.sep) for root in _LIBRARIES)
+    return any(path.startswith(root + os.sep) for root in (_PACKAGE, *_LIBRARIES))
 
 
 @functools.cache

@@ -31,6 +31,22 @@ def concatenate(c: Context, *tensors: Tensor) -> Tensor:
     return c.concatenate(tensors, int(c.params["dimension"]))
 
 
+@rule("stack")
+def stack(c: Context, *tensors: Tensor) -> Tensor:
+    axis = int(c.params["axis"])
+    parts = [c.reshape(x, [*x.shape[:axis], 1, *x.shape[axis:]]) for x in tensors]
+    return c.concatenate(parts, axis)
+
+
+@rule("unstack")
+def unstack(c: Context, x: Tensor) -> list[Tensor]:
+    axis = int(c.params["axis"])
+    rest = [*x.shape[:axis], *x.shape[axis + 1 :]]
+    one = [*x.shape[:axis], 1, *x.shape[axis + 1 :]]
+    starts = [[number if i == axis else 0 for i in range(x.rank)] for number in range(x.shape[axis])]
+    return [c.reshape(c.slice(x, start, one), rest) for start in starts]
+
+
 @rule("slice")
 def strided_slice(c: Context, x: Tensor) -> Tensor:
     starts = [int(start) for start in c.params["start_indices"]]
