@@ -27,7 +27,11 @@ from mixfuse._library import Library
 from mixfuse._manifest import Array, type_text
 from mixfuse._names import unflatten
 
-__all__ = ["Compiled", "ImportRefused", "compile", "function", "meta_loss"]
+_IMPORTING = (
+    "Compared", "Compiled", "ImportRefused", "VerificationFailed", "Verified", "compare", "compile",
+    "verify",
+)  # fmt: skip
+__all__ = [*_IMPORTING, "function", "meta_loss"]
 
 
 def function(
@@ -196,7 +200,7 @@ def _mismatch(entry: Entry, expected: Array, value: Any) -> str:
 
 def __getattr__(name: str) -> Any:
     # The tracer imports this module, so its names are found when they are asked for.
-    if name in ("Compiled", "ImportRefused", "compile"):
+    if name in _IMPORTING:
         from mixfuse import importing
 
         return getattr(importing, name)

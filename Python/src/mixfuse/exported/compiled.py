@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import torch
 
 from .._build import build
 from .._library import Library
+from ..importing.precision import double_precision
 from ..importing.problem import Problem, write_problem
 from ..torch import meta_loss
 from .optimizers import of_torch
@@ -134,7 +134,7 @@ def compile(
     doubles = any(array.dtype == np.float64 for array in theta.values())
     with contextlib.ExitStack() as stack:
         if doubles:
-            stack.enter_context(_in_double())
+            stack.enter_context(double_precision())
         inner = _exported(inner_loss, model, eta, inner_data, steps, options, is_inner=True)
         outer = _exported(outer_loss, model, eta, outer_data, steps, options, is_inner=False)
         place = pathlib.Path(
@@ -157,15 +157,6 @@ def compile(
         )
         library = build(problem.path, dtype=problem.dtype, output=output, **(build_flags or {}))
     return Compiled(problem, library, threads)
-
-
-def _in_double() -> Any:
-    """JAX with 64-bit numbers, which it does not have unless it is told to."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64
-
-    return enable_x64()
 
 
 def _exported(

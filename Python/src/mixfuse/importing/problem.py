@@ -27,7 +27,7 @@ from .graph import BOOL, I32, F, Graph, Origin, Tensor, Value
 from .idioms import recognize
 from .registry import Context, dtype_of
 from .trace import Tracer
-from .trees import distinct, initializer, leaf_names, require_floats
+from .trees import as_array, distinct, initializer, leaf_names, require_floats
 
 
 @dataclasses.dataclass
@@ -174,11 +174,6 @@ def write_problem(
     )
 
 
-def as_array(leaf: Any) -> Any:
-    """A leaf with a shape and a type."""
-    return leaf if hasattr(leaf, "dtype") and hasattr(leaf, "shape") else np.asarray(leaf)
-
-
 def named_trees(theta: Any, eta: Any) -> tuple[Leaves, Leaves]:
     """The parameters by name."""
     result = []
@@ -197,20 +192,13 @@ def data_leaves(
     tasks: int | None, batched: bool | Collection[str],
 ) -> Leaves:  # fmt: skip
     """The data of a loss, each leaf by the name of its argument and its path in it."""
-    try:
-        parameters = list(inspect.signature(loss).parameters.values())[2:]
-    except (TypeError, ValueError):
-        parameters = []
-    positional = [
-        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    given = argument_names(loss, len(data))
     names: list[str] = []
     arguments: list[Any] = []
     is_streamed: list[bool] = []
     is_batched: list[bool] = []
     for number, argument in enumerate(data):
-        name = positional[number] if number < len(positional) else f"data_{number}"
-        name = re.sub(r"\W", "_", name, flags=re.ASCII)
+        name = given[number]
         by_step = streamed if isinstance(streamed, bool) else name in streamed
         by_task = tasks is not None and (batched if isinstance(batched, bool) else name in batched)
 
@@ -236,6 +224,19 @@ def data_leaves(
         is_batched += [by_task] * len(found)
         arguments.append(argument)
     return Leaves(distinct(names), tuple(arguments), is_streamed, is_batched)
+
+
+def argument_names(loss: Callable[..., Any], count: int) -> list[str]:
+    """The names of a loss's arguments after the parameters, as far as it names them."""
+    try:
+        parameters = list(inspect.signature(loss).parameters.values())[2:]
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    names = [*positional[:count], *(f"data_{number}" for number in range(len(positional), count))]
+    return [re.sub(r"\W", "_", name, flags=re.ASCII) for name in names]
 
 
 def separate(data: list[Leaves], trees: tuple[Leaves, Leaves]) -> None:

@@ -80,6 +80,11 @@ def initializer(array: Any, *, is_data: bool) -> str:
     return f"normal({float(values.mean())!r}, {float(values.std())!r})"
 
 
+def as_array(leaf: Any) -> Any:
+    """A leaf with a shape and a type."""
+    return leaf if hasattr(leaf, "dtype") and hasattr(leaf, "shape") else np.asarray(leaf)
+
+
 def require_floats(names: Sequence[str], tree: Any) -> None:
     """Refuses a tree with leaves that have no derivative."""
     for name, leaf in zip(names, jax.tree.leaves(tree)):
