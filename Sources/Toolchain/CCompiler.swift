@@ -69,24 +69,3 @@ package struct CCompiler: Sendable, Hashable {
     return bytes
   }
 }
-
-/// A file for one object in a folder of its own, gone when the value is released.
-private final class TemporaryObject {
-  private let folder: String
-  var path: String { "\(folder)/object.o" }
-
-  /// - Throws: `toolchain.file-unwritable`.
-  init() throws(ToolchainError) {
-    let parent = environmentVariable("TMPDIR") ?? "/tmp"
-    var template = Array("\(parent)/mixfuse-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw .fileUnwritable(path: parent, reason: systemMessage(errno))
-    }
-    folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  deinit {
-    unlink(path)
-    rmdir(folder)
-  }
-}
