@@ -96,7 +96,8 @@ private struct LibraryEmitter {
     self.interface = interface
     self.isProfiled = isProfiled
     words = DistinctWords(
-      taken: Set(interface.entryPoints.flatMap { ArrayWords($0).arrays }))
+      taken: ReservedInC.functions.union(
+        interface.entryPoints.flatMap { ArrayWords($0).arrays }))
     if isProfiled { helpers.insert("mf_profile") }
   }
 
