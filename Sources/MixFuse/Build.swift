@@ -105,8 +105,8 @@ extension Compilation {
       library: library, manifest: manifest(of: problem, programs, library, target))
   }
 
-  /// The files of the library by suffix: `.so`, `.h`, `.c`, `.json`, `.swift`; `.a` and `.s` if they
-  /// are among `files`.
+  /// The files of the library by suffix: `.so`, `.h`, `.c`, `.json`; `.a` and `.s` if they are among
+  /// `files`.
   ///
   /// libclang checks the C and reads its interface back; the manifest that is written is the one
   /// that agrees with what it read.
@@ -127,7 +127,7 @@ extension Compilation {
       ".so": try linkSharedLibrary(
         objects + checked.objects, name: "\(name).so", exports: manifest.exports),
       ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
-      ".json": Array(checked.json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
+      ".json": Array(checked.json.utf8),
     ]
     let manifestText = emitManifestSource(
       named: name, json: checked.json, isForStaticLinking: true)
@@ -182,7 +182,8 @@ extension Compilation {
     let contents = files.map { file in
       let bytes: [UInt8] =
         switch file {
-        case .so, .a, .asm, .header, .c, .manifest, .swift: artifacts[file.cacheName] ?? []
+        case .so, .a, .asm, .header, .c, .manifest: artifacts[file.cacheName] ?? []
+        case .swift: Array(emitSwiftBinding(manifest).utf8)
         case .python: Array(emitPythonBinding(name, manifest).utf8)
         case .pc: Array(emitPkgConfig(name, manifest, linkage: linkage).utf8)
         case .cmake: Array(emitCMakeConfig(name, manifest, linkage: linkage).utf8)

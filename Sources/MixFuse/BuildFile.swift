@@ -61,7 +61,7 @@ public enum BuildFile: String, CaseIterable, Sendable {
   }
 
   /// Whether the file is written from the manifest each time, so that no cache keeps it.
-  var isDescription: Bool { [.python, .pc, .cmake].contains(self) }
+  var isDescription: Bool { [.swift, .python, .pc, .cmake].contains(self) }
 
   /// What is wrong with a choice of files, in the words of an error, or nil.
   ///

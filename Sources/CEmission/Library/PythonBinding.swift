@@ -17,43 +17,6 @@ package func emitPythonBinding(_ library: String, _ manifest: Manifest) -> Strin
   return writer.text
 }
 
-/// Arrays by the parts of their names.
-private struct NameTree {
-  /// An array, by its description, or a group of them; in the order of the manifest.
-  indirect enum Part {
-    case array(Manifest.ArrayDescription)
-    case group(NameTree)
-  }
-  var parts: [(key: String, part: Part)] = []
-
-  /// Groups arrays; where an array's name also begins other names, those others stay whole, as in
-  /// the dictionaries of the package.
-  init(_ arrays: [Manifest.ArrayDescription]) {
-    let names = Set(arrays.map(\.name))
-    for array in arrays {
-      let path = array.name.split(separator: ".").map(String.init)
-      let hidden = path.indices.dropFirst().contains {
-        names.contains(path[..<$0].joined(separator: "."))
-      }
-      insert(array, at: hidden ? [array.name] : path[...])
-    }
-  }
-
-  private init() {}
-
-  private mutating func insert(_ array: Manifest.ArrayDescription, at path: ArraySlice<String>) {
-    guard let key = path.first, path.count > 1 else {
-      parts.append((path.first ?? array.name, .array(array)))
-      return
-    }
-    let place = parts.firstIndex { $0.key == key }
-    var group = NameTree()
-    if let place, case .group(let found) = parts[place].part { group = found }
-    group.insert(array, at: path.dropFirst())
-    if let place { parts[place].part = .group(group) } else { parts.append((key, .group(group))) }
-  }
-}
-
 private struct PythonBindingWriter {
   private(set) var text = ""
   /// The names of types, which must differ from each other.
@@ -79,7 +42,7 @@ private struct PythonBindingWriter {
       let title = pythonTypeName(entry.name)
       return (
         entry, parameters(of: entry),
-        dictionary("\(title)Results", NameTree(entry.outputs), element: "NDArray[Any]")
+        dictionary("\(title)Results", NameTree(entry.outputs).parts, element: "NDArray[Any]")
       )
     }
     line()
@@ -126,10 +89,11 @@ private struct PythonBindingWriter {
 
   private mutating func parameters(of entry: Manifest.EntryPoint) -> [Parameter] {
     var taken: Set<String> = ["self", "threads", "executor", "convert"]
-    return NameTree(entry.inputs).parts.map { key, part in
+    return NameTree(entry.inputs).parts.map { part in
+      let key = part.key
       var name = key.replacing(".", with: "_")
       while pythonKeywords.contains(name) || !taken.insert(name).inserted { name += "_" }
-      switch part {
+      switch part.part {
       case .array(let array):
         return Parameter(name: name, type: "ArrayLike", key: key, comment: comment(on: array))
       case .group(let group):
@@ -164,10 +128,12 @@ private struct PythonBindingWriter {
   }
 
   /// The name of the type of a group, which is written unless an equal one was.
-  private mutating func dictionary(_ title: String, _ tree: NameTree, element: String) -> String {
+  private mutating func dictionary(_ title: String, _ parts: [NamedPart], element: String) -> String
+  {
     var lines: [String] = []
-    for (key, part) in tree.parts {
-      switch part {
+    for part in parts {
+      let key = part.key
+      switch part.part {
       case .array(let array): lines.append("\"\(key)\": \(element),\(comment(on: array))")
       case .group(let group):
         lines.append(
@@ -189,8 +155,7 @@ private struct PythonBindingWriter {
   }
 
   private func comment(on array: Manifest.ArrayDescription) -> String {
-    let range = array.range.map { ", \($0[0]) to \($0[1])" } ?? ""
-    return "  # \(array.typeDescription)\(range)"
+    "  # \(array.valueDescription)"
   }
 
   private mutating func line(_ content: String = "") { text += content + "\n" }
