@@ -27,6 +27,10 @@ REQUIREMENTS := \
   llvm-19-dev=/usr/lib/llvm-19/include/llvm-c/Core.h \
   libclang-19-dev=/usr/lib/llvm-19/include/clang-c/Index.h \
   zlib1g-dev=/usr/include/zlib.h \
+  gcc=gcc \
+  g++=g++ \
+  cmake=cmake \
+  pkg-config=pkg-config \
   binutils=ld.bfd \
   python3=python3
 

@@ -15,38 +15,46 @@ package import Toolchain
 public struct BuildResult: Sendable {
   /// The spec's name, which begins every symbol and file name (see `CNames` for exceptions).
   public let name: String
-  /// Paths of the files written: the library, header, C source, manifest, Swift binding.
+  /// Paths of the files written, in the order in which they were asked for: the library, header, C
+  /// source, manifest and Swift binding unless told.
   public let files: [String]
   /// Whether the build cache already had the result.
   public let cameFromCache: Bool
-  /// Path of the shared library.
-  public var library: String { files[0] }
+  /// Path of the shared library, if that was asked for.
+  public let library: String
 }
 
 extension Compilation {
   /// Builds the library into a folder, which is made if need be.
   ///
+  /// - Parameters:
+  ///   - folder: where the files go.
+  ///   - cache: where finished builds are kept.
+  ///   - files: what to write.
   /// - Cost: front end and planning 10 to 100 ms, LLVM most of a second; a few milliseconds if the
   ///   cache has it.
-  package func build(into folder: String, cache: BuildCache? = Compilation.defaultCache) throws
-    -> BuildResult
-  {
+  package func build(
+    into folder: String, cache: BuildCache? = Compilation.defaultCache,
+    writing files: [BuildFile] = BuildFile.usual
+  ) throws -> BuildResult {
     let problem = try problem()
     let target = try target()
     do {
       let text = try generatedText(of: problem, for: target)
       let key = try cacheKey(text, target)
       let cache = trusted(cache)
-      let cached = cache?.entry(for: key).flatMap { isWhole($0, text) ? $0 : nil }
+      let known = cache?.entry(for: key)
+      let cached = known.flatMap { isWhole($0, files, text) ? $0 : nil }
       let name = text.library.interface.names.library
-      let artifacts = try cached ?? artifacts(text, name, for: target)
+      let artifacts = try cached ?? artifacts(text, name, for: target, of: files)
       if cached == nil {
         // A cache that cannot be written is no reason to fail.
-        try? cache?.store(artifacts, for: key)
+        try? cache?.store(artifacts.merging(known ?? [:]) { new, _ in new }, for: key)
       }
       return BuildResult(
-        name: problem.name, files: try write(artifacts, name, into: folder),
-        cameFromCache: cached != nil)
+        name: problem.name,
+        files: try write(artifacts, name, text.manifest, files, into: folder),
+        cameFromCache: cached != nil, library: "\(folder)/\(BuildFile.so.path(of: name))")
     } catch let error as ToolchainError {
       throw failure(error)
     } catch let error as FileFailure {
@@ -62,14 +70,13 @@ extension Compilation {
   }
 
   /// Whether a build from the cache has all that this one would have.
-  private func isWhole(_ entry: BuildCache.Entry, _ text: GeneratedText) -> Bool {
+  private func isWhole(
+    _ entry: BuildCache.Entry, _ files: [BuildFile], _ text: GeneratedText
+  ) -> Bool {
     let exports = text.manifest.exports
-    return Self.suffixes.allSatisfy { entry[$0]?.isEmpty == false }
+    return files.allSatisfy { $0.isDescription || entry[$0.cacheName]?.isEmpty == false }
       && sharedLibraryFault(entry[".so"] ?? [], exports: exports) == nil
   }
-
-  /// The files of a build, in the order in which they are listed.
-  private static let suffixes = [".so", ".h", ".c", ".json", ".swift"]
 
   package static var defaultCache: BuildCache? {
     BuildCache.standardFolder().map { BuildCache(folder: $0) }
@@ -98,12 +105,14 @@ extension Compilation {
       library: library, manifest: manifest(of: problem, programs, library, target))
   }
 
-  /// The files of the library by suffix: `.so`, `.h`, `.c`, `.json`, `.swift`.
+  /// The files of the library by suffix: `.so`, `.h`, `.c`, `.json`; `.a` and `.s` if they are among
+  /// `files`.
   ///
   /// libclang checks the C and reads its interface back; the manifest that is written is the one
   /// that agrees with what it read.
   package func artifacts(
-    _ text: GeneratedText, _ name: String, for target: TargetDescription
+    _ text: GeneratedText, _ name: String, for target: TargetDescription,
+    of files: [BuildFile] = BuildFile.usual
   ) throws -> BuildCache.Entry {
     let units = text.library.units(count: text.library.kernels.count < 8 ? 1 : 2)
     let sources = units.enumerated().map { CSource(name: "\(name)_\($0).c", text: $1) }
@@ -114,12 +123,25 @@ extension Compilation {
       try compile(sources, for: target, with: compiler)
     }
     let manifest = checked.manifest
-    return [
+    var entry = [
       ".so": try linkSharedLibrary(
         objects + checked.objects, name: "\(name).so", exports: manifest.exports),
       ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
-      ".json": Array(checked.json.utf8), ".swift": Array(emitSwiftBinding(manifest).utf8),
+      ".json": Array(checked.json.utf8),
     ]
+    let manifestText = emitManifestSource(
+      named: name, json: checked.json, isForStaticLinking: true)
+    if files.contains(.a) {
+      let source = CSource(name: "\(name)_manifest.c", text: manifestText)
+      entry[".a"] = try makeStaticLibrary(
+        objects + (try compile([source], for: target, with: compiler)), name: name,
+        exports: manifest.staticExports(name))
+    }
+    if files.contains(.asm) {
+      let source = CSource(name: "\(name).c", text: text.library.source + "\n" + manifestText)
+      entry[".s"] = try compile([source], for: target, to: .assembly).first?.bytes
+    }
+    return entry
   }
 
   private func manifest(
@@ -153,19 +175,25 @@ extension Compilation {
   }
 
   private func write(
-    _ artifacts: BuildCache.Entry, _ name: String, into folder: String
+    _ artifacts: BuildCache.Entry, _ name: String, _ manifest: Manifest, _ files: [BuildFile],
+    into folder: String
   ) throws -> [String] {
-    try createFolder(folder)
-    let contents = Self.suffixes.compactMap { suffix in
-      artifacts[suffix].map { bytes in
-        let path = "\(folder)/\(name)\(suffix)"
-        return (
-          path: path,
-          content: AtomicFile.Content(path: path, bytes: bytes, isExecutable: suffix == ".so")
-        )
-      }
+    let linkage: LibraryLinkage = files.contains(.a) ? .statically : .dynamically
+    let contents = files.map { file in
+      let bytes: [UInt8] =
+        switch file {
+        case .so, .a, .asm, .header, .c, .manifest: artifacts[file.cacheName] ?? []
+        case .swift: Array(emitSwiftBinding(manifest).utf8)
+        case .python: Array(emitPythonBinding(name, manifest).utf8)
+        case .pc: Array(emitPkgConfig(name, manifest, linkage: linkage).utf8)
+        case .cmake: Array(emitCMakeConfig(name, manifest, linkage: linkage).utf8)
+        }
+      return AtomicFile.Content(
+        path: "\(folder)/\(file.path(of: name))", bytes: bytes, isExecutable: file == .so)
     }
-    try AtomicFile.write(contents.map(\.content))
+    try createFolder(folder)
+    for content in contents { try createFolder(split(content.path).folder) }
+    try AtomicFile.write(contents)
     return contents.map(\.path)
   }
 }
@@ -195,4 +223,10 @@ private func confirm(
 extension Manifest {
   /// The symbols that a library with this manifest defines for its callers.
   fileprivate var exports: [String] { entryPoints.map(\.symbol) + ["mixfuse_manifest"] }
+
+  /// The symbols of a static library: all that its header declares.
+  fileprivate func staticExports(_ library: String) -> [String] {
+    entryPoints.flatMap { [$0.symbol, "\($0.symbol)_checked"] }
+      + ["\(library)_abi_digest", "\(library)_manifest"]
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // C text to objects by a C compiler of the user's choice instead of LLVM in this process: a clang of
-// another version, or the clang inside of another tool, such as `zig cc`. It is asked for the same
+// another version, gcc, or the clang inside of another tool, such as `zig cc`. It is asked for the same
 // dialect and the same processor (see `languageArguments`), so that the same floating-point operations
 // come out; how fast they are is its own affair.
 
@@ -67,26 +67,5 @@ package struct CCompiler: Sendable, Hashable {
       throw .toolResult(tool: command, found: "\(bytes.count) bytes", expected: "an ELF object")
     }
     return bytes
-  }
-}
-
-/// A file for one object in a folder of its own, gone when the value is released.
-private final class TemporaryObject {
-  private let folder: String
-  var path: String { "\(folder)/object.o" }
-
-  /// - Throws: `toolchain.file-unwritable`.
-  init() throws(ToolchainError) {
-    let parent = environmentVariable("TMPDIR") ?? "/tmp"
-    var template = Array("\(parent)/mixfuse-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw .fileUnwritable(path: parent, reason: systemMessage(errno))
-    }
-    folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  deinit {
-    unlink(path)
-    rmdir(folder)
   }
 }

@@ -50,6 +50,16 @@ package struct ExternalTools: Sendable {
     throw .toolMissing(tool: "a linker (ld.bfd or ld.lld-19)", package: "binutils")
   }
 
+  /// Path of objcopy, for static libraries.
+  ///
+  /// - Throws: `toolchain.tool-missing`.
+  func objcopy() throws(ToolchainError) -> String {
+    guard let path = find("objcopy") ?? find("llvm-objcopy") else {
+      throw .toolMissing(tool: "objcopy", package: "binutils")
+    }
+    return path
+  }
+
   /// What the bytes of a library depend on besides its C text and its options: for a cache key.
   ///
   /// LLVM's version, and path, size and modification time of both programs, which changes when

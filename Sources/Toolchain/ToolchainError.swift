@@ -111,7 +111,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   /// What the user can do about it, if anything is known.
   package var help: String? {
     switch self {
-    case .compilerFailed: "generated C needs clang's vector types: clang 16 or later, or 'zig cc'"
+    case .compilerFailed: "gcc 12 and clang 16 can, and 'zig cc'; without --cc LLVM 19 does"
     case .compilerMissing: "name a path, or a program on the PATH and its first arguments: 'zig cc'"
     case .cpuUnknown(_, let suggestion):
       suggestion ?? "'clang-19 --print-supported-cpus' lists the names"

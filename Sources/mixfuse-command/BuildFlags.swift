@@ -56,7 +56,7 @@ struct BuildFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Let a C compiler make the objects in place of LLVM in this process: a clang, 'zig cc'.",
+      "Let a C compiler make the objects in place of LLVM in this process: gcc, clang, 'zig cc'.",
       valueName: "command"))
   var cc: String?
 

@@ -14,7 +14,7 @@ MF_KERNEL static void mf_attention_adjoint_tangent_f32(
   for (int64_t k = 0; k < keys; ++k) {
     float *weight = weights + k * 2 * queries;
     float *adjoint = adjoints + k * 2 * queries;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       const float p = mf_exp_f32(weight[queries + q] - l[q]);
       const float p_tan = p * (weight[q] - l_tan[q]);

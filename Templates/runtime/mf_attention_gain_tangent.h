@@ -10,7 +10,7 @@ MF_KERNEL static void mf_attention_gain_tangent_f32(
   for (int64_t k = 0; k < keys; ++k) {
     float *row = adjoints + k * 2 * queries;
     const float *gain = gains + k * 2 * queries;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       const float adjoint = row[queries + q];
       row[q] = gain[queries + q] * row[q] + gain[q] * adjoint;

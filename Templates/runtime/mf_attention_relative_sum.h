@@ -14,7 +14,7 @@ MF_KERNEL static void mf_attention_relative_sum_f32(
   }
   for (int64_t k = 0; k < keys; ++k) {
     float *diagonal = sums + k + queries - 1;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       diagonal[-q] += adjoints[k * row_stride + q];
     }

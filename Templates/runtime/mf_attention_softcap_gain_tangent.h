@@ -12,7 +12,7 @@ MF_KERNEL static void mf_attention_softcap_gain_tangent_f32(
   for (int64_t k = 0; k < keys; ++k) {
     float *row = tile + k * 2 * queries;
     float *gain = gains + k * 2 * queries;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       const float y = mf_tanh_f32(row[queries + q] * inverse);
       const float g = 1.0f - y * y;

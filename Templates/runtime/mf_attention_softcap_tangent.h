@@ -9,7 +9,7 @@ MF_KERNEL static void mf_attention_softcap_tangent_f32(
     float *restrict tile, int64_t keys, int64_t queries, float limit, float inverse) {
   for (int64_t k = 0; k < keys; ++k) {
     float *row = tile + k * 2 * queries;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       const float y = mf_tanh_f32(row[queries + q] * inverse);
       row[q] = (1.0f - y * y) * row[q];

@@ -11,7 +11,7 @@ MF_KERNEL static void mf_attention_tangent_f32(
     float *restrict row_sums) {
   for (int64_t k = 0; k < keys; ++k) {
     float *row = tile + k * 2 * queries;
-#pragma clang loop vectorize(assume_safety)
+    MF_INDEPENDENT
     for (int64_t q = 0; q < queries; ++q) {
       const float p = mf_exp_f32(row[queries + q] - l[q]);
       const float weighted = p * row[q];

@@ -1,5 +1,5 @@
 // mf_pack_transposed_f32x8
-// requires: mf_vector_types
+// requires: mf_library mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
 //
 // Copies `columns` x `depth` elements that are contiguous along the depth to a dense panel that
@@ -19,11 +19,11 @@ static inline void mf_transpose_f32x8(
     const float *restrict source, int64_t source_stride, float *restrict panel,
     int64_t panel_stride) {
   mf_f32x8 r[8], t[8];
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     r[i] = *(const mf_f32x8 *)(source + i * source_stride);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; i += 4) {
     t[i] = MF_LOW_1(r[i], r[i + 1]);
     t[i + 1] = MF_HIGH_1(r[i], r[i + 1]);
@@ -34,11 +34,11 @@ static inline void mf_transpose_f32x8(
     r[i + 2] = MF_LOW_2(t[i + 1], t[i + 3]);
     r[i + 3] = MF_HIGH_2(t[i + 1], t[i + 3]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     t[i] = (i & 4) == 0 ? MF_LOW_4(r[i], r[i | 4]) : MF_HIGH_4(r[i ^ 4], r[i]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     *(mf_f32x8 *)(panel + i * panel_stride) = t[i];
   }

@@ -1,5 +1,5 @@
 // mf_pack_transposed_f64x2
-// requires: mf_vector_types
+// requires: mf_library mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
 //
 // Copies `columns` x `depth` elements that are contiguous along the depth to a dense panel that
@@ -15,16 +15,16 @@ static inline void mf_transpose_f64x2(
     const double *restrict source, int64_t source_stride, double *restrict panel,
     int64_t panel_stride) {
   mf_f64x2 r[2], t[2];
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 2; ++i) {
     r[i] = *(const mf_f64x2 *)(source + i * source_stride);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 2; i += 2) {
     t[i] = MF_LOW_1(r[i], r[i + 1]);
     t[i + 1] = MF_HIGH_1(r[i], r[i + 1]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 2; ++i) {
     *(mf_f64x2 *)(panel + i * panel_stride) = t[i];
   }

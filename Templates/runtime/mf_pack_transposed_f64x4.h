@@ -1,5 +1,5 @@
 // mf_pack_transposed_f64x4
-// requires: mf_vector_types
+// requires: mf_library mf_vector_types
 // SPDX-License-Identifier: Apache-2.0
 //
 // Copies `columns` x `depth` elements that are contiguous along the depth to a dense panel that
@@ -17,20 +17,20 @@ static inline void mf_transpose_f64x4(
     const double *restrict source, int64_t source_stride, double *restrict panel,
     int64_t panel_stride) {
   mf_f64x4 r[4], t[4];
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 4; ++i) {
     r[i] = *(const mf_f64x4 *)(source + i * source_stride);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 4; i += 2) {
     t[i] = MF_LOW_1(r[i], r[i + 1]);
     t[i + 1] = MF_HIGH_1(r[i], r[i + 1]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 4; ++i) {
     r[i] = (i & 2) == 0 ? MF_LOW_2(t[i], t[i | 2]) : MF_HIGH_2(t[i ^ 2], t[i]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 4; ++i) {
     *(mf_f64x4 *)(panel + i * panel_stride) = r[i];
   }

@@ -9,10 +9,17 @@
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
-// Integers as <stdint.h> has them, without it: a machine without headers can build, too.
-typedef __UINT8_TYPE__ uint8_t;
+// As <stdint.h> has them, for machines that have no headers; equal definitions may be repeated.
+#ifdef __INT64_TYPE__
 typedef __INT32_TYPE__ int32_t;
 typedef __INT64_TYPE__ int64_t;
+typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __UINTPTR_TYPE__ uintptr_t;
+#else
+#include <stdint.h>
+#endif
 
 typedef struct mixfuse_parallel {
   // Calls body(arguments, index, worker) once for every index, in no particular order.

@@ -149,8 +149,9 @@ struct GeneratedNameTests {
       // The binding against a module with the same types.
       let module = folder.appending(path: "MixFuseRuntime.swift")
       try """
-      public struct NDArray {}
+      public struct NDArray: Sendable { public func scalar<T>() throws(RuntimeError) -> T { throw RuntimeError() } }
       public struct RuntimeError: Error {}
+      public struct NamedArrays { public func array(_ name: String) throws(RuntimeError) -> NDArray { NDArray() } }
       public final class ThreadPool {}
       public final class Library {
         public func require(spec: String, arraysDigest: String) throws(RuntimeError) {}
@@ -158,6 +159,7 @@ struct GeneratedNameTests {
       public final class Session {
         public init(_ library: Library, entryPoint: String, pool: ThreadPool?) throws(RuntimeError) {}
         public func setInput(_ name: String, to array: NDArray) throws(RuntimeError) {}
+        public func setInput<T>(_ name: String, to value: T) throws(RuntimeError) {}
         public func run() throws(RuntimeError) {}
         public func output(_ name: String) throws(RuntimeError) -> NDArray { NDArray() }
       }

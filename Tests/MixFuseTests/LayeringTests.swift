@@ -94,6 +94,19 @@ struct LayeringTests {
     #expect(Set(folders.map { "Sources/\($0)" }).isSubset(of: known))
   }
 
+  @Test("what users ship imports no Foundation, which is five times its size")
+  func noFoundation() throws {
+    for target in ["MixFuseShared", "MixFuseRuntime"] {
+      for file in try Repository.files(
+        under: Repository.file("Sources/\(target)"), extension: "swift")
+      {
+        for (line, module) in try Self.imports(in: file) {
+          #expect(!module.hasPrefix("Foundation"), "\(file.lastPathComponent):\(line)")
+        }
+      }
+    }
+  }
+
   // MARK: Reading
 
   /// The imported modules with their line numbers.

@@ -9,10 +9,17 @@
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
-// Integers as <stdint.h> has them, without it: a machine without headers can build, too.
-typedef __UINT8_TYPE__ uint8_t;
+// As <stdint.h> has them, for machines that have no headers; equal definitions may be repeated.
+#ifdef __INT64_TYPE__
 typedef __INT32_TYPE__ int32_t;
 typedef __INT64_TYPE__ int64_t;
+typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __UINTPTR_TYPE__ uintptr_t;
+#else
+#include <stdint.h>
+#endif
 
 typedef struct mixfuse_parallel {
   // Calls body(arguments, index, worker) once for every index, in no particular order.
@@ -23,7 +30,6 @@ typedef struct mixfuse_parallel {
   // At least 1. `body` sees 0 <= worker < workers, and one index at a time on each worker.
   int64_t workers;
 } mixfuse_parallel;
-
 #endif
 
 // What every generated source begins with. Kernels stay functions of their own (not inlined), so
@@ -31,15 +37,45 @@ typedef struct mixfuse_parallel {
 // list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
-typedef __UINT64_TYPE__ uint64_t;
-typedef __UINTPTR_TYPE__ uintptr_t;
 
-// Vectors of 2 to 16 elements as clang's vector extension spells them: arithmetic is elementwise,
-// a scalar operand is broadcast, and the compiler picks the registers. They are aligned like one
-// element, so that a vector may be read at any element's address.
-typedef float mf_f32x2 __attribute__((ext_vector_type(2), aligned(4)));
-typedef float mf_f32x4 __attribute__((ext_vector_type(4), aligned(4)));
-typedef float mf_f32x8 __attribute__((ext_vector_type(8), aligned(4)));
+// What compilers are told about loops: to unroll one fully, so that arrays indexed by its variable
+// become registers; to leave one rolled; to do one in vectors, all at once; that the iterations of
+// one are independent; and that the order of a function's sums is free.
+#define MF_PRAGMA(text) _Pragma(#text)
+
+#ifdef __clang__
+#define MF_UNROLLED MF_PRAGMA(clang loop unroll(full))
+#define MF_ROLLED MF_PRAGMA(clang loop unroll(disable))
+#define MF_IN_VECTORS(width, count) \
+  MF_PRAGMA(clang loop vectorize_width(width) interleave_count(count) unroll(disable))
+#define MF_INDEPENDENT MF_PRAGMA(clang loop vectorize(assume_safety))
+#define MF_REASSOCIATED MF_PRAGMA(clang fp reassociate(on))
+#else
+#define MF_UNROLLED MF_PRAGMA(GCC unroll 64)
+#define MF_ROLLED MF_PRAGMA(GCC unroll 1)
+#define MF_IN_VECTORS(width, count) MF_PRAGMA(GCC ivdep)
+#define MF_INDEPENDENT MF_PRAGMA(GCC ivdep)
+#define MF_REASSOCIATED
+// Values that no later step needs are stored to arrays that the compiler drops again.
+MF_PRAGMA(GCC diagnostic ignored "-Wunused-but-set-variable")
+#endif
+
+// Vectors in the extension of clang and gcc: arithmetic is elementwise, a scalar operand is
+// broadcast, and the compiler picks the registers. They are aligned like one element, so that a
+// vector may be read at any element's address.
+
+// gcc knows powers of two only: other vectors have more elements there, which are zero.
+#ifdef __clang__
+#define MF_VECTOR(type, count) __attribute__((ext_vector_type(count), aligned(sizeof(type))))
+#else
+#define MF_PADDED(count) ((count) <= 4 ? (count) <= 2 ? 2 : 4 : (count) <= 8 ? 8 : 16)
+#define MF_VECTOR(type, count) \
+  __attribute__((vector_size(MF_PADDED(count) * sizeof(type)), aligned(sizeof(type)), may_alias))
+#endif
+typedef float mf_f32x2 MF_VECTOR(float, 2);
+typedef float mf_f32x4 MF_VECTOR(float, 4);
+typedef float mf_f32x8 MF_VECTOR(float, 8);
+typedef float mf_f32x16 MF_VECTOR(float, 16);
 
 // Copies `columns` x `depth` elements that are contiguous along the depth to a dense panel that
 // is contiguous along the columns: panel[k * columns + j] = source[j * column_stride + k].
@@ -58,11 +94,11 @@ static inline void mf_transpose_f32x8(
     const float *restrict source, int64_t source_stride, float *restrict panel,
     int64_t panel_stride) {
   mf_f32x8 r[8], t[8];
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     r[i] = *(const mf_f32x8 *)(source + i * source_stride);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; i += 4) {
     t[i] = MF_LOW_1(r[i], r[i + 1]);
     t[i + 1] = MF_HIGH_1(r[i], r[i + 1]);
@@ -73,11 +109,11 @@ static inline void mf_transpose_f32x8(
     r[i + 2] = MF_LOW_2(t[i + 1], t[i + 3]);
     r[i + 3] = MF_HIGH_2(t[i + 1], t[i + 3]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     t[i] = (i & 4) == 0 ? MF_LOW_4(r[i], r[i | 4]) : MF_HIGH_4(r[i ^ 4], r[i]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     *(mf_f32x8 *)(panel + i * panel_stride) = t[i];
   }
@@ -136,22 +172,39 @@ __attribute__((noinline, cold)) static int32_t mf_refuse(
 
 // Sum of the elements of one vector, by halves: a fixed tree, so the result depends on nothing
 // but the elements. mf_sum_f32xN takes a vector of N elements.
+#define MF_HALVES_4(v) \
+  __builtin_shufflevector(v, v, 0, 1) + __builtin_shufflevector(v, v, 2, 3)
+
+#define MF_HALVES_8(v) \
+  __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7)
+
+#define MF_HALVES_16(v)                                   \
+  __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + \
+      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)
+
 __attribute__((unused)) static inline float mf_sum_f32x2(mf_f32x2 v) {
-  return v.x + v.y;
+  return v[0] + v[1];
 }
 
 __attribute__((unused)) static inline float mf_sum_f32x4(mf_f32x4 v) {
-  return mf_sum_f32x2(v.lo + v.hi);
+  return mf_sum_f32x2(MF_HALVES_4(v));
 }
 
 __attribute__((unused)) static inline float mf_sum_f32x8(mf_f32x8 v) {
-  return mf_sum_f32x4(v.lo + v.hi);
+  return mf_sum_f32x4(MF_HALVES_8(v));
 }
+
+__attribute__((unused)) static inline float mf_sum_f32x16(mf_f32x16 v) {
+  return mf_sum_f32x8(MF_HALVES_16(v));
+}
+#undef MF_HALVES_4
+#undef MF_HALVES_8
+#undef MF_HALVES_16
 
 // One step of a sum whose order is free: the compiler may keep partial sums in vector lanes. The
 // order is fixed when the library is compiled, so results are the same from run to run.
 static inline float mf_sum_step_f32(float sum, float value) {
-#pragma clang fp reassociate(on)
+  MF_REASSOCIATED
   return sum + value;
 }
 
@@ -228,14 +281,14 @@ MF_KERNEL static void relu(const float *restrict x_support, const float *restric
 MF_KERNEL static void product_tile_2x40(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[2] = {0}, sum1[2] = {0}, sum2[2] = {0}, sum3[2] = {0}, sum4[2] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 40);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 40 + 8);
     const mf_f32x8 right2 = *(const mf_f32x8 *)(right + k * 40 + 16);
     const mf_f32x8 right3 = *(const mf_f32x8 *)(right + k * 40 + 24);
     const mf_f32x8 right4 = *(const mf_f32x8 *)(right + k * 40 + 32);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 2; i += 1) {
       const float factor = left[i * 40 + k];
       sum0[i] += factor * right0;
@@ -245,7 +298,7 @@ MF_KERNEL static void product_tile_2x40(const float *restrict left,
       sum4[i] += factor * right4;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 2; i += 1) {
     *(mf_f32x8 *)(c + i * 40) = sum0[i];
     *(mf_f32x8 *)(c + i * 40 + 8) = sum1[i];
@@ -279,14 +332,14 @@ MF_KERNEL static void relu_2(const float *restrict h2_product, const float *rest
 MF_KERNEL static void product_tile_1x5(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum[2][1][5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 32; k += 16) {
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t u = 0; u < 2; u += 1) {
       {
         mf_f32x8 row[1];
         row[0] = *(const mf_f32x8 *)(left + k + u * 8);
-        #pragma clang loop unroll(full)
+        MF_UNROLLED
         for (int64_t j = 0; j < 5; j += 1) {
           const mf_f32x8 column = *(const mf_f32x8 *)(right + j * 40 + k + u * 8);
           sum[u][0][j] += row[0] * column;
@@ -297,17 +350,17 @@ MF_KERNEL static void product_tile_1x5(const float *restrict left,
   {
     mf_f32x8 row[1];
     row[0] = *(const mf_f32x8 *)(left + 32);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t j = 0; j < 5; j += 1) {
       const mf_f32x8 column = *(const mf_f32x8 *)(right + j * 40 + 32);
       sum[0][0][j] += row[0] * column;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t j = 0; j < 5; j += 1) {
     sum[0][0][j] += sum[1][0][j];
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t j = 0; j < 5; j += 1) {
     c[j] = mf_sum_f32x8(sum[0][0][j]);
   }
@@ -398,7 +451,7 @@ MF_KERNEL static void predict_vjp_2(float *restrict grad_theta_b2,
 MF_KERNEL static void product_tile_1x40(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[2] = {0}, sum1[2] = {0}, sum2[2] = {0}, sum3[2] = {0}, sum4[2] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 2) {
     {
       const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 40);
@@ -482,14 +535,14 @@ MF_KERNEL static void predict_matmul_vjp_2(const float *restrict left,
 MF_KERNEL static void product_tile_2x40_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[2] = {0}, sum1[2] = {0}, sum2[2] = {0}, sum3[2] = {0}, sum4[2] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 40);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 40 + 8);
     const mf_f32x8 right2 = *(const mf_f32x8 *)(right + k * 40 + 16);
     const mf_f32x8 right3 = *(const mf_f32x8 *)(right + k * 40 + 24);
     const mf_f32x8 right4 = *(const mf_f32x8 *)(right + k * 40 + 32);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 2; i += 1) {
       const float factor = left[i + k * 40];
       sum0[i] += factor * right0;
@@ -499,7 +552,7 @@ MF_KERNEL static void product_tile_2x40_2(const float *restrict left,
       sum4[i] += factor * right4;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 2; i += 1) {
     *(mf_f32x8 *)(c + i * 40) = sum0[i];
     *(mf_f32x8 *)(c + i * 40 + 8) = sum1[i];

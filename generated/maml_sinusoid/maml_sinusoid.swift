@@ -5,52 +5,169 @@ import MixFuseRuntime
 
 /// The entry points of the generated library `maml_sinusoid`.
 public enum MamlSinusoid {
+  /// A group of arrays such as `theta`.
+  public struct Theta: Sendable {
+    /// `w1`: f32 [1, 40]
+    public var w1: NDArray
+    /// `b1`: f32 [40]
+    public var b1: NDArray
+    /// `w2`: f32 [40, 40]
+    public var w2: NDArray
+    /// `b2`: f32 [40]
+    public var b2: NDArray
+    /// `w3`: f32 [40, 1]
+    public var w3: NDArray
+    /// `b3`: f32 [1]
+    public var b3: NDArray
+
+    /// Collects the values.
+    public init(w1: NDArray, b1: NDArray, w2: NDArray, b2: NDArray, w3: NDArray, b3: NDArray) {
+      self.w1 = w1
+      self.b1 = b1
+      self.w2 = w2
+      self.b2 = b2
+      self.w3 = w3
+      self.b3 = b3
+    }
+
+    /// The key path of each array by its name.
+    public static var arrays: [(name: String, path: WritableKeyPath<Theta, NDArray>)] {
+      [
+        ("w1", \.w1),
+        ("b1", \.b1),
+        ("w2", \.w2),
+        ("b2", \.b2),
+        ("w3", \.w3),
+        ("b3", \.b3),
+      ]
+    }
+
+    fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+      self.w1 = try array(prefix + "w1")
+      self.b1 = try array(prefix + "b1")
+      self.w2 = try array(prefix + "w2")
+      self.b2 = try array(prefix + "b2")
+      self.w3 = try array(prefix + "w3")
+      self.b3 = try array(prefix + "b3")
+    }
+
+    fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+      try session.setInput(prefix + "w1", to: self.w1)
+      try session.setInput(prefix + "b1", to: self.b1)
+      try session.setInput(prefix + "w2", to: self.w2)
+      try session.setInput(prefix + "b2", to: self.b2)
+      try session.setInput(prefix + "w3", to: self.w3)
+      try session.setInput(prefix + "b3", to: self.b3)
+    }
+  }
+
+  /// A group of arrays such as `grad`.
+  public struct Grad: Sendable {
+    /// `theta`
+    public var theta: Theta
+
+    /// Collects the values.
+    public init(theta: Theta) {
+      self.theta = theta
+    }
+
+    /// The key path of each array by its name.
+    public static var arrays: [(name: String, path: WritableKeyPath<Grad, NDArray>)] {
+      [
+        ("theta.w1", \.theta.w1),
+        ("theta.b1", \.theta.b1),
+        ("theta.w2", \.theta.w2),
+        ("theta.b2", \.theta.b2),
+        ("theta.w3", \.theta.w3),
+        ("theta.b3", \.theta.b3),
+      ]
+    }
+
+    fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+      self.theta = try Theta(prefix + "theta.", array)
+    }
+
+    fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+      try self.theta.set(in: session, prefix + "theta.")
+    }
+  }
+
   /// `inner_loss`, ready to be called again and again; one thread at a time.
   public final class InnerLoss {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [1, 40]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [40]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [40, 40]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [40]
-      public var thetaB2: NDArray
-      /// `theta.w3`: f32 [40, 1]
-      public var thetaW3: NDArray
-      /// `theta.b3`: f32 [1]
-      public var thetaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `x_support`: f32 [10, 1]
       public var xSupport: NDArray
       /// `y_support`: f32 [10, 1]
       public var ySupport: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, thetaW3: NDArray, thetaB3: NDArray, xSupport: NDArray, ySupport: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
-        self.thetaW3 = thetaW3
-        self.thetaB3 = thetaB3
+      /// Collects the values.
+      public init(theta: Theta, xSupport: NDArray, ySupport: NDArray) {
+        self.theta = theta
         self.xSupport = xSupport
         self.ySupport = ySupport
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray) {
-        self.loss = loss
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("theta.w3", \.theta.w3),
+          ("theta.b3", \.theta.b3),
+          ("x_support", \.xSupport),
+          ("y_support", \.ySupport),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.xSupport = try array(prefix + "x_support")
+        self.ySupport = try array(prefix + "y_support")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "x_support", to: self.xSupport)
+        try session.setInput(prefix + "y_support", to: self.ySupport)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+
+      /// Collects the values.
+      public init(loss: Float) {
+        self.loss = loss
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -61,84 +178,106 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("theta.w3", to: inputs.thetaW3)
-      try session.setInput("theta.b3", to: inputs.thetaB3)
-      try session.setInput("x_support", to: inputs.xSupport)
-      try session.setInput("y_support", to: inputs.ySupport)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `inner_gradient`, ready to be called again and again; one thread at a time.
   public final class InnerGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [1, 40]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [40]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [40, 40]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [40]
-      public var thetaB2: NDArray
-      /// `theta.w3`: f32 [40, 1]
-      public var thetaW3: NDArray
-      /// `theta.b3`: f32 [1]
-      public var thetaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `x_support`: f32 [10, 1]
       public var xSupport: NDArray
       /// `y_support`: f32 [10, 1]
       public var ySupport: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, thetaW3: NDArray, thetaB3: NDArray, xSupport: NDArray, ySupport: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
-        self.thetaW3 = thetaW3
-        self.thetaB3 = thetaB3
+      /// Collects the values.
+      public init(theta: Theta, xSupport: NDArray, ySupport: NDArray) {
+        self.theta = theta
         self.xSupport = xSupport
         self.ySupport = ySupport
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad.theta.w1`: f32 [1, 40]
-      public var gradThetaW1: NDArray
-      /// `grad.theta.b1`: f32 [40]
-      public var gradThetaB1: NDArray
-      /// `grad.theta.w2`: f32 [40, 40]
-      public var gradThetaW2: NDArray
-      /// `grad.theta.b2`: f32 [40]
-      public var gradThetaB2: NDArray
-      /// `grad.theta.w3`: f32 [40, 1]
-      public var gradThetaW3: NDArray
-      /// `grad.theta.b3`: f32 [1]
-      public var gradThetaB3: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, gradThetaW1: NDArray, gradThetaB1: NDArray, gradThetaW2: NDArray, gradThetaB2: NDArray, gradThetaW3: NDArray, gradThetaB3: NDArray) {
-        self.loss = loss
-        self.gradThetaW1 = gradThetaW1
-        self.gradThetaB1 = gradThetaB1
-        self.gradThetaW2 = gradThetaW2
-        self.gradThetaB2 = gradThetaB2
-        self.gradThetaW3 = gradThetaW3
-        self.gradThetaB3 = gradThetaB3
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("theta.w3", \.theta.w3),
+          ("theta.b3", \.theta.b3),
+          ("x_support", \.xSupport),
+          ("y_support", \.ySupport),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.xSupport = try array(prefix + "x_support")
+        self.ySupport = try array(prefix + "y_support")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "x_support", to: self.xSupport)
+        try session.setInput(prefix + "y_support", to: self.ySupport)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`
+      public var grad: Grad
+
+      /// Collects the values.
+      public init(loss: Float, grad: Grad) {
+        self.loss = loss
+        self.grad = grad
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("grad.theta.w1", \.grad.theta.w1),
+          ("grad.theta.b1", \.grad.theta.b1),
+          ("grad.theta.w2", \.grad.theta.w2),
+          ("grad.theta.b2", \.grad.theta.b2),
+          ("grad.theta.w3", \.grad.theta.w3),
+          ("grad.theta.b3", \.grad.theta.b3),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try Grad(prefix + "grad.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -149,90 +288,100 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("theta.w3", to: inputs.thetaW3)
-      try session.setInput("theta.b3", to: inputs.thetaB3)
-      try session.setInput("x_support", to: inputs.xSupport)
-      try session.setInput("y_support", to: inputs.ySupport)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        gradThetaW1: try session.output("grad.theta.w1"),
-        gradThetaB1: try session.output("grad.theta.b1"),
-        gradThetaW2: try session.output("grad.theta.w2"),
-        gradThetaB2: try session.output("grad.theta.b2"),
-        gradThetaW3: try session.output("grad.theta.w3"),
-        gradThetaB3: try session.output("grad.theta.b3"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `inner_step`, ready to be called again and again; one thread at a time.
   public final class InnerStep {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [1, 40]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [40]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [40, 40]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [40]
-      public var thetaB2: NDArray
-      /// `theta.w3`: f32 [40, 1]
-      public var thetaW3: NDArray
-      /// `theta.b3`: f32 [1]
-      public var thetaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `x_support`: f32 [10, 1]
       public var xSupport: NDArray
       /// `y_support`: f32 [10, 1]
       public var ySupport: NDArray
       /// `step`: i32 [], 1 to 1
-      public var step: NDArray
+      public var step: Int32
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, thetaW3: NDArray, thetaB3: NDArray, xSupport: NDArray, ySupport: NDArray, step: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
-        self.thetaW3 = thetaW3
-        self.thetaB3 = thetaB3
+      /// Collects the values.
+      public init(theta: Theta, xSupport: NDArray, ySupport: NDArray, step: Int32) {
+        self.theta = theta
         self.xSupport = xSupport
         self.ySupport = ySupport
         self.step = step
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `next.theta.w1`: f32 [1, 40]
-      public var nextThetaW1: NDArray
-      /// `next.theta.b1`: f32 [40]
-      public var nextThetaB1: NDArray
-      /// `next.theta.w2`: f32 [40, 40]
-      public var nextThetaW2: NDArray
-      /// `next.theta.b2`: f32 [40]
-      public var nextThetaB2: NDArray
-      /// `next.theta.w3`: f32 [40, 1]
-      public var nextThetaW3: NDArray
-      /// `next.theta.b3`: f32 [1]
-      public var nextThetaB3: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(nextThetaW1: NDArray, nextThetaB1: NDArray, nextThetaW2: NDArray, nextThetaB2: NDArray, nextThetaW3: NDArray, nextThetaB3: NDArray) {
-        self.nextThetaW1 = nextThetaW1
-        self.nextThetaB1 = nextThetaB1
-        self.nextThetaW2 = nextThetaW2
-        self.nextThetaB2 = nextThetaB2
-        self.nextThetaW3 = nextThetaW3
-        self.nextThetaB3 = nextThetaB3
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("theta.w3", \.theta.w3),
+          ("theta.b3", \.theta.b3),
+          ("x_support", \.xSupport),
+          ("y_support", \.ySupport),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.xSupport = try array(prefix + "x_support")
+        self.ySupport = try array(prefix + "y_support")
+        self.step = try array(prefix + "step").scalar()
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "x_support", to: self.xSupport)
+        try session.setInput(prefix + "y_support", to: self.ySupport)
+        try session.setInput(prefix + "step", to: self.step)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `next`
+      public var next: Grad
+
+      /// Collects the values.
+      public init(next: Grad) {
+        self.next = next
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("next.theta.w1", \.next.theta.w1),
+          ("next.theta.b1", \.next.theta.b1),
+          ("next.theta.w2", \.next.theta.w2),
+          ("next.theta.b2", \.next.theta.b2),
+          ("next.theta.w3", \.next.theta.w3),
+          ("next.theta.b3", \.next.theta.b3),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.next = try Grad(prefix + "next.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -243,105 +392,106 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("theta.w3", to: inputs.thetaW3)
-      try session.setInput("theta.b3", to: inputs.thetaB3)
-      try session.setInput("x_support", to: inputs.xSupport)
-      try session.setInput("y_support", to: inputs.ySupport)
-      try session.setInput("step", to: inputs.step)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        nextThetaW1: try session.output("next.theta.w1"),
-        nextThetaB1: try session.output("next.theta.b1"),
-        nextThetaW2: try session.output("next.theta.w2"),
-        nextThetaB2: try session.output("next.theta.b2"),
-        nextThetaW3: try session.output("next.theta.w3"),
-        nextThetaB3: try session.output("next.theta.b3"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `hvp`, ready to be called again and again; one thread at a time.
   public final class Hvp {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [1, 40]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [40]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [40, 40]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [40]
-      public var thetaB2: NDArray
-      /// `theta.w3`: f32 [40, 1]
-      public var thetaW3: NDArray
-      /// `theta.b3`: f32 [1]
-      public var thetaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `x_support`: f32 [10, 1]
       public var xSupport: NDArray
       /// `y_support`: f32 [10, 1]
       public var ySupport: NDArray
-      /// `direction.theta.w1`: f32 [1, 40]
-      public var directionThetaW1: NDArray
-      /// `direction.theta.b1`: f32 [40]
-      public var directionThetaB1: NDArray
-      /// `direction.theta.w2`: f32 [40, 40]
-      public var directionThetaW2: NDArray
-      /// `direction.theta.b2`: f32 [40]
-      public var directionThetaB2: NDArray
-      /// `direction.theta.w3`: f32 [40, 1]
-      public var directionThetaW3: NDArray
-      /// `direction.theta.b3`: f32 [1]
-      public var directionThetaB3: NDArray
+      /// `direction`
+      public var direction: Grad
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, thetaW3: NDArray, thetaB3: NDArray, xSupport: NDArray, ySupport: NDArray, directionThetaW1: NDArray, directionThetaB1: NDArray, directionThetaW2: NDArray, directionThetaB2: NDArray, directionThetaW3: NDArray, directionThetaB3: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
-        self.thetaW3 = thetaW3
-        self.thetaB3 = thetaB3
+      /// Collects the values.
+      public init(theta: Theta, xSupport: NDArray, ySupport: NDArray, direction: Grad) {
+        self.theta = theta
         self.xSupport = xSupport
         self.ySupport = ySupport
-        self.directionThetaW1 = directionThetaW1
-        self.directionThetaB1 = directionThetaB1
-        self.directionThetaW2 = directionThetaW2
-        self.directionThetaB2 = directionThetaB2
-        self.directionThetaW3 = directionThetaW3
-        self.directionThetaB3 = directionThetaB3
+        self.direction = direction
+      }
+
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("theta.w3", \.theta.w3),
+          ("theta.b3", \.theta.b3),
+          ("x_support", \.xSupport),
+          ("y_support", \.ySupport),
+          ("direction.theta.w1", \.direction.theta.w1),
+          ("direction.theta.b1", \.direction.theta.b1),
+          ("direction.theta.w2", \.direction.theta.w2),
+          ("direction.theta.b2", \.direction.theta.b2),
+          ("direction.theta.w3", \.direction.theta.w3),
+          ("direction.theta.b3", \.direction.theta.b3),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.xSupport = try array(prefix + "x_support")
+        self.ySupport = try array(prefix + "y_support")
+        self.direction = try Grad(prefix + "direction.", array)
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "x_support", to: self.xSupport)
+        try session.setInput(prefix + "y_support", to: self.ySupport)
+        try self.direction.set(in: session, prefix + "direction.")
       }
     }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `hvp.theta.w1`: f32 [1, 40]
-      public var hvpThetaW1: NDArray
-      /// `hvp.theta.b1`: f32 [40]
-      public var hvpThetaB1: NDArray
-      /// `hvp.theta.w2`: f32 [40, 40]
-      public var hvpThetaW2: NDArray
-      /// `hvp.theta.b2`: f32 [40]
-      public var hvpThetaB2: NDArray
-      /// `hvp.theta.w3`: f32 [40, 1]
-      public var hvpThetaW3: NDArray
-      /// `hvp.theta.b3`: f32 [1]
-      public var hvpThetaB3: NDArray
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `hvp`
+      public var hvp: Grad
 
-      /// Collects the arrays.
-      public init(hvpThetaW1: NDArray, hvpThetaB1: NDArray, hvpThetaW2: NDArray, hvpThetaB2: NDArray, hvpThetaW3: NDArray, hvpThetaB3: NDArray) {
-        self.hvpThetaW1 = hvpThetaW1
-        self.hvpThetaB1 = hvpThetaB1
-        self.hvpThetaW2 = hvpThetaW2
-        self.hvpThetaB2 = hvpThetaB2
-        self.hvpThetaW3 = hvpThetaW3
-        self.hvpThetaB3 = hvpThetaB3
+      /// Collects the values.
+      public init(hvp: Grad) {
+        self.hvp = hvp
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("hvp.theta.w1", \.hvp.theta.w1),
+          ("hvp.theta.b1", \.hvp.theta.b1),
+          ("hvp.theta.w2", \.hvp.theta.w2),
+          ("hvp.theta.b2", \.hvp.theta.b2),
+          ("hvp.theta.w3", \.hvp.theta.w3),
+          ("hvp.theta.b3", \.hvp.theta.b3),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.hvp = try Grad(prefix + "hvp.", array)
       }
     }
 
-    private let session: Session
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -352,95 +502,106 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("theta.w3", to: inputs.thetaW3)
-      try session.setInput("theta.b3", to: inputs.thetaB3)
-      try session.setInput("x_support", to: inputs.xSupport)
-      try session.setInput("y_support", to: inputs.ySupport)
-      try session.setInput("direction.theta.w1", to: inputs.directionThetaW1)
-      try session.setInput("direction.theta.b1", to: inputs.directionThetaB1)
-      try session.setInput("direction.theta.w2", to: inputs.directionThetaW2)
-      try session.setInput("direction.theta.b2", to: inputs.directionThetaB2)
-      try session.setInput("direction.theta.w3", to: inputs.directionThetaW3)
-      try session.setInput("direction.theta.b3", to: inputs.directionThetaB3)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        hvpThetaW1: try session.output("hvp.theta.w1"),
-        hvpThetaB1: try session.output("hvp.theta.b1"),
-        hvpThetaW2: try session.output("hvp.theta.w2"),
-        hvpThetaB2: try session.output("hvp.theta.b2"),
-        hvpThetaW3: try session.output("hvp.theta.w3"),
-        hvpThetaB3: try session.output("hvp.theta.b3"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `outer_loss_gradient`, ready to be called again and again; one thread at a time.
   public final class OuterLossGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [1, 40]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [40]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [40, 40]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [40]
-      public var thetaB2: NDArray
-      /// `theta.w3`: f32 [40, 1]
-      public var thetaW3: NDArray
-      /// `theta.b3`: f32 [1]
-      public var thetaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `x_query`: f32 [10, 1]
       public var xQuery: NDArray
       /// `y_query`: f32 [10, 1]
       public var yQuery: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, thetaW3: NDArray, thetaB3: NDArray, xQuery: NDArray, yQuery: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
-        self.thetaW3 = thetaW3
-        self.thetaB3 = thetaB3
+      /// Collects the values.
+      public init(theta: Theta, xQuery: NDArray, yQuery: NDArray) {
+        self.theta = theta
         self.xQuery = xQuery
         self.yQuery = yQuery
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad.theta.w1`: f32 [1, 40]
-      public var gradThetaW1: NDArray
-      /// `grad.theta.b1`: f32 [40]
-      public var gradThetaB1: NDArray
-      /// `grad.theta.w2`: f32 [40, 40]
-      public var gradThetaW2: NDArray
-      /// `grad.theta.b2`: f32 [40]
-      public var gradThetaB2: NDArray
-      /// `grad.theta.w3`: f32 [40, 1]
-      public var gradThetaW3: NDArray
-      /// `grad.theta.b3`: f32 [1]
-      public var gradThetaB3: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, gradThetaW1: NDArray, gradThetaB1: NDArray, gradThetaW2: NDArray, gradThetaB2: NDArray, gradThetaW3: NDArray, gradThetaB3: NDArray) {
-        self.loss = loss
-        self.gradThetaW1 = gradThetaW1
-        self.gradThetaB1 = gradThetaB1
-        self.gradThetaW2 = gradThetaW2
-        self.gradThetaB2 = gradThetaB2
-        self.gradThetaW3 = gradThetaW3
-        self.gradThetaB3 = gradThetaB3
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("theta.w3", \.theta.w3),
+          ("theta.b3", \.theta.b3),
+          ("x_query", \.xQuery),
+          ("y_query", \.yQuery),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.xQuery = try array(prefix + "x_query")
+        self.yQuery = try array(prefix + "y_query")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "x_query", to: self.xQuery)
+        try session.setInput(prefix + "y_query", to: self.yQuery)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`
+      public var grad: Grad
+
+      /// Collects the values.
+      public init(loss: Float, grad: Grad) {
+        self.loss = loss
+        self.grad = grad
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("grad.theta.w1", \.grad.theta.w1),
+          ("grad.theta.b1", \.grad.theta.b1),
+          ("grad.theta.w2", \.grad.theta.w2),
+          ("grad.theta.b2", \.grad.theta.b2),
+          ("grad.theta.w3", \.grad.theta.w3),
+          ("grad.theta.b3", \.grad.theta.b3),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try Grad(prefix + "grad.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -451,42 +612,20 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("theta.w3", to: inputs.thetaW3)
-      try session.setInput("theta.b3", to: inputs.thetaB3)
-      try session.setInput("x_query", to: inputs.xQuery)
-      try session.setInput("y_query", to: inputs.yQuery)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        gradThetaW1: try session.output("grad.theta.w1"),
-        gradThetaB1: try session.output("grad.theta.b1"),
-        gradThetaW2: try session.output("grad.theta.w2"),
-        gradThetaB2: try session.output("grad.theta.b2"),
-        gradThetaW3: try session.output("grad.theta.w3"),
-        gradThetaB3: try session.output("grad.theta.b3"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `meta_gradient`, ready to be called again and again; one thread at a time.
   public final class MetaGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `eta.w1`: f32 [1, 40]
-      public var etaW1: NDArray
-      /// `eta.b1`: f32 [40]
-      public var etaB1: NDArray
-      /// `eta.w2`: f32 [40, 40]
-      public var etaW2: NDArray
-      /// `eta.b2`: f32 [40]
-      public var etaB2: NDArray
-      /// `eta.w3`: f32 [40, 1]
-      public var etaW3: NDArray
-      /// `eta.b3`: f32 [1]
-      public var etaB3: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `eta`
+      public var eta: Theta
       /// `x_support`: f32 [25, 10, 1]
       public var xSupport: NDArray
       /// `y_support`: f32 [25, 10, 1]
@@ -496,51 +635,95 @@ public enum MamlSinusoid {
       /// `y_query`: f32 [25, 10, 1]
       public var yQuery: NDArray
 
-      /// Collects the arrays.
-      public init(etaW1: NDArray, etaB1: NDArray, etaW2: NDArray, etaB2: NDArray, etaW3: NDArray, etaB3: NDArray, xSupport: NDArray, ySupport: NDArray, xQuery: NDArray, yQuery: NDArray) {
-        self.etaW1 = etaW1
-        self.etaB1 = etaB1
-        self.etaW2 = etaW2
-        self.etaB2 = etaB2
-        self.etaW3 = etaW3
-        self.etaB3 = etaB3
+      /// Collects the values.
+      public init(eta: Theta, xSupport: NDArray, ySupport: NDArray, xQuery: NDArray, yQuery: NDArray) {
+        self.eta = eta
         self.xSupport = xSupport
         self.ySupport = ySupport
         self.xQuery = xQuery
         self.yQuery = yQuery
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad.w1`: f32 [1, 40]
-      public var gradW1: NDArray
-      /// `grad.b1`: f32 [40]
-      public var gradB1: NDArray
-      /// `grad.w2`: f32 [40, 40]
-      public var gradW2: NDArray
-      /// `grad.b2`: f32 [40]
-      public var gradB2: NDArray
-      /// `grad.w3`: f32 [40, 1]
-      public var gradW3: NDArray
-      /// `grad.b3`: f32 [1]
-      public var gradB3: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, gradW1: NDArray, gradB1: NDArray, gradW2: NDArray, gradB2: NDArray, gradW3: NDArray, gradB3: NDArray) {
-        self.loss = loss
-        self.gradW1 = gradW1
-        self.gradB1 = gradB1
-        self.gradW2 = gradW2
-        self.gradB2 = gradB2
-        self.gradW3 = gradW3
-        self.gradB3 = gradB3
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("eta.w1", \.eta.w1),
+          ("eta.b1", \.eta.b1),
+          ("eta.w2", \.eta.w2),
+          ("eta.b2", \.eta.b2),
+          ("eta.w3", \.eta.w3),
+          ("eta.b3", \.eta.b3),
+          ("x_support", \.xSupport),
+          ("y_support", \.ySupport),
+          ("x_query", \.xQuery),
+          ("y_query", \.yQuery),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.eta = try Theta(prefix + "eta.", array)
+        self.xSupport = try array(prefix + "x_support")
+        self.ySupport = try array(prefix + "y_support")
+        self.xQuery = try array(prefix + "x_query")
+        self.yQuery = try array(prefix + "y_query")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.eta.set(in: session, prefix + "eta.")
+        try session.setInput(prefix + "x_support", to: self.xSupport)
+        try session.setInput(prefix + "y_support", to: self.ySupport)
+        try session.setInput(prefix + "x_query", to: self.xQuery)
+        try session.setInput(prefix + "y_query", to: self.yQuery)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`
+      public var grad: Theta
+
+      /// Collects the values.
+      public init(loss: Float, grad: Theta) {
+        self.loss = loss
+        self.grad = grad
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("grad.w1", \.grad.w1),
+          ("grad.b1", \.grad.b1),
+          ("grad.w2", \.grad.w2),
+          ("grad.b2", \.grad.b2),
+          ("grad.w3", \.grad.w3),
+          ("grad.b3", \.grad.b3),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try Theta(prefix + "grad.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -551,25 +734,11 @@ public enum MamlSinusoid {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("eta.w1", to: inputs.etaW1)
-      try session.setInput("eta.b1", to: inputs.etaB1)
-      try session.setInput("eta.w2", to: inputs.etaW2)
-      try session.setInput("eta.b2", to: inputs.etaB2)
-      try session.setInput("eta.w3", to: inputs.etaW3)
-      try session.setInput("eta.b3", to: inputs.etaB3)
-      try session.setInput("x_support", to: inputs.xSupport)
-      try session.setInput("y_support", to: inputs.ySupport)
-      try session.setInput("x_query", to: inputs.xQuery)
-      try session.setInput("y_query", to: inputs.yQuery)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        gradW1: try session.output("grad.w1"),
-        gradB1: try session.output("grad.b1"),
-        gradW2: try session.output("grad.w2"),
-        gradB2: try session.output("grad.b2"),
-        gradW3: try session.output("grad.w3"),
-        gradB3: try session.output("grad.b3"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 }

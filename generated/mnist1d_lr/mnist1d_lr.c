@@ -9,10 +9,17 @@
 #ifndef MIXFUSE_PARALLEL_DEFINED
 #define MIXFUSE_PARALLEL_DEFINED
 
-// Integers as <stdint.h> has them, without it: a machine without headers can build, too.
-typedef __UINT8_TYPE__ uint8_t;
+// As <stdint.h> has them, for machines that have no headers; equal definitions may be repeated.
+#ifdef __INT64_TYPE__
 typedef __INT32_TYPE__ int32_t;
 typedef __INT64_TYPE__ int64_t;
+typedef __UINT8_TYPE__ uint8_t;
+typedef __UINT32_TYPE__ uint32_t;
+typedef __UINT64_TYPE__ uint64_t;
+typedef __UINTPTR_TYPE__ uintptr_t;
+#else
+#include <stdint.h>
+#endif
 
 typedef struct mixfuse_parallel {
   // Calls body(arguments, index, worker) once for every index, in no particular order.
@@ -23,7 +30,6 @@ typedef struct mixfuse_parallel {
   // At least 1. `body` sees 0 <= worker < workers, and one index at a time on each worker.
   int64_t workers;
 } mixfuse_parallel;
-
 #endif
 
 // What every generated source begins with. Kernels stay functions of their own (not inlined), so
@@ -31,9 +37,28 @@ typedef struct mixfuse_parallel {
 // list of kernel calls is not optimised: it would take most of the compile time and gain nothing.
 #define MF_EXPORT __attribute__((visibility("default")))
 #define MF_KERNEL __attribute__((noinline))
-typedef __UINT32_TYPE__ uint32_t;
-typedef __UINT64_TYPE__ uint64_t;
-typedef __UINTPTR_TYPE__ uintptr_t;
+
+// What compilers are told about loops: to unroll one fully, so that arrays indexed by its variable
+// become registers; to leave one rolled; to do one in vectors, all at once; that the iterations of
+// one are independent; and that the order of a function's sums is free.
+#define MF_PRAGMA(text) _Pragma(#text)
+
+#ifdef __clang__
+#define MF_UNROLLED MF_PRAGMA(clang loop unroll(full))
+#define MF_ROLLED MF_PRAGMA(clang loop unroll(disable))
+#define MF_IN_VECTORS(width, count) \
+  MF_PRAGMA(clang loop vectorize_width(width) interleave_count(count) unroll(disable))
+#define MF_INDEPENDENT MF_PRAGMA(clang loop vectorize(assume_safety))
+#define MF_REASSOCIATED MF_PRAGMA(clang fp reassociate(on))
+#else
+#define MF_UNROLLED MF_PRAGMA(GCC unroll 64)
+#define MF_ROLLED MF_PRAGMA(GCC unroll 1)
+#define MF_IN_VECTORS(width, count) MF_PRAGMA(GCC ivdep)
+#define MF_INDEPENDENT MF_PRAGMA(GCC ivdep)
+#define MF_REASSOCIATED
+// Values that no later step needs are stored to arrays that the compiler drops again.
+MF_PRAGMA(GCC diagnostic ignored "-Wunused-but-set-variable")
+#endif
 
 // exp(x). Cody and Waite's reduction to |r| <= log(2) / 2, then a polynomial of degree 6. The
 // power of two is applied as two factors, so results that are denormal or overflow are right, too.
@@ -93,23 +118,61 @@ __attribute__((always_inline)) static inline float mf_log_f32(float x) {
   return ((x > 0.0f) & (x < __builtin_inff())) ? result : edge;
 }
 
-// Vectors of 2 to 16 elements as clang's vector extension spells them: arithmetic is elementwise,
-// a scalar operand is broadcast, and the compiler picks the registers. They are aligned like one
-// element, so that a vector may be read at any element's address.
-typedef float mf_f32x2 __attribute__((ext_vector_type(2), aligned(4)));
-typedef float mf_f32x4 __attribute__((ext_vector_type(4), aligned(4)));
-typedef float mf_f32x8 __attribute__((ext_vector_type(8), aligned(4)));
+// Vectors in the extension of clang and gcc: arithmetic is elementwise, a scalar operand is
+// broadcast, and the compiler picks the registers. They are aligned like one element, so that a
+// vector may be read at any element's address.
+
+// gcc knows powers of two only: other vectors have more elements there, which are zero.
+#ifdef __clang__
+#define MF_VECTOR(type, count) __attribute__((ext_vector_type(count), aligned(sizeof(type))))
+#else
+#define MF_PADDED(count) ((count) <= 4 ? (count) <= 2 ? 2 : 4 : (count) <= 8 ? 8 : 16)
+#define MF_VECTOR(type, count) \
+  __attribute__((vector_size(MF_PADDED(count) * sizeof(type)), aligned(sizeof(type)), may_alias))
+#endif
+
+// The elements of a where the mask, a comparison, holds, else those of b: in C gcc's have no `?:`.
+#ifdef __clang__
+#define MF_SELECT(type, mask, a, b) ((mask) ? (a) : (b))
+#else
+#define MF_SELECT(type, mask, a, b) \
+  ((type)(((mask) & (__typeof__(mask))(a)) | (~(mask) & (__typeof__(mask))(b))))
+#endif
+typedef float mf_f32x2 MF_VECTOR(float, 2);
+typedef float mf_f32x4 MF_VECTOR(float, 4);
+typedef float mf_f32x8 MF_VECTOR(float, 8);
 
 // mf_maximum_lanes_f32xN is the largest of N neighbouring elements, NaN if one of them is. They are
 // passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
 // passed otherwise.
+#define MF_LOW_2(v) __builtin_shufflevector(v, v, 0, 1)
+#define MF_HIGH_2(v) __builtin_shufflevector(v, v, 2, 3)
+#define MF_LOW_4(v) __builtin_shufflevector(v, v, 0, 1, 2, 3)
+#define MF_HIGH_4(v) __builtin_shufflevector(v, v, 4, 5, 6, 7)
+#define MF_LARGER(type, a, b) MF_SELECT(type, ((a) > (b)) | ((a) != (a)), a, b)
+
+__attribute__((unused)) static inline float mf_maximum_lanes_f32x8(const float *lanes) {
+  const mf_f32x4 low = *(const mf_f32x4 *)lanes, high = *(const mf_f32x4 *)(lanes + 4);
+  const mf_f32x4 four = MF_LARGER(mf_f32x4, low, high);
+  const mf_f32x2 two_low = MF_LOW_2(four), two_high = MF_HIGH_2(four);
+  const mf_f32x2 two = MF_LARGER(mf_f32x2, two_low, two_high);
+  return ((two[0] > two[1]) | (two[0] != two[0])) ? two[0] : two[1];
+}
+
 __attribute__((unused)) static inline float mf_maximum_lanes_f32x16(const float *lanes) {
   const mf_f32x8 low = *(const mf_f32x8 *)lanes, high = *(const mf_f32x8 *)(lanes + 8);
-  const mf_f32x8 eight = ((low > high) | (low != low)) ? low : high;
-  const mf_f32x4 four = ((eight.lo > eight.hi) | (eight.lo != eight.lo)) ? eight.lo : eight.hi;
-  const mf_f32x2 two = ((four.lo > four.hi) | (four.lo != four.lo)) ? four.lo : four.hi;
-  return ((two.x > two.y) | (two.x != two.x)) ? two.x : two.y;
+  const mf_f32x8 eight = MF_LARGER(mf_f32x8, low, high);
+  const mf_f32x4 four_low = MF_LOW_4(eight), four_high = MF_HIGH_4(eight);
+  const mf_f32x4 four = MF_LARGER(mf_f32x4, four_low, four_high);
+  const mf_f32x2 two_low = MF_LOW_2(four), two_high = MF_HIGH_2(four);
+  const mf_f32x2 two = MF_LARGER(mf_f32x2, two_low, two_high);
+  return ((two[0] > two[1]) | (two[0] != two[0])) ? two[0] : two[1];
 }
+#undef MF_LOW_2
+#undef MF_HIGH_2
+#undef MF_LOW_4
+#undef MF_HIGH_4
+#undef MF_LARGER
 
 // One step of a maximum; a NaN stays. The comparison takes `value` if that is NaN.
 static inline float mf_maximum_step_f32(float best, float value) {
@@ -134,11 +197,11 @@ static inline void mf_transpose_f32x8(
     const float *restrict source, int64_t source_stride, float *restrict panel,
     int64_t panel_stride) {
   mf_f32x8 r[8], t[8];
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     r[i] = *(const mf_f32x8 *)(source + i * source_stride);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; i += 4) {
     t[i] = MF_LOW_1(r[i], r[i + 1]);
     t[i + 1] = MF_HIGH_1(r[i], r[i + 1]);
@@ -149,11 +212,11 @@ static inline void mf_transpose_f32x8(
     r[i + 2] = MF_LOW_2(t[i + 1], t[i + 3]);
     r[i + 3] = MF_HIGH_2(t[i + 1], t[i + 3]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     t[i] = (i & 4) == 0 ? MF_LOW_4(r[i], r[i | 4]) : MF_HIGH_4(r[i ^ 4], r[i]);
   }
-#pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 8; ++i) {
     *(mf_f32x8 *)(panel + i * panel_stride) = t[i];
   }
@@ -199,17 +262,32 @@ __attribute__((noinline, cold)) static int32_t mf_refuse(
 // mf_sum_lanes_f32xN is the sum of N neighbouring elements, by halves: a fixed tree. They are
 // passed in memory, where the lanes of a loop are: a vector that the machine lacks could not be
 // passed otherwise.
+#define MF_LOW_2(v) __builtin_shufflevector(v, v, 0, 1)
+#define MF_HIGH_2(v) __builtin_shufflevector(v, v, 2, 3)
+#define MF_LOW_4(v) __builtin_shufflevector(v, v, 0, 1, 2, 3)
+#define MF_HIGH_4(v) __builtin_shufflevector(v, v, 4, 5, 6, 7)
+
+__attribute__((unused)) static inline float mf_sum_lanes_f32x8(const float *lanes) {
+  const mf_f32x4 four = *(const mf_f32x4 *)lanes + *(const mf_f32x4 *)(lanes + 4);
+  const mf_f32x2 two = MF_LOW_2(four) + MF_HIGH_2(four);
+  return two[0] + two[1];
+}
+
 __attribute__((unused)) static inline float mf_sum_lanes_f32x16(const float *lanes) {
   const mf_f32x8 eight = *(const mf_f32x8 *)lanes + *(const mf_f32x8 *)(lanes + 8);
-  const mf_f32x4 four = eight.lo + eight.hi;
-  const mf_f32x2 two = four.lo + four.hi;
-  return two.x + two.y;
+  const mf_f32x4 four = MF_LOW_4(eight) + MF_HIGH_4(eight);
+  const mf_f32x2 two = MF_LOW_2(four) + MF_HIGH_2(four);
+  return two[0] + two[1];
 }
+#undef MF_LOW_2
+#undef MF_HIGH_2
+#undef MF_LOW_4
+#undef MF_HIGH_4
 
 // One step of a sum whose order is free: the compiler may keep partial sums in vector lanes. The
 // order is fixed when the library is compiled, so results are the same from run to run.
 static inline float mf_sum_step_f32(float sum, float value) {
-#pragma clang fp reassociate(on)
+  MF_REASSOCIATED
   return sum + value;
 }
 
@@ -297,18 +375,18 @@ typedef struct {
 MF_KERNEL static void product_tile_6x16(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 50 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i * 40 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -319,18 +397,18 @@ MF_KERNEL static void product_tile_6x16(const float *restrict left,
 MF_KERNEL static void product_tile_5x16(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 50 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i * 40 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -351,16 +429,16 @@ MF_KERNEL static void product_main(const float *restrict left, const float *rest
 MF_KERNEL static void product_tile_6x2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i * 40 + k];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -370,16 +448,16 @@ MF_KERNEL static void product_tile_6x2(const float *restrict left,
 MF_KERNEL static void product_tile_5x2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 40; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i * 40 + k];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -406,10 +484,10 @@ MF_KERNEL static void logits_matmul(const float *restrict left, const float *res
 }
 
 // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10
-MF_KERNEL static void tanh(const float *restrict logits_product, const float *restrict theta_b1,
+MF_KERNEL static void tanh_2(const float *restrict logits_product, const float *restrict theta_b1,
     float *restrict logits_tanh, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
@@ -426,18 +504,18 @@ MF_KERNEL static void product_tile_6x10(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[6] = {0};
   mf_f32x2 sum1[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
     const mf_f32x2 right1 = *(const mf_f32x2 *)(right + k * 10 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i * 50 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x8 *)(c + i * 10) = sum0[i];
     *(mf_f32x2 *)(c + i * 10 + 8) = sum1[i];
@@ -449,18 +527,18 @@ MF_KERNEL static void product_tile_5x10(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[5] = {0};
   mf_f32x2 sum1[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
     const mf_f32x2 right1 = *(const mf_f32x2 *)(right + k * 10 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i * 50 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x8 *)(c + i * 10) = sum0[i];
     *(mf_f32x2 *)(c + i * 10 + 8) = sum1[i];
@@ -493,11 +571,11 @@ MF_KERNEL static void cross_entropy(const float *restrict logits_product_2,
   for (int64_t i0 = begin; i0 < end; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_lanes[l] = -__builtin_inff();
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
@@ -511,16 +589,16 @@ MF_KERNEL static void cross_entropy(const float *restrict logits_product_2,
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_i_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_lanes[l] = 0.0f;
       }
       float value_i_2_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_2_lanes[l] = 0.0f;
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float shifted = logits_add_kept[i2 + i1 * 16] - kept[i1];
@@ -561,7 +639,7 @@ MF_KERNEL static void tanh_vjp(const float *restrict logits_product,
     const float *restrict theta_b1, float *restrict logits_tanh, float *restrict logits_add_adj,
     int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
@@ -593,11 +671,11 @@ MF_KERNEL static void cross_entropy_2(const float *restrict logits_product_2,
   for (int64_t i0 = begin; i0 < end; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_lanes[l] = -__builtin_inff();
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
@@ -611,16 +689,16 @@ MF_KERNEL static void cross_entropy_2(const float *restrict logits_product_2,
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_i_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_lanes[l] = 0.0f;
       }
       float value_i_2_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_2_lanes[l] = 0.0f;
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float shifted = logits_add_kept[i2 + i1 * 16] - kept[i1];
@@ -672,11 +750,11 @@ MF_KERNEL static void logits_vjp(float *restrict grad_theta_b2,
     const float *restrict total_sum_adj, const float *restrict total_exp,
     const int32_t *restrict y, float *restrict shifted_adj) {
   float m0[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t l = 0; l < 16; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t i1 = 0; i1 < 16; ++i1) {
     const _Bool is_inside = i1 < 10;
     if (is_inside) {
@@ -684,7 +762,7 @@ MF_KERNEL static void logits_vjp(float *restrict grad_theta_b2,
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+    MF_IN_VECTORS(16, 1)
     for (int64_t i1 = 0; i1 < 16; ++i1) {
       const _Bool is_inside = i1 < 10;
       const float shifted_adj_i_3 = ((int32_t)(i1) == y[i0] ? -0.02f : 0.0f) + total_sum_adj[i0] *
@@ -704,18 +782,18 @@ MF_KERNEL static void logits_vjp(float *restrict grad_theta_b2,
 MF_KERNEL static void product_tile_6x16_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i * 10 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -726,18 +804,18 @@ MF_KERNEL static void product_tile_6x16_2(const float *restrict left,
 MF_KERNEL static void product_tile_5x16_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 16);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 16 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i * 10 + k];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -758,16 +836,16 @@ MF_KERNEL static void product_main_2(const float *restrict left,
 MF_KERNEL static void product_tile_6x2_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i * 10 + k];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -777,16 +855,16 @@ MF_KERNEL static void product_tile_6x2_2(const float *restrict left,
 MF_KERNEL static void product_tile_5x2_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 10; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 2);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i * 10 + k];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -836,18 +914,18 @@ MF_KERNEL static void product_tile_6x10_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[6] = {0};
   mf_f32x2 sum1[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
     const mf_f32x2 right1 = *(const mf_f32x2 *)(right + k * 10 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i + k * 50];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x8 *)(c + i * 10) = sum0[i];
     *(mf_f32x2 *)(c + i * 10 + 8) = sum1[i];
@@ -859,18 +937,18 @@ MF_KERNEL static void product_tile_5x10_2(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[5] = {0};
   mf_f32x2 sum1[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 10);
     const mf_f32x2 right1 = *(const mf_f32x2 *)(right + k * 10 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i + k * 50];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x8 *)(c + i * 10) = sum0[i];
     *(mf_f32x2 *)(c + i * 10 + 8) = sum1[i];
@@ -895,11 +973,11 @@ MF_KERNEL static void logits_vjp_2(float *restrict grad_theta_b1,
     const float *restrict logits_tanh_adj, const float *restrict logits_add_adj,
     float *restrict logits_add_adj_2) {
   float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  MF_IN_VECTORS(16, 4)
   for (int64_t l = 0; l < 64; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  MF_IN_VECTORS(16, 4)
   for (int64_t i1 = 0; i1 < 64; ++i1) {
     const _Bool is_inside = i1 < 50;
     if (is_inside) {
@@ -907,7 +985,7 @@ MF_KERNEL static void logits_vjp_2(float *restrict grad_theta_b1,
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_add_adj_i_2 = (is_inside ? logits_tanh_adj[i0 * 50 + i1] : 0) * (is_inside
@@ -927,18 +1005,18 @@ MF_KERNEL static void logits_vjp_2(float *restrict grad_theta_b1,
 MF_KERNEL static void product_tile_6x16_3(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[6] = {0}, sum1[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 50 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i + k * 40];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -949,18 +1027,18 @@ MF_KERNEL static void product_tile_6x16_3(const float *restrict left,
 MF_KERNEL static void product_tile_5x16_3(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x8 sum0[5] = {0}, sum1[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x8 right0 = *(const mf_f32x8 *)(right + k * 50);
     const mf_f32x8 right1 = *(const mf_f32x8 *)(right + k * 50 + 8);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i + k * 40];
       sum0[i] += factor * right0;
       sum1[i] += factor * right1;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x8 *)(c + i * 50) = sum0[i];
     *(mf_f32x8 *)(c + i * 50 + 8) = sum1[i];
@@ -981,16 +1059,16 @@ MF_KERNEL static void product_main_3(const float *restrict left,
 MF_KERNEL static void product_tile_6x2_3(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[6] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 6; i += 1) {
       const float factor = left[i + k * 40];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 6; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -1000,16 +1078,16 @@ MF_KERNEL static void product_tile_6x2_3(const float *restrict left,
 MF_KERNEL static void product_tile_5x2_3(const float *restrict left,
     const float *restrict right, float *restrict c) {
   mf_f32x2 sum0[5] = {0};
-  #pragma clang loop unroll(disable)
+  MF_ROLLED
   for (int64_t k = 0; k < 50; k += 1) {
     const mf_f32x2 right0 = *(const mf_f32x2 *)(right + k * 50);
-    #pragma clang loop unroll(full)
+    MF_UNROLLED
     for (int64_t i = 0; i < 5; i += 1) {
       const float factor = left[i + k * 40];
       sum0[i] += factor * right0;
     }
   }
-  #pragma clang loop unroll(full)
+  MF_UNROLLED
   for (int64_t i = 0; i < 5; i += 1) {
     *(mf_f32x2 *)(c + i * 50) = sum0[i];
   }
@@ -1054,11 +1132,11 @@ MF_KERNEL static void logits_vjp_3(float *restrict theta_b2_adj,
   float total_sum_adj_kept_5[16];
   float total_sum_adj_kept_6[16];
   float m0[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t l = 0; l < 16; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
     if (is_inside) {
@@ -1068,11 +1146,11 @@ MF_KERNEL static void logits_vjp_3(float *restrict theta_b2_adj,
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_lanes[l] = -__builtin_inff();
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float logits_add = (is_inside ? logits_product_2[i0 * 100 + i1 * 10 + i2] : 0) +
@@ -1088,11 +1166,11 @@ MF_KERNEL static void logits_vjp_3(float *restrict theta_b2_adj,
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_i_5_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_5_lanes[l] = 0.0f;
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float total_exp = mf_exp_f32(logits_add_kept[i2 + i1 * 16] - kept[i1]);
@@ -1119,7 +1197,7 @@ MF_KERNEL static void logits_vjp_3(float *restrict theta_b2_adj,
       total_sum_adj_kept_6[i1] = total_sum_adj_i_5;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float shifted_adj_i_3 = shifted_adj_kept[i2 + i1 * 16] + total_sum_adj_kept_6[i1] *
@@ -1151,7 +1229,7 @@ MF_KERNEL static void tanh_jvp(const float *restrict logits_product,
     const float *restrict direction_theta_b1, float *restrict logits_tanh,
     float *restrict logits_tanh_tan, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_add_i = (is_inside ? logits_product[i0 * 50 + i1] : 0) + (is_inside ?
@@ -1201,11 +1279,11 @@ MF_KERNEL static void logits_vjp_jvp(float *restrict hvp_theta_b2,
   float total_sum_adj_kept_6[16];
   float total_sum_adj_tan_kept_4[16];
   float m0[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t l = 0; l < 16; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
     if (is_inside) {
@@ -1215,11 +1293,11 @@ MF_KERNEL static void logits_vjp_jvp(float *restrict hvp_theta_b2,
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_lanes[l] = -__builtin_inff();
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float logits_product_tan_i_3 = (is_inside ? logits_product_tan_2[i0 * 100 + i1 * 10 +
@@ -1240,16 +1318,16 @@ MF_KERNEL static void logits_vjp_jvp(float *restrict hvp_theta_b2,
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_i_5_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_5_lanes[l] = 0.0f;
       }
       float value_i_6_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_i_6_lanes[l] = 0.0f;
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float total_exp = mf_exp_f32(logits_add_kept[i2 + i1 * 16] - kept[i1]);
@@ -1289,7 +1367,7 @@ MF_KERNEL static void logits_vjp_jvp(float *restrict hvp_theta_b2,
       total_sum_adj_tan_kept_4[i1] = total_sum_adj_tan_i_3;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float value_i_17 = total_sum_adj_kept_6[i1];
@@ -1363,11 +1441,11 @@ MF_KERNEL static void logits_vjp_jvp_2(float *restrict hvp_theta_b1,
     const float *restrict logits_tanh_tan, const float *restrict logits_tanh,
     const float *restrict logits_tanh_adj, float *restrict logits_add_adj_tan) {
   float m0[64];
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  MF_IN_VECTORS(16, 4)
   for (int64_t l = 0; l < 64; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+  MF_IN_VECTORS(16, 4)
   for (int64_t i1 = 0; i1 < 64; ++i1) {
     const _Bool is_inside = i1 < 50;
     if (is_inside) {
@@ -1375,7 +1453,7 @@ MF_KERNEL static void logits_vjp_jvp_2(float *restrict hvp_theta_b1,
     }
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_tanh_adj_tan_i_3 = (is_inside ? logits_tanh_adj_tan[i0 * 50 + i1] : 0) +
@@ -1519,12 +1597,12 @@ MF_KERNEL static void sgd_update_vjp(const float *restrict total_sum_adj_2,
     const float *restrict theta_w2_adj_saved, const float *restrict lr,
     float *restrict theta_w2_adj_adj, float *restrict lr_adj) {
   float value_lanes[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t l = 0; l < 16; ++l) {
     value_lanes[l] = 0.0f;
   }
   for (int64_t i0 = 0; i0 < 50; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+    MF_IN_VECTORS(16, 1)
     for (int64_t i1 = 0; i1 < 16; ++i1) {
       const _Bool is_inside = i1 < 10;
       const float shifted_adj_i = total_sum_adj_2[i0] * (is_inside ? total_exp_saved[i0 * 10 + i1] :
@@ -1582,7 +1660,7 @@ MF_KERNEL static void tanh_jvp_2(const float *restrict logits_product_tan,
     const float *restrict theta_b1_adj_adj, const float *restrict logits_tanh_saved,
     float *restrict logits_tanh_tan, int64_t begin, int64_t end) {
   for (int64_t i0 = begin; i0 < end; ++i0) {
-    #pragma clang loop vectorize_width(16) interleave_count(4) unroll(disable)
+    MF_IN_VECTORS(16, 4)
     for (int64_t i1 = 0; i1 < 64; ++i1) {
       const _Bool is_inside = i1 < 50;
       const float logits_add_tan_i = (is_inside ? logits_product_tan[i0 * 50 + i1] : 0) + (is_inside
@@ -1610,11 +1688,11 @@ MF_KERNEL static void logits_vjp_jvp_4(float *restrict theta_b2_adj_tan,
   float total_sum_adj_tan_kept[16];
   float total_sum_adj_tan_kept_2[16];
   float m0[16];
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t l = 0; l < 16; ++l) {
     m0[l] = 0.0f;
   }
-  #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+  MF_IN_VECTORS(16, 1)
   for (int64_t i2 = 0; i2 < 16; ++i2) {
     const _Bool is_inside = i2 < 10;
     if (is_inside) {
@@ -1624,11 +1702,11 @@ MF_KERNEL static void logits_vjp_jvp_4(float *restrict theta_b2_adj_tan,
   for (int64_t i0 = 0; i0 < 5; ++i0) {
     for (int64_t i1 = 0; i1 < 10; ++i1) {
       float value_lanes[16];
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t l = 0; l < 16; ++l) {
         value_lanes[l] = 0.0f;
       }
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float logits_product_tan_i_3 = (is_inside ? logits_product_tan_2[i0 * 100 + i1 * 10 +
@@ -1649,7 +1727,7 @@ MF_KERNEL static void logits_vjp_jvp_4(float *restrict theta_b2_adj_tan,
       total_sum_adj_tan_kept_2[i1] = total_sum_adj_tan_i_3;
     }
     for (int64_t i1 = 0; i1 < 10; ++i1) {
-      #pragma clang loop vectorize_width(16) interleave_count(1) unroll(disable)
+      MF_IN_VECTORS(16, 1)
       for (int64_t i2 = 0; i2 < 16; ++i2) {
         const _Bool is_inside = i2 < 10;
         const float shifted_adj_tan_i_2 = total_sum_adj_tan_kept_2[i1] * (is_inside ?
@@ -1719,7 +1797,7 @@ MF_EXPORT int32_t mnist1d_lr_inner_loss(const mnist1d_lr_inner_loss_inputs *inpu
   // logits_product = x . theta.w1                             mnist1d_lr.mix:18:17
   logits_matmul(x, theta_w1, logits_product, 0, 9);
   // logits_tanh = tanh(logits_product + theta.b1)             mnist1d_lr.mix:18:10
-  tanh(logits_product, theta_b1, logits_tanh, 0, 50);
+  tanh_2(logits_product, theta_b1, logits_tanh, 0, 50);
   // logits_product = logits_tanh . theta.w2                   mnist1d_lr.mix:18:32
   logits_matmul_2(logits_tanh, theta_w2, logits_product_2, 0, 9);
   // shifted = logits_product + theta.b2 - max(logits_product + theta.b2)

@@ -5,49 +5,206 @@ import MixFuseRuntime
 
 /// The entry points of the generated library `mnist1d_lr`.
 public enum Mnist1dLr {
+  /// A group of arrays such as `theta`.
+  public struct Theta: Sendable {
+    /// `w1`: f32 [40, 50]
+    public var w1: NDArray
+    /// `b1`: f32 [50]
+    public var b1: NDArray
+    /// `w2`: f32 [50, 10]
+    public var w2: NDArray
+    /// `b2`: f32 [10]
+    public var b2: NDArray
+
+    /// Collects the values.
+    public init(w1: NDArray, b1: NDArray, w2: NDArray, b2: NDArray) {
+      self.w1 = w1
+      self.b1 = b1
+      self.w2 = w2
+      self.b2 = b2
+    }
+
+    /// The key path of each array by its name.
+    public static var arrays: [(name: String, path: WritableKeyPath<Theta, NDArray>)] {
+      [
+        ("w1", \.w1),
+        ("b1", \.b1),
+        ("w2", \.w2),
+        ("b2", \.b2),
+      ]
+    }
+
+    fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+      self.w1 = try array(prefix + "w1")
+      self.b1 = try array(prefix + "b1")
+      self.w2 = try array(prefix + "w2")
+      self.b2 = try array(prefix + "b2")
+    }
+
+    fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+      try session.setInput(prefix + "w1", to: self.w1)
+      try session.setInput(prefix + "b1", to: self.b1)
+      try session.setInput(prefix + "w2", to: self.w2)
+      try session.setInput(prefix + "b2", to: self.b2)
+    }
+  }
+
+  /// A group of arrays such as `grad`.
+  public struct Grad: Sendable {
+    /// `theta`
+    public var theta: Theta
+
+    /// Collects the values.
+    public init(theta: Theta) {
+      self.theta = theta
+    }
+
+    /// The key path of each array by its name.
+    public static var arrays: [(name: String, path: WritableKeyPath<Grad, NDArray>)] {
+      [
+        ("theta.w1", \.theta.w1),
+        ("theta.b1", \.theta.b1),
+        ("theta.w2", \.theta.w2),
+        ("theta.b2", \.theta.b2),
+      ]
+    }
+
+    fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+      self.theta = try Theta(prefix + "theta.", array)
+    }
+
+    fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+      try self.theta.set(in: session, prefix + "theta.")
+    }
+  }
+
+  /// A group of arrays such as `grad`.
+  public struct Grad_: Sendable {
+    /// `theta`
+    public var theta: Theta
+    /// `lr`: f32 []
+    public var lr: Float
+
+    /// Collects the values.
+    public init(theta: Theta, lr: Float) {
+      self.theta = theta
+      self.lr = lr
+    }
+
+    /// The key path of each array by its name.
+    public static var arrays: [(name: String, path: WritableKeyPath<Grad_, NDArray>)] {
+      [
+        ("theta.w1", \.theta.w1),
+        ("theta.b1", \.theta.b1),
+        ("theta.w2", \.theta.w2),
+        ("theta.b2", \.theta.b2),
+      ]
+    }
+
+    /// The key path of each scalar by its name.
+    public static var scalars: [(name: String, path: WritableKeyPath<Grad_, Float>)] {
+      [
+        ("lr", \.lr),
+      ]
+    }
+
+    fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+      self.theta = try Theta(prefix + "theta.", array)
+      self.lr = try array(prefix + "lr").scalar()
+    }
+
+    fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+      try self.theta.set(in: session, prefix + "theta.")
+      try session.setInput(prefix + "lr", to: self.lr)
+    }
+  }
+
   /// `inner_loss`, ready to be called again and again; one thread at a time.
   public final class InnerLoss {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `x`: f32 [50, 40]
       public var x: NDArray
       /// `y`: i32 [50], 0 to 9
       public var y: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, x: NDArray, y: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, x: NDArray, y: NDArray) {
+        self.theta = theta
         self.lr = lr
         self.x = x
         self.y = y
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray) {
-        self.loss = loss
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("x", \.x),
+          ("y", \.y),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.x = try array(prefix + "x")
+        self.y = try array(prefix + "y")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "x", to: self.x)
+        try session.setInput(prefix + "y", to: self.y)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+
+      /// Collects the values.
+      public init(loss: Float) {
+        self.loss = loss
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -58,74 +215,114 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("x", to: inputs.x)
-      try session.setInput("y", to: inputs.y)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `inner_gradient`, ready to be called again and again; one thread at a time.
   public final class InnerGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `x`: f32 [50, 40]
       public var x: NDArray
       /// `y`: i32 [50], 0 to 9
       public var y: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, x: NDArray, y: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, x: NDArray, y: NDArray) {
+        self.theta = theta
         self.lr = lr
         self.x = x
         self.y = y
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad.theta.w1`: f32 [40, 50]
-      public var gradThetaW1: NDArray
-      /// `grad.theta.b1`: f32 [50]
-      public var gradThetaB1: NDArray
-      /// `grad.theta.w2`: f32 [50, 10]
-      public var gradThetaW2: NDArray
-      /// `grad.theta.b2`: f32 [10]
-      public var gradThetaB2: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, gradThetaW1: NDArray, gradThetaB1: NDArray, gradThetaW2: NDArray, gradThetaB2: NDArray) {
-        self.loss = loss
-        self.gradThetaW1 = gradThetaW1
-        self.gradThetaB1 = gradThetaB1
-        self.gradThetaW2 = gradThetaW2
-        self.gradThetaB2 = gradThetaB2
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("x", \.x),
+          ("y", \.y),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.x = try array(prefix + "x")
+        self.y = try array(prefix + "y")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "x", to: self.x)
+        try session.setInput(prefix + "y", to: self.y)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`
+      public var grad: Grad
+
+      /// Collects the values.
+      public init(loss: Float, grad: Grad) {
+        self.loss = loss
+        self.grad = grad
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("grad.theta.w1", \.grad.theta.w1),
+          ("grad.theta.b1", \.grad.theta.b1),
+          ("grad.theta.w2", \.grad.theta.w2),
+          ("grad.theta.b2", \.grad.theta.b2),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try Grad(prefix + "grad.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -136,78 +333,108 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("x", to: inputs.x)
-      try session.setInput("y", to: inputs.y)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        gradThetaW1: try session.output("grad.theta.w1"),
-        gradThetaB1: try session.output("grad.theta.b1"),
-        gradThetaW2: try session.output("grad.theta.w2"),
-        gradThetaB2: try session.output("grad.theta.b2"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `inner_step`, ready to be called again and again; one thread at a time.
   public final class InnerStep {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `x`: f32 [50, 40]
       public var x: NDArray
       /// `y`: i32 [50], 0 to 9
       public var y: NDArray
       /// `step`: i32 [], 1 to 200
-      public var step: NDArray
+      public var step: Int32
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, x: NDArray, y: NDArray, step: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, x: NDArray, y: NDArray, step: Int32) {
+        self.theta = theta
         self.lr = lr
         self.x = x
         self.y = y
         self.step = step
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `next.theta.w1`: f32 [40, 50]
-      public var nextThetaW1: NDArray
-      /// `next.theta.b1`: f32 [50]
-      public var nextThetaB1: NDArray
-      /// `next.theta.w2`: f32 [50, 10]
-      public var nextThetaW2: NDArray
-      /// `next.theta.b2`: f32 [10]
-      public var nextThetaB2: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(nextThetaW1: NDArray, nextThetaB1: NDArray, nextThetaW2: NDArray, nextThetaB2: NDArray) {
-        self.nextThetaW1 = nextThetaW1
-        self.nextThetaB1 = nextThetaB1
-        self.nextThetaW2 = nextThetaW2
-        self.nextThetaB2 = nextThetaB2
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("x", \.x),
+          ("y", \.y),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.x = try array(prefix + "x")
+        self.y = try array(prefix + "y")
+        self.step = try array(prefix + "step").scalar()
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "x", to: self.x)
+        try session.setInput(prefix + "y", to: self.y)
+        try session.setInput(prefix + "step", to: self.step)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `next`
+      public var next: Grad
+
+      /// Collects the values.
+      public init(next: Grad) {
+        self.next = next
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("next.theta.w1", \.next.theta.w1),
+          ("next.theta.b1", \.next.theta.b1),
+          ("next.theta.w2", \.next.theta.w2),
+          ("next.theta.b2", \.next.theta.b2),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.next = try Grad(prefix + "next.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -218,87 +445,112 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("x", to: inputs.x)
-      try session.setInput("y", to: inputs.y)
-      try session.setInput("step", to: inputs.step)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        nextThetaW1: try session.output("next.theta.w1"),
-        nextThetaB1: try session.output("next.theta.b1"),
-        nextThetaW2: try session.output("next.theta.w2"),
-        nextThetaB2: try session.output("next.theta.b2"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `hvp`, ready to be called again and again; one thread at a time.
   public final class Hvp {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `x`: f32 [50, 40]
       public var x: NDArray
       /// `y`: i32 [50], 0 to 9
       public var y: NDArray
-      /// `direction.theta.w1`: f32 [40, 50]
-      public var directionThetaW1: NDArray
-      /// `direction.theta.b1`: f32 [50]
-      public var directionThetaB1: NDArray
-      /// `direction.theta.w2`: f32 [50, 10]
-      public var directionThetaW2: NDArray
-      /// `direction.theta.b2`: f32 [10]
-      public var directionThetaB2: NDArray
+      /// `direction`
+      public var direction: Grad
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, x: NDArray, y: NDArray, directionThetaW1: NDArray, directionThetaB1: NDArray, directionThetaW2: NDArray, directionThetaB2: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, x: NDArray, y: NDArray, direction: Grad) {
+        self.theta = theta
         self.lr = lr
         self.x = x
         self.y = y
-        self.directionThetaW1 = directionThetaW1
-        self.directionThetaB1 = directionThetaB1
-        self.directionThetaW2 = directionThetaW2
-        self.directionThetaB2 = directionThetaB2
+        self.direction = direction
+      }
+
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("x", \.x),
+          ("y", \.y),
+          ("direction.theta.w1", \.direction.theta.w1),
+          ("direction.theta.b1", \.direction.theta.b1),
+          ("direction.theta.w2", \.direction.theta.w2),
+          ("direction.theta.b2", \.direction.theta.b2),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.x = try array(prefix + "x")
+        self.y = try array(prefix + "y")
+        self.direction = try Grad(prefix + "direction.", array)
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "x", to: self.x)
+        try session.setInput(prefix + "y", to: self.y)
+        try self.direction.set(in: session, prefix + "direction.")
       }
     }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `hvp.theta.w1`: f32 [40, 50]
-      public var hvpThetaW1: NDArray
-      /// `hvp.theta.b1`: f32 [50]
-      public var hvpThetaB1: NDArray
-      /// `hvp.theta.w2`: f32 [50, 10]
-      public var hvpThetaW2: NDArray
-      /// `hvp.theta.b2`: f32 [10]
-      public var hvpThetaB2: NDArray
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `hvp`
+      public var hvp: Grad
 
-      /// Collects the arrays.
-      public init(hvpThetaW1: NDArray, hvpThetaB1: NDArray, hvpThetaW2: NDArray, hvpThetaB2: NDArray) {
-        self.hvpThetaW1 = hvpThetaW1
-        self.hvpThetaB1 = hvpThetaB1
-        self.hvpThetaW2 = hvpThetaW2
-        self.hvpThetaB2 = hvpThetaB2
+      /// Collects the values.
+      public init(hvp: Grad) {
+        self.hvp = hvp
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("hvp.theta.w1", \.hvp.theta.w1),
+          ("hvp.theta.b1", \.hvp.theta.b1),
+          ("hvp.theta.w2", \.hvp.theta.w2),
+          ("hvp.theta.b2", \.hvp.theta.b2),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.hvp = try Grad(prefix + "hvp.", array)
       }
     }
 
-    private let session: Session
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -309,81 +561,109 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("x", to: inputs.x)
-      try session.setInput("y", to: inputs.y)
-      try session.setInput("direction.theta.w1", to: inputs.directionThetaW1)
-      try session.setInput("direction.theta.b1", to: inputs.directionThetaB1)
-      try session.setInput("direction.theta.w2", to: inputs.directionThetaW2)
-      try session.setInput("direction.theta.b2", to: inputs.directionThetaB2)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        hvpThetaW1: try session.output("hvp.theta.w1"),
-        hvpThetaB1: try session.output("hvp.theta.b1"),
-        hvpThetaW2: try session.output("hvp.theta.w2"),
-        hvpThetaB2: try session.output("hvp.theta.b2"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `outer_loss_gradient`, ready to be called again and again; one thread at a time.
   public final class OuterLossGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `inner_losses`: f32 [200]
       public var innerLosses: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, innerLosses: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, innerLosses: NDArray) {
+        self.theta = theta
         self.lr = lr
         self.innerLosses = innerLosses
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad.theta.w1`: f32 [40, 50]
-      public var gradThetaW1: NDArray
-      /// `grad.theta.b1`: f32 [50]
-      public var gradThetaB1: NDArray
-      /// `grad.theta.w2`: f32 [50, 10]
-      public var gradThetaW2: NDArray
-      /// `grad.theta.b2`: f32 [10]
-      public var gradThetaB2: NDArray
-      /// `grad.lr`: f32 []
-      public var gradLr: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, gradThetaW1: NDArray, gradThetaB1: NDArray, gradThetaW2: NDArray, gradThetaB2: NDArray, gradLr: NDArray) {
-        self.loss = loss
-        self.gradThetaW1 = gradThetaW1
-        self.gradThetaB1 = gradThetaB1
-        self.gradThetaW2 = gradThetaW2
-        self.gradThetaB2 = gradThetaB2
-        self.gradLr = gradLr
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("inner_losses", \.innerLosses),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.innerLosses = try array(prefix + "inner_losses")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "inner_losses", to: self.innerLosses)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`
+      public var grad: Grad_
+
+      /// Collects the values.
+      public init(loss: Float, grad: Grad_) {
+        self.loss = loss
+        self.grad = grad
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("grad.theta.w1", \.grad.theta.w1),
+          ("grad.theta.b1", \.grad.theta.b1),
+          ("grad.theta.w2", \.grad.theta.w2),
+          ("grad.theta.b2", \.grad.theta.b2),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+          ("grad.lr", \.grad.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try Grad_(prefix + "grad.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -394,81 +674,119 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("inner_losses", to: inputs.innerLosses)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        gradThetaW1: try session.output("grad.theta.w1"),
-        gradThetaB1: try session.output("grad.theta.b1"),
-        gradThetaW2: try session.output("grad.theta.w2"),
-        gradThetaB2: try session.output("grad.theta.b2"),
-        gradLr: try session.output("grad.lr"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 
   /// `meta_gradient`, ready to be called again and again; one thread at a time.
   public final class MetaGradient {
-    /// The arrays it reads.
-    public struct Inputs {
-      /// `theta.w1`: f32 [40, 50]
-      public var thetaW1: NDArray
-      /// `theta.b1`: f32 [50]
-      public var thetaB1: NDArray
-      /// `theta.w2`: f32 [50, 10]
-      public var thetaW2: NDArray
-      /// `theta.b2`: f32 [10]
-      public var thetaB2: NDArray
+    /// What it reads.
+    public struct Inputs: Sendable {
+      /// `theta`
+      public var theta: Theta
       /// `lr`: f32 []
-      public var lr: NDArray
+      public var lr: Float
       /// `x`: f32 [200, 50, 40]
       public var x: NDArray
       /// `y`: i32 [200, 50], 0 to 9
       public var y: NDArray
 
-      /// Collects the arrays.
-      public init(thetaW1: NDArray, thetaB1: NDArray, thetaW2: NDArray, thetaB2: NDArray, lr: NDArray, x: NDArray, y: NDArray) {
-        self.thetaW1 = thetaW1
-        self.thetaB1 = thetaB1
-        self.thetaW2 = thetaW2
-        self.thetaB2 = thetaB2
+      /// Collects the values.
+      public init(theta: Theta, lr: Float, x: NDArray, y: NDArray) {
+        self.theta = theta
         self.lr = lr
         self.x = x
         self.y = y
       }
-    }
 
-    /// The arrays it writes.
-    public struct Outputs {
-      /// `loss`: f32 []
-      public var loss: NDArray
-      /// `grad`: f32 []
-      public var grad: NDArray
-      /// `final.w1`: f32 [40, 50]
-      public var finalW1: NDArray
-      /// `final.b1`: f32 [50]
-      public var finalB1: NDArray
-      /// `final.w2`: f32 [50, 10]
-      public var finalW2: NDArray
-      /// `final.b2`: f32 [10]
-      public var finalB2: NDArray
+      /// Takes the values from arrays by their names in the spec, such as a file's.
+      public init(_ arrays: NamedArrays) throws(RuntimeError) {
+        try self.init("") { (name) throws(RuntimeError) in
+          try arrays.array(name)
+        }
+      }
 
-      /// Collects the arrays.
-      public init(loss: NDArray, grad: NDArray, finalW1: NDArray, finalB1: NDArray, finalW2: NDArray, finalB2: NDArray) {
-        self.loss = loss
-        self.grad = grad
-        self.finalW1 = finalW1
-        self.finalB1 = finalB1
-        self.finalW2 = finalW2
-        self.finalB2 = finalB2
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Inputs, NDArray>)] {
+        [
+          ("theta.w1", \.theta.w1),
+          ("theta.b1", \.theta.b1),
+          ("theta.w2", \.theta.w2),
+          ("theta.b2", \.theta.b2),
+          ("x", \.x),
+          ("y", \.y),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Inputs, Float>)] {
+        [
+          ("lr", \.lr),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.theta = try Theta(prefix + "theta.", array)
+        self.lr = try array(prefix + "lr").scalar()
+        self.x = try array(prefix + "x")
+        self.y = try array(prefix + "y")
+      }
+
+      fileprivate func set(in session: Session, _ prefix: String) throws(RuntimeError) {
+        try self.theta.set(in: session, prefix + "theta.")
+        try session.setInput(prefix + "lr", to: self.lr)
+        try session.setInput(prefix + "x", to: self.x)
+        try session.setInput(prefix + "y", to: self.y)
       }
     }
 
-    private let session: Session
+    /// What it writes.
+    public struct Outputs: Sendable {
+      /// `loss`: f32 []
+      public var loss: Float
+      /// `grad`: f32 []
+      public var grad: Float
+      /// `final`
+      public var final: Theta
+
+      /// Collects the values.
+      public init(loss: Float, grad: Float, final: Theta) {
+        self.loss = loss
+        self.grad = grad
+        self.final = final
+      }
+
+      /// The key path of each array by its name.
+      public static var arrays: [(name: String, path: WritableKeyPath<Outputs, NDArray>)] {
+        [
+          ("final.w1", \.final.w1),
+          ("final.b1", \.final.b1),
+          ("final.w2", \.final.w2),
+          ("final.b2", \.final.b2),
+        ]
+      }
+
+      /// The key path of each scalar by its name.
+      public static var scalars: [(name: String, path: WritableKeyPath<Outputs, Float>)] {
+        [
+          ("loss", \.loss),
+          ("grad", \.grad),
+        ]
+      }
+
+      fileprivate init(_ prefix: String, _ array: (String) throws(RuntimeError) -> NDArray) throws(RuntimeError) {
+        self.loss = try array(prefix + "loss").scalar()
+        self.grad = try array(prefix + "grad").scalar()
+        self.final = try Theta(prefix + "final.", array)
+      }
+    }
+
+    /// The arena and the arrays of its calls; what they have not by name, it has.
+    public let session: Session
 
     /// Prepares calls; without a pool they run on the caller's thread. The library must be the
     /// one that was generated with this file.
@@ -479,21 +797,11 @@ public enum Mnist1dLr {
 
     /// Calls it.
     public func callAsFunction(_ inputs: Inputs) throws(RuntimeError) -> Outputs {
-      try session.setInput("theta.w1", to: inputs.thetaW1)
-      try session.setInput("theta.b1", to: inputs.thetaB1)
-      try session.setInput("theta.w2", to: inputs.thetaW2)
-      try session.setInput("theta.b2", to: inputs.thetaB2)
-      try session.setInput("lr", to: inputs.lr)
-      try session.setInput("x", to: inputs.x)
-      try session.setInput("y", to: inputs.y)
+      try inputs.set(in: session, "")
       try session.run()
-      return Outputs(
-        loss: try session.output("loss"),
-        grad: try session.output("grad"),
-        finalW1: try session.output("final.w1"),
-        finalB1: try session.output("final.b1"),
-        finalW2: try session.output("final.w2"),
-        finalB2: try session.output("final.b2"))
+      return try Outputs("") { (name) throws(RuntimeError) in
+        try session.output(name)
+      }
     }
   }
 }

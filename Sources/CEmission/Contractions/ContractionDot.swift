@@ -82,7 +82,7 @@ struct DotContraction {
     let type = element.vector(width)
     writer.line("\(type) total[\(height)][\(breadth)], error[\(height)][\(breadth)];")
     writeElements(height, breadth, to: &writer) { writer in
-      writer.line("total[i][j] = error[i][j] = (\(type))0;")
+      writer.line("total[i][j] = error[i][j] = (\(type)){0};")
     }
     writeInner(0, height, breadth, to: &writer)
     let total = "total[i][j] + error[i][j]"
@@ -95,7 +95,7 @@ struct DotContraction {
   ) {
     let type = element.vector(width)
     writer.unrolledLoop("u", count: plan.copies) { writer in
-      writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type))0;") }
+      writeElements(height, breadth, to: &writer) { $0.line("sum[u][i][j] = (\(type)){0};") }
     }
     writeSums(height, breadth, to: &writer, body)
     writeElements(height, breadth, to: &writer) {

@@ -87,14 +87,14 @@ struct LaneContraction {
     writer.kernelFunction(tileName(height, breadth, width), parameters) { writer in
       writer.line("\(type) sum[\(height)][\(breadth)];")
       let start =
-        contraction.accumulates ? element.load(width, "c + \(result)") : "(\(type))0"
+        contraction.accumulates ? element.load(width, "c + \(result)") : "(\(type)){0}"
       if blocks == nil {
         writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(start);") }
       } else {
         writer.line("\(type) total[\(height)][\(breadth)], error[\(height)][\(breadth)];")
         writeElements(height, breadth, to: &writer) { writer in
           writer.line("total[i][j] = \(start);")
-          writer.line("error[i][j] = (\(type))0;")
+          writer.line("error[i][j] = (\(type)){0};")
         }
       }
       writeInner(0, height, breadth, width, to: &writer)
@@ -103,7 +103,7 @@ struct LaneContraction {
         writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = \(total);") }
       }
       writeElements(height, breadth, to: &writer) { writer in
-        writer.line("\(element.target(width, "c + \(result)")) = sum[i][j];")
+        writer.line(element.store(width, "c + \(result)", "sum[i][j]"))
       }
     }
   }
@@ -135,7 +135,7 @@ struct LaneContraction {
     }
     let type = element.vector(width)
     writer.blockLoops(variable, below: extent, size: blocks.size) { loop, writer in
-      writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = (\(type))0;") }
+      writeElements(height, breadth, to: &writer) { $0.line("sum[i][j] = (\(type)){0};") }
       loop(&writer, body)
       writeElements(height, breadth, to: &writer) {
         $0.addBlock("sum[i][j]", to: "total[i][j]", error: "error[i][j]", type)

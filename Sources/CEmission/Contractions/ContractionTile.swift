@@ -96,7 +96,7 @@ struct RegisterTile {
   private func writeZeros(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height * copies) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        writer.line("sum\(number)[i] = (\(element.vector(piece.width)))0;")
+        writer.line("sum\(number)[i] = (\(element.vector(piece.width))){0};")
       }
     }
   }
@@ -161,8 +161,7 @@ struct RegisterTile {
   private func writeStores(to writer: inout CWriter) {
     writer.unrolledLoop("i", count: height) { writer in
       for (number, piece) in group.pieces.enumerated() {
-        let target = element.target(piece.width, resultAddress(piece))
-        writer.line("\(target) = sum\(number)[i];")
+        writer.line(element.store(piece.width, resultAddress(piece), "sum\(number)[i]"))
       }
     }
   }

@@ -72,16 +72,16 @@ enum AngleHandling {
   ) {
     let result = areJudged ? flag : "void"
     if self == .judged {
-      writer.line("#pragma clang diagnostic push")
-      writer.line("#pragma clang diagnostic ignored \"-Wunused\"")
-      writer.line("#pragma clang diagnostic ignored \"-Wunused-parameter\"")
+      writer.line("#pragma GCC diagnostic push")
+      writer.line("#pragma GCC diagnostic ignored \"-Wunused\"")
+      writer.line("#pragma GCC diagnostic ignored \"-Wunused-parameter\"")
     }
     writer.function("\(linkage) \(result) \(functionName(name))", signature) { writer in
       if areJudged { writer.line("\(flag) far = 0;") }
       body(&writer)
       if areJudged { writer.line("return far;") }
     }
-    if self == .judged { writer.line("#pragma clang diagnostic pop") }
+    if self == .judged { writer.line("#pragma GCC diagnostic pop") }
   }
 
   /// Writes a loop over lanes; the helpers of large angles are not for vectors.

@@ -40,7 +40,7 @@ private struct FusedKernelPrinter {
   let words: KernelWords
   /// The expressions of scalars that are not defined by a line of their own.
   private var phrases: [Int: Phrase] = [:]
-  private static let noUnrolling = "#pragma clang loop unroll(disable)"
+  private static let noUnrolling = "MF_ROLLED"
   /// A longer expression gets a line of its own.
   private static let longestPhrase = 64
   /// Loops over a part of their extent, the parameters first and last.

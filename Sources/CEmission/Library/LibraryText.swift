@@ -96,7 +96,8 @@ private struct LibraryEmitter {
     self.interface = interface
     self.isProfiled = isProfiled
     words = DistinctWords(
-      taken: Set(interface.entryPoints.flatMap { ArrayWords($0).arrays }))
+      taken: ReservedInC.functions.union(
+        interface.entryPoints.flatMap { ArrayWords($0).arrays }))
     if isProfiled { helpers.insert("mf_profile") }
   }
 
@@ -253,25 +254,4 @@ extension Statement {
     case .define, .store, .storeLocal, .accumulator, .accumulate, .accumulateInMemory: self
     }
   }
-}
-
-/// Writes the second piece of a library: the functions that return its manifest.
-package func emitManifestSource(named name: String, json: String) -> String {
-  var writer = CWriter()
-  writer.comment("The manifest of \(name), as text inside the library.")
-  writer.line("#define MF_EXPORT __attribute__((visibility(\"default\")))")
-  writer.line("MF_EXPORT const char *\(name)_manifest(void);")
-  writer.line("MF_EXPORT const char *mixfuse_manifest(void);")
-  writer.line()
-  writer.line("static const char manifest[] =")
-  let lines = json.split(separator: "\n", omittingEmptySubsequences: false)
-  for (index, line) in lines.enumerated() {
-    let escaped = line.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-    let isLast = index == lines.count - 1
-    writer.line("    \"\(escaped)\(isLast ? "\";" : "\\n\"")")
-  }
-  writer.line()
-  writer.line("const char *\(name)_manifest(void) { return manifest; }")
-  writer.line("const char *mixfuse_manifest(void) { return manifest; }")
-  return writer.text
 }

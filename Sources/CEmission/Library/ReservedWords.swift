@@ -65,6 +65,24 @@ enum ReservedInC {
     uint8_t unix
     """.split { $0.isWhitespace }.map(String.init))
 
+  /// Functions that C compilers know without a header: one of ours with such a name would be taken
+  /// for theirs. (Those that begin with two underscores are no names of ours.)
+  static let functions = Set(
+    """
+    abort abs acos acosf acosh acoshf asin asinf asinh asinhf atan atan2 atanf atanh atanhf bcmp bcopy
+    bzero cabs cacos carg casin catan cbrt ccos ceil cexp cimag clog conj copysign cos cosf cosh
+    coshf cpow cproj creal csin csqrt ctan drem erf erfc erff exit exp exp10 exp2 expf expm1 fabs
+    fabsf fdim ffs finite floor floorf fma fmax fmin fmod fprintf fputc fputs free frexp fscanf
+    fwrite gamma gettext hypot ilogb imaxabs index isalnum isalpha isascii isblank iscntrl isdigit
+    isgraph isinf islower isnan isprint ispunct isspace isupper iswalpha isxdigit j0 j1 jn labs
+    ldexp lgamma llabs llrint llround log log10 log1p log2 logb logf lrint lround malloc memchr
+    memcmp memcpy memmove mempcpy memset modf nan nearbyint nextafter nexttoward pow pow10 powf
+    printf putchar puts realloc remainder remquo rindex rint round scalb scalbln scalbn scanf signbit
+    significand sin sincos sinf sinh snprintf sprintf sqrt sqrtf sscanf stpcpy strcat strchr strcmp
+    strcpy strcspn strdup strlen strncat strncmp strncpy strpbrk strrchr strspn strstr tan tanf
+    tanh tanhf tgamma toascii tolower toupper trunc vfprintf vprintf vsprintf y0 y1 yn
+    """.split { $0.isWhitespace }.map(String.init))
+
   /// Names of libraries whose files or symbols would stand in for others: ours is `mixfuse_…`, and
   /// `math.h` in the folder of a generated header hides the standard one.
   static let libraries = Set(
@@ -96,7 +114,8 @@ enum ReservedInSwift {
 
   /// Types that the binding itself needs.
   static let types: Set = [
-    "Any", "Library", "MixFuseRuntime", "NDArray", "Protocol", "RuntimeError", "Self", "Session",
-    "Swift", "ThreadPool", "Type",
+    "Any", "Bool", "Double", "Float", "Inputs", "Int32", "Int64", "Library", "MixFuseRuntime",
+    "NDArray", "NamedArrays", "Outputs", "Protocol", "RuntimeError", "Self", "Sendable", "Session",
+    "String", "Swift", "ThreadPool", "Type", "UInt8", "WritableKeyPath",
   ]
 }

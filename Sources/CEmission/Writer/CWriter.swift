@@ -157,9 +157,7 @@ struct CWriter {
     _ variable: String, below end: Int, width: Int, _ body: (inout CWriter) -> Void
   ) {
     // Not unrolled before it is vectorised, that is.
-    line(
-      "#pragma clang loop vectorize_width(\(width)) interleave_count(\(end / width)) unroll(disable)"
-    )
+    line("MF_IN_VECTORS(\(width), \(end / width))")
     loop(variable, below: "\(end)", body)
   }
 

@@ -30,7 +30,7 @@ extension CWriter {
     _ variable: String, count: Int, _ body: (inout CWriter) -> Void
   ) {
     if count == 1 { return once(variable, body) }
-    line("#pragma clang loop unroll(full)")
+    line("MF_UNROLLED")
     stepLoop(variable, below: String(count), body)
   }
 
@@ -40,7 +40,7 @@ extension CWriter {
     _ body: (inout CWriter) -> Void
   ) {
     if start == "0", end == "1" { return once(variable, body) }
-    line("#pragma clang loop unroll(disable)")
+    line("MF_ROLLED")
     stepLoop(variable, from: start, below: end, step: step, body)
   }
 
@@ -68,7 +68,11 @@ extension CWriter {
       writer.constant(type, "next", "\(total) + more")
       writer.constant(type, "added", "next - \(total)")
       writer.constant(type, "lost", "(\(total) - (next - added)) + (more - added)")
-      writer.line("\(error) = lost == lost ? lost : (\(type))0;")
+      let isVector = type.hasPrefix("mf_")
+      writer.line(
+        isVector
+          ? "\(error) = MF_SELECT(\(type), lost == lost, lost, (\(type)){0});"
+          : "\(error) = lost == lost ? lost : 0;")
       writer.line("\(total) = next;")
     }
   }
@@ -95,8 +99,8 @@ extension CWriter {
   /// `mf_vector_types`. The compiler keeps them in one register, loads and stores them in parts.
   mutating func vectorTypes(of element: FloatType, _ widths: Set<Int>) {
     for width in widths.sorted() where width.nonzeroBitCount > 1 {
-      line("typedef \(element.cName) \(element.vector(width))")
-      line("    __attribute__((ext_vector_type(\(width)), aligned(\(element.byteCount))));")
+      line(
+        "typedef \(element.cName) \(element.vector(width)) MF_VECTOR(\(element.cName), \(width));")
     }
   }
 }
@@ -114,10 +118,23 @@ extension FloatType {
   func vector(_ width: Int) -> String { width == 1 ? cName : "mf_\(rawValue)x\(width)" }
 
   /// An expression that reads `width` elements at `address`.
-  func load(_ width: Int, _ address: String) -> String { "*(const \(vector(width)) *)(\(address))" }
+  func load(_ width: Int, _ address: String) -> String {
+    if isOdd(width) {
+      return "MF_LOAD_ODD(\(vector(width)), \(width * byteCount), \(address))"
+    }
+    return "*(const \(vector(width)) *)(\(address))"
+  }
 
-  /// An assignable expression for `width` elements at `address`.
-  func target(_ width: Int, _ address: String) -> String { "*(\(vector(width)) *)(\(address))" }
+  /// A statement that writes `width` elements to `address`.
+  func store(_ width: Int, _ address: String, _ value: String) -> String {
+    if isOdd(width) {
+      return "MF_STORE_ODD(\(vector(width)), \(width * byteCount), \(address), \(value));"
+    }
+    return "*(\(vector(width)) *)(\(address)) = \(value);"
+  }
+
+  /// No power of two: one compiler of the two has no such vectors, see `mf_vector_types`.
+  private func isOdd(_ width: Int) -> Bool { width.nonzeroBitCount > 1 }
 
   /// A parameter that is only read through.
   func input(_ name: String) -> String { "const \(cName) *restrict \(name)" }

@@ -5,7 +5,13 @@
 // block is freed, and the kernel may use huge pages, which spares the address translation of large
 // matrix products.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// One block of zero-initialised memory, freed with the object.
 ///

@@ -5,7 +5,13 @@
 // Elements are stored in C order (last index fastest), contiguous, aligned to 64 bytes, so a call
 // can use them where they are.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// An n-dimensional array: an element type, a shape, and elements in C order.
 ///
@@ -91,6 +97,21 @@ public struct NDArray: Sendable {
     return withExtendedLifetime(memory) {
       body(UnsafeBufferPointer(start: start, count: count))
     }
+  }
+
+  /// The element of an array of one, such as a loss.
+  ///
+  /// - Errors: `conversion` if the array holds elements of another type, or not exactly one.
+  public func scalar<Element: ArrayElement>(
+    as type: Element.Type = Element.self
+  ) throws(RuntimeError) -> Element {
+    let values = try elements(as: type)
+    guard let value = values.first, values.count == 1 else {
+      throw .conversion(
+        name: description, from: elementType, to: type.elementType,
+        reason: "one element was asked for, it has \(values.count)")
+    }
+    return value
   }
 
   /// Calls `body` with the elements for changing them, after making sure that no other array shares

@@ -3,7 +3,13 @@
 // Arrays in files: the front door to the formats. Reading goes by what the file contains, writing
 // by the extension of its name. Writing is atomic (see AtomicFile).
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// Reading and writing of named arrays in .npy, .npz and .safetensors files.
 public enum ArrayFile {

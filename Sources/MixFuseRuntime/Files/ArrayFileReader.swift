@@ -4,7 +4,13 @@
 // expect looks at names, types and shapes first; what is not expected is never read, and a small file
 // that claims to hold gigabytes costs nothing.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// What a file says about one of its arrays.
 public struct ArrayHeader: Equatable, Sendable, CustomStringConvertible {

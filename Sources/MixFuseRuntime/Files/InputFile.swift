@@ -4,7 +4,13 @@
 // wanted, so nothing is read before it is asked for, and array data goes straight into the array's
 // memory.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// A file opened for reading at any position.
 final class InputFile {

@@ -8,7 +8,13 @@
 //
 // Source: https://github.com/huggingface/safetensors, README "Format".
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// Reading and writing of .safetensors files.
 enum SafetensorsFormat {
@@ -119,9 +125,7 @@ enum SafetensorsFormat {
       header[name] = Entry(dtype: code, shape: array.shape, data_offsets: [position, end])
       position = end
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard var text = try? Array(encoder.encode(header)) else {
+    guard var text = try? Array(encodeJSON(header, isPretty: false).utf8) else {
       throw .fileUnwritable(path: file.path, reason: "names cannot be written as JSON")
     }
     // Spaces align the data to 64 bytes.
@@ -146,7 +150,7 @@ enum SafetensorsFormat {
     }
     let text = try file.bytes(at: 8, count: Int(length), member: "")
     do {
-      let header = try JSONDecoder().decode(Header.self, from: Data(text))
+      let header = try decodeJSON(Header.self, from: text)
       return (header.entries, 8 + Int(length))
     } catch {
       throw .fileMalformed(

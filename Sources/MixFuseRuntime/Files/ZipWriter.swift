@@ -7,7 +7,14 @@
 // Source: APPNOTE.TXT 6.3.10; see ZipArchive.swift for the sections.
 
 internal import CZlib
-internal import Foundation
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// How the members of an archive are stored.
 public enum Compression: Sendable {

@@ -6,7 +6,14 @@
 // was cut off), then the instruction set extensions in the manifest.
 
 internal import CMixFuseThreads
-internal import Foundation
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// Checks of a library against the machine it is to run on.
 enum HostCheck {

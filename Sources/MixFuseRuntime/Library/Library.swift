@@ -5,7 +5,14 @@
 // Session's part.
 
 internal import CMixFuseThreads
-internal import Foundation
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// A generated library, loaded and checked against this machine.
 ///

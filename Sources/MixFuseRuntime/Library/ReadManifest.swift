@@ -3,7 +3,13 @@
 // Reading a manifest: damage, another version and things that no library can have are errors that
 // name the library.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 extension Manifest {
   private struct Version: Decodable {
@@ -21,13 +27,13 @@ extension Manifest {
   /// - Throws: `manifestABI`; `manifestMalformed` for text that is not a manifest, and for sizes,
   ///   names or shapes that no library can have.
   public init(text: String, path: String) throws(RuntimeError) {
-    let data = Data(text.utf8)
+    let bytes = Array(text.utf8)
     do {
-      let found = try JSONDecoder().decode(Version.self, from: data).mixfuse_abi
+      let found = try decodeJSON(Version.self, from: bytes).mixfuse_abi
       guard found == Self.abiVersion else {
         throw RuntimeError.manifestABI(path: path, expected: Self.abiVersion, found: found)
       }
-      self = try JSONDecoder().decode(Manifest.self, from: data)
+      self = try decodeJSON(Manifest.self, from: bytes)
     } catch let error as RuntimeError {
       throw error
     } catch {

@@ -115,6 +115,13 @@ public final class Session {
     inputs[position] = accepted
   }
 
+  /// Sets an input that is a number for all calls that follow.
+  ///
+  /// - Errors: as for an array; `memoryExhausted`.
+  public func setInput(_ name: String, to value: some ArrayElement) throws(RuntimeError) {
+    try setInput(name, to: NDArray(scalar: value))
+  }
+
   /// Sets inputs for all calls that follow.
   ///
   /// Arrays that are called like an *output* of the entry point are passed over, so that a file

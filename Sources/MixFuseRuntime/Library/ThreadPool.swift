@@ -4,7 +4,14 @@
 // object.
 
 internal import CMixFuseThreads
-internal import Foundation
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// A fixed number of workers for data-parallel loops; the thread that asks for a loop is one of
 /// them.

@@ -2,7 +2,13 @@
 //
 // How much memory this process uses, as the system sees it.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// The memory of this process.
 public enum ProcessMemory {
@@ -29,10 +35,13 @@ public enum ProcessMemory {
 
   /// A line of /proc/self/status such as `VmHWM:    5120 kB`, in bytes.
   private static func statusField(_ name: String) -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else {
-      return nil
-    }
-    let line = text.split(separator: "\n").first { $0.hasPrefix(name) }
+    let file = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 14)
+    let count = read(file, &buffer, buffer.count)
+    let line = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self).split(separator: "\n")
+      .first { $0.hasPrefix(name) }
     return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
       .map { $0 * 1024 }
   }

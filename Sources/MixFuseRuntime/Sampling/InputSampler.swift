@@ -4,7 +4,13 @@
 // file. The same seed gives the same arrays, whichever entry point they belong to; f32 arrays are
 // the f64 arrays rounded.
 
-internal import Foundation
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
 
 /// Draws arrays from their initialisers.
 public struct InputSampler: Sendable {

@@ -6,7 +6,13 @@
 // removed and what was at the paths stays. A process that is killed leaves them behind, with a lock
 // that the system drops with the process: Leftovers.swift knows them by that.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// A file that appears at its path when it is committed, and not before.
 package final class AtomicFile {

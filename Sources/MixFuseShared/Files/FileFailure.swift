@@ -2,7 +2,13 @@
 //
 // What the system says when something cannot be done with a file, in the words of our messages.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// Why a file could not be written: the `errno` of the system call that failed, and the destination.
 package struct FileFailure: Error, Equatable, CustomStringConvertible {

@@ -4,7 +4,13 @@
 // drops the lock with the process, however it ends, so a file that a killed process left is no
 // obstacle.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// The right to write into a folder, given up with the object.
 package final class FolderLock {

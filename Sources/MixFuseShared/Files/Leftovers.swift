@@ -4,8 +4,15 @@
 // (`.NAME.RANDOM.partial`, `mixfuse-work-RANDOM`), they belong to this user, and nobody holds the
 // lock that every living writer holds on them. Only what meets all three is removed.
 
-import Foundation
 import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// Finds and removes what killed processes left behind.
 package enum Leftovers {
@@ -27,7 +34,7 @@ package enum Leftovers {
   ///
   /// - Cost: one listing of the folder.
   package static func remove(in folder: String) {
-    for name in names(in: folder) where isTemporary(name) {
+    for name in namesInFolder(folder) where isTemporary(name) {
       removeIfUnowned("\(folder)/\(name)", type: S_IFREG) { unlink($0) }
     }
   }
@@ -43,11 +50,9 @@ package enum Leftovers {
   ///
   /// - Cost: one listing of the parent.
   static func removeFolders(in parent: String, prefix: String) {
-    for name in names(in: parent)
+    for name in namesInFolder(parent)
     where name.hasPrefix(prefix) && name.utf8.count == prefix.utf8.count + 6 {
-      removeIfUnowned("\(parent)/\(name)", type: S_IFDIR) {
-        try? FileManager.default.removeItem(atPath: $0)
-      }
+      removeIfUnowned("\(parent)/\(name)", type: S_IFDIR) { removeTree($0) }
     }
   }
 
@@ -72,9 +77,5 @@ package enum Leftovers {
       status.st_mode & S_IFMT == type, flock(descriptor, LOCK_EX | LOCK_NB) == 0
     else { return }
     body(path)
-  }
-
-  private static func names(in folder: String) -> [String] {
-    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
   }
 }

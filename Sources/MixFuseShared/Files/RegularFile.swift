@@ -3,7 +3,13 @@
 // Reading and writing descriptors to the end, however many system calls that takes, and small files
 // whole, without waiting for a pipe or filling the memory from a device.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// The bytes of a regular file, or nil if it cannot be read or is longer than `limit`.
 package func readRegularFile(_ path: String, limit: Int = .max) -> [UInt8]? {

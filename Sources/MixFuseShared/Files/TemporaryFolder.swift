@@ -3,7 +3,13 @@
 // A folder for files that do not stay. It is locked while its owner lives, and goes with the object,
 // with a process that is asked to end, or at the next start of a process that needs such a folder.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// A new folder that nobody else can look into, removed with the object.
 package final class TemporaryFolder {
@@ -15,7 +21,11 @@ package final class TemporaryFolder {
 
   /// `$TMPDIR` or `/tmp`.
   private static var parent: String {
-    FileManager.default.temporaryDirectory.standardizedFileURL.path
+    let chosen = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    guard !chosen.isEmpty else { return "/tmp" }
+    guard let resolved = realpath(chosen, nil) else { return chosen }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// Removes the folders that killed processes left.
@@ -50,7 +60,7 @@ package final class TemporaryFolder {
   }
 
   deinit {
-    try? FileManager.default.removeItem(atPath: path)
+    removeTree(path)
     Unfinished.remove(path)
     close(descriptor)
   }

@@ -4,8 +4,15 @@
 // folders. A process that is asked to end removes it first. The list is the one piece of state that
 // all of a process shares, because a signal concerns all of it.
 
-import Foundation
 import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 /// The files and folders that go with this process.
 package enum Unfinished {
@@ -29,7 +36,7 @@ package enum Unfinished {
   /// Removes everything that is noted, then calls `end`; no file is begun or committed meanwhile.
   package static func removeAll(thenEnd end: () -> Never) -> Never {
     paths.withLock { paths in
-      for path in paths { try? FileManager.default.removeItem(atPath: path) }
+      for path in paths { removeTree(path) }
       end()
     }
   }

@@ -2,7 +2,13 @@
 //
 // Files whose whole content is at hand, and the folders they go into.
 
-import Foundation
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
 
 extension AtomicFile {
   /// A file to be written.

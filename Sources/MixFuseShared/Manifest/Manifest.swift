@@ -4,8 +4,6 @@
 // it. The compiler writes it and the runtime reads it, both from these structures, which follow the
 // JSON one to one; names with underscores there are in camel case here.
 
-import Foundation
-
 /// The description of a generated library.
 public struct Manifest: Codable, Equatable, Sendable {
   /// The version of the calling convention that this compiler and this runtime speak.
@@ -86,8 +84,6 @@ public struct Manifest: Codable, Equatable, Sendable {
 
   /// The JSON text: keys sorted, so equal manifests are equal bytes.
   package func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    try encodeJSON(self, isPretty: true)
   }
 }

@@ -20,25 +20,16 @@ struct RuntimeClient {
     }
     let metaGradient = try MamlSinusoid.MetaGradient(
       Library(path: arguments[1]), pool: ThreadPool(workers: 2))
-    let arrays = try ArrayFile.read(arguments[2])
-    var inputs = try MamlSinusoid.MetaGradient.Inputs(
-      etaW1: arrays.array("eta.w1"), etaB1: arrays.array("eta.b1"),
-      etaW2: arrays.array("eta.w2"), etaB2: arrays.array("eta.b2"),
-      etaW3: arrays.array("eta.w3"), etaB3: arrays.array("eta.b3"),
-      xSupport: arrays.array("x_support"), ySupport: arrays.array("y_support"),
-      xQuery: arrays.array("x_query"), yQuery: arrays.array("y_query"))
+    var inputs = try MamlSinusoid.MetaGradient.Inputs(ArrayFile.read(arguments[2]))
     var memory: Int?
     for step in 0..<steps {
       let outputs = try metaGradient(inputs)
       if step == 0 { try write(outputs, to: arguments[3]) }
       if step == 10 { memory = ProcessMemory.residentBytes }
       let rate: Float = 1e-4
-      try descend(&inputs.etaW1, outputs.gradW1, rate)
-      try descend(&inputs.etaB1, outputs.gradB1, rate)
-      try descend(&inputs.etaW2, outputs.gradW2, rate)
-      try descend(&inputs.etaB2, outputs.gradB2, rate)
-      try descend(&inputs.etaW3, outputs.gradW3, rate)
-      try descend(&inputs.etaB3, outputs.gradB3, rate)
+      for (_, path) in MamlSinusoid.Theta.arrays {
+        try descend(&inputs.eta[keyPath: path], outputs.grad[keyPath: path], rate)
+      }
     }
     print("resident", memory ?? 0, ProcessMemory.residentBytes ?? 0)
   }
@@ -54,11 +45,10 @@ struct RuntimeClient {
   }
 
   private static func write(_ outputs: MamlSinusoid.MetaGradient.Outputs, to path: String) throws {
-    try ArrayFile.write(
-      [
-        "loss": outputs.loss, "grad.w1": outputs.gradW1, "grad.b1": outputs.gradB1,
-        "grad.w2": outputs.gradW2, "grad.b2": outputs.gradB2, "grad.w3": outputs.gradW3,
-        "grad.b3": outputs.gradB3,
-      ], to: path)
+    var arrays: NamedArrays = ["loss": try NDArray(scalar: outputs.loss)]
+    for (name, path) in MamlSinusoid.Theta.arrays {
+      arrays["grad.\(name)"] = outputs.grad[keyPath: path]
+    }
+    try ArrayFile.write(arrays, to: path)
   }
 }

@@ -1,0 +1,1 @@
+../../../../generated/maml_sinusoid/maml_sinusoid.swift
