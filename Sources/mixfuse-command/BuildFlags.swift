@@ -73,16 +73,20 @@ struct BuildFlags: ParsableArguments {
   ///
   /// - Parameter threads: the number of threads that `--memory` is for; all processors if `nil`.
   func compilation(threads: Int? = nil) throws -> Compilation {
+    try uncheckedCompilation().fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
+  }
+
+  /// The same without looking at the spec: whether it fits into `--memory` is not asked.
+  func uncheckedCompilation() -> Compilation {
     let bindings = dims.map { ($0.name, $0.size) }
     let spec = LoadedSpec(path: spec)
-    return try Compilation(
+    return Compilation(
       spec,
       options: BuildOptions(
         dims: Dictionary(bindings) { _, last in last }, preset: preset,
         floatType: dtype ?? spec.ownFloatType ?? .f32,
         switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
-        targetCPU: targetCPU, cCompiler: cc)
-    ).fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
+        targetCPU: targetCPU, cCompiler: cc))
   }
 }
 
