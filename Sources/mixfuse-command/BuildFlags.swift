@@ -51,6 +51,12 @@ struct BuildFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Compile for another kind of machine: aarch64-linux-gnu, x86_64-linux-gnu.",
+      valueName: "kind"))
+  var target: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Compile for a CPU by LLVM's name, such as x86-64-v3.", valueName: "name"))
   var targetCPU: String?
 
@@ -86,7 +92,7 @@ struct BuildFlags: ParsableArguments {
         dims: Dictionary(bindings) { _, last in last }, preset: preset,
         floatType: dtype ?? spec.ownFloatType ?? .f32,
         switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
-        targetCPU: targetCPU, cCompiler: cc))
+        target: target, targetCPU: targetCPU, cCompiler: cc))
   }
 }
 
