@@ -31,6 +31,9 @@ REQUIREMENTS := \
   g++=g++ \
   cmake=cmake \
   pkg-config=pkg-config \
+  gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc \
+  libc6-dev-arm64-cross=/usr/aarch64-linux-gnu/lib/libc.so.6 \
+  qemu-user-static=qemu-aarch64-static \
   binutils=ld.bfd \
   python3=python3
 

@@ -97,7 +97,7 @@ let package = Package(
       ],
       path: "Tests/Soak", exclude: ["C"], swiftSettings: swiftSettings),
     tests("Diagnostics"),
-    tests("SpecLanguage", ["Diagnostics"]),
+    tests("SpecLanguage", ["Diagnostics", "TestSupport"]),
     tests("TensorIR"),
     tests(
       "Elaboration",

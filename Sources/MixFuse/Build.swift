@@ -125,7 +125,7 @@ extension Compilation {
     let manifest = checked.manifest
     var entry = [
       ".so": try linkSharedLibrary(
-        objects + checked.objects, name: "\(name).so", exports: manifest.exports),
+        objects + checked.objects, name: "\(name).so", exports: manifest.exports, for: target),
       ".h": Array(text.library.header.utf8), ".c": Array(text.library.source.utf8),
       ".json": Array(checked.json.utf8),
     ]
@@ -135,7 +135,7 @@ extension Compilation {
       let source = CSource(name: "\(name)_manifest.c", text: manifestText)
       entry[".a"] = try makeStaticLibrary(
         objects + (try compile([source], for: target, with: compiler)), name: name,
-        exports: manifest.staticExports(name))
+        exports: manifest.staticExports(name), for: target)
     }
     if files.contains(.asm) {
       let source = CSource(name: "\(name).c", text: text.library.source + "\n" + manifestText)

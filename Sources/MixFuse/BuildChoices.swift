@@ -33,7 +33,7 @@ extension BuildOptions {
   /// All choices at once.
   package init(
     dims: [String: Int], preset: String? = nil, floatType: FloatType, switches: Switches,
-    memoryLimit: Int? = nil, targetCPU: String?, cCompiler: String? = nil
+    memoryLimit: Int? = nil, target: String? = nil, targetCPU: String?, cCompiler: String? = nil
   ) {
     self.init()
     self.dims = dims
@@ -43,6 +43,7 @@ extension BuildOptions {
       derivation: switches.derivation, rematerialization: switches.rematerialization,
       innerGradients: switches.innerGradients)
     self.memoryLimit = memoryLimit
+    self.target = target
     self.targetCPU = targetCPU
     self.cCompiler = cCompiler
   }

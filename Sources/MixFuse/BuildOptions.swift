@@ -22,6 +22,9 @@ public struct BuildOptions: Sendable {
   /// The CPU to compile for, by LLVM's name; `nil` for the machine at hand.
   public var targetCPU: String?
 
+  /// The kind of machine to compile for, such as `aarch64-linux-gnu`; `nil` for that at hand.
+  public var target: String?
+
   /// The C compiler that makes objects, a command such as `zig cc`; `nil` for LLVM in this process.
   public var cCompiler: String?
 

@@ -126,6 +126,9 @@ package struct Compilation {
   /// The processor to compile for.
   package func target() throws -> TargetDescription {
     do {
+      if let kind = options.target {
+        return try TargetDescription.kind(kind, cpu: options.targetCPU)
+      }
       return try options.targetCPU.map { try TargetDescription.named($0) } ?? .host()
     } catch let error as ToolchainError {
       throw failure(error)

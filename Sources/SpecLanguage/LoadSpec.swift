@@ -22,7 +22,9 @@ private struct Loader {
 
   mutating func load(path: String, importedAt span: Span?) -> SpecFile? {
     loaded.insert(URL(fileURLWithPath: path).standardizedFileURL.path)
-    guard let source = read(path, importedAt: span) else { return nil }
+    guard let source = readSpec(at: path, importedAt: span, diagnostics: diagnostics) else {
+      return nil
+    }
     var file = parse(source, diagnostics: diagnostics)
     var sources = file.sources
     file.declarations = file.declarations.flatMap { declaration -> [Declaration] in
@@ -38,33 +40,38 @@ private struct Loader {
     file.sources = sources
     return file
   }
+}
 
-  private func read(_ path: String, importedAt span: Span?) -> SourceFile? {
-    let reason: String
-    do {
-      guard isReadable(path) else { throw CocoaError(.fileReadUnknown) }
-      let data = try Data(contentsOf: URL(fileURLWithPath: path))
-      if let text = String(data: data, encoding: .utf8) {
-        return SourceFile(name: path, text: text)
-      }
-      reason = "it is not UTF-8 text"
-    } catch CocoaError.fileReadNoSuchFile {
-      reason = "there is no such file"
-    } catch {
-      reason = "it cannot be opened (is it a folder, a device, protected, or no spec at all?)"
+/// Reads one spec file; it is not parsed, and imports are not followed.
+///
+/// - Errors: `syntax.import`. The result is then nil.
+package func readSpec(
+  at path: String, importedAt span: Span? = nil, diagnostics: DiagnosticCollector
+) -> SourceFile? {
+  let reason: String
+  do {
+    guard isReadable(path) else { throw CocoaError(.fileReadUnknown) }
+    let data = try Data(contentsOf: URL(fileURLWithPath: path))
+    if let text = String(data: data, encoding: .utf8) {
+      return SourceFile(name: path, text: text)
     }
-    diagnostics.report(SyntaxMessage.importedFile(path, reason: reason), at: span)
-    return nil
+    reason = "it is not UTF-8 text"
+  } catch CocoaError.fileReadNoSuchFile {
+    reason = "there is no such file"
+  } catch {
+    reason = "it cannot be opened (is it a folder, a device, protected, or no spec at all?)"
   }
+  diagnostics.report(SyntaxMessage.importedFile(path, reason: reason), at: span)
+  return nil
+}
 
-  /// A spec of more bytes than this is taken for another kind of file.
-  private static let longestSpec = 1 << 24
+/// A spec of more bytes than this is taken for another kind of file.
+private let longestSpec = 1 << 24
 
-  /// Whether a path is a file of a fitting size, or nothing at all: a pipe would be waited for, and a
-  /// device has no end.
-  private func isReadable(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) != 0
-      || (status.st_mode & S_IFMT == S_IFREG && status.st_size <= Self.longestSpec)
-  }
+/// Whether a path is a file of a fitting size, or nothing at all: a pipe would be waited for, and a
+/// device has no end.
+private func isReadable(_ path: String) -> Bool {
+  var status = stat()
+  return stat(path, &status) != 0
+    || (status.st_mode & S_IFMT == S_IFREG && status.st_size <= longestSpec)
 }

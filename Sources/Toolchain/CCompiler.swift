@@ -51,7 +51,7 @@ package struct CCompiler: Sendable, Hashable {
     let file = try TemporaryObject()
     let options =
       ["-x", "c", "-", "-c", "-o", file.path, "-O\(level.rawValue)"] + languageArguments
-      + ["-Wframe-larger-than=\(stackFrameLimit)", "-fno-sanitize=all"] + target.frontEndArguments
+      + ["-Wframe-larger-than=\(stackFrameLimit)", "-fno-sanitize=all"] + target.compilerArguments
     let result = try runChild(
       program, arguments + options, input: try MemoryFile(Array(source.text.utf8)))
     guard result.status == 0 else {

@@ -50,12 +50,42 @@ package struct ExternalTools: Sendable {
     throw .toolMissing(tool: "a linker (ld.bfd or ld.lld-19)", package: "binutils")
   }
 
+  /// The linker for a machine, and the folders in which it must be told to look for the C library.
+  ///
+  /// - Throws: `toolchain.tool-missing`.
+  func linker(
+    for target: TargetDescription
+  ) throws(ToolchainError) -> (linker: Linker, folders: [String]) {
+    guard let kind = target.foreignKind else {
+      let linker = try linker()
+      // lld has no folders of its own.
+      return (linker, linker.style == .lld ? ExternalTools.systemFolders : [])
+    }
+    let binutils = "binutils-\(kind.replacing("_", with: "-"))"
+    guard
+      let linker = find("\(kind)-ld.bfd").map({ Linker(path: $0, style: .bfd) })
+        ?? (find("ld.lld-19") ?? find("ld.lld")).map({ Linker(path: $0, style: .lld) })
+    else { throw .toolMissing(tool: "\(kind)-ld.bfd", package: binutils) }
+    let libraries = "/usr/\(kind)/lib"
+    guard access("\(libraries)/libc.so.6", R_OK) == 0 else {
+      let names = ["aarch64": "arm64", "x86_64": "amd64"]
+      let name = names[String(kind.prefix { $0 != "-" })] ?? ""
+      throw .toolMissing(tool: "\(libraries)/libc.so.6", package: "libc6-\(name)-cross")
+    }
+    return (linker, [libraries])
+  }
+
+  private static let systemFolders = [
+    "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
+  ]
+
   /// Path of objcopy, for static libraries.
   ///
   /// - Throws: `toolchain.tool-missing`.
-  func objcopy() throws(ToolchainError) -> String {
-    guard let path = find("objcopy") ?? find("llvm-objcopy") else {
-      throw .toolMissing(tool: "objcopy", package: "binutils")
+  func objcopy(foreign kind: String?) throws(ToolchainError) -> String {
+    guard let path = find((kind.map { $0 + "-" } ?? "") + "objcopy") ?? find("llvm-objcopy") else {
+      throw .toolMissing(
+        tool: "objcopy", package: kind == nil ? "binutils" : "llvm-19")
     }
     return path
   }

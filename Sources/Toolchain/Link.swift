@@ -14,6 +14,7 @@ import MixFuseShared
 ///   - objects: object files from `compile`, in the order in which they are laid out.
 ///   - name: file name that the library calls itself (its soname), such as `libmaml_sinusoid.so`.
 ///   - exports: symbols that the library must define.
+///   - target: the machine that the objects are for; this one unless told.
 ///   - tools: where the linker is.
 /// - Returns: the bytes of the library.
 /// - Cost: 5 to 25 ms.
@@ -22,23 +23,22 @@ import MixFuseShared
 ///   `toolchain.tool-missing`.
 package func linkSharedLibrary(
   _ objects: [CompiledUnit], name: String, exports: [String] = [],
-  tools: ExternalTools = ExternalTools()
+  for target: TargetDescription = .host(), tools: ExternalTools = ExternalTools()
 ) throws(ToolchainError) -> [UInt8] {
-  let linker = try tools.linker()
+  let (linker, folders) = try tools.linker(for: target)
   var inputs: [MemoryFile] = []
   for object in objects { inputs.append(try MemoryFile(object.bytes)) }
   let library = try MemoryFile()
 
   var arguments = ["-shared", "--build-id=none", "--no-undefined", "-z", "noexecstack"]
   arguments += ["-soname", name] + inputs.map(\.path)
-  arguments += ["--as-needed", "-l:libc.so.6"]
+  arguments += ["--as-needed", "-l:libc.so.6"] + folders.map { "-L\($0)" }
   switch linker.style {
   case .bfd:
     arguments += ["-o", library.path]
   case .lld:
-    // lld renames a temporary file over its output, which a file in memory does not allow, and has
-    // no folders of its own to search.
-    arguments += ["-o", "-"] + systemLibraryFolders.map { "-L\($0)" }
+    // lld renames a temporary file over its output, which a file in memory does not allow.
+    arguments += ["-o", "-"]
   }
   let result = try runChild(linker.path, arguments, inherited: inputs + [library])
   guard result.status == 0 else {
@@ -82,7 +82,3 @@ private func readable(
   }
   return text
 }
-
-private let systemLibraryFolders = [
-  "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
-]

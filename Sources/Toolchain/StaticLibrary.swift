@@ -14,23 +14,25 @@ import MixFuseShared
 ///   - objects: object files from `compile`, in the order in which they are laid out.
 ///   - name: the library's name, for its one member `NAME.o`.
 ///   - exports: the symbols that stay visible; the objects must define them.
+///   - target: the machine that the objects are for.
 ///   - tools: where the linker and objcopy are.
 /// - Returns: the bytes of the archive, which depend on the objects and names alone.
 /// - Cost: two starts of programs, about 10 ms.
 /// - Throws: `toolchain.link-failed`, `toolchain.tool-missing`, `toolchain.tool-result`.
 package func makeStaticLibrary(
-  _ objects: [CompiledUnit], name: String, exports: [String], tools: ExternalTools = ExternalTools()
+  _ objects: [CompiledUnit], name: String, exports: [String], for target: TargetDescription,
+  tools: ExternalTools = ExternalTools()
 ) throws(ToolchainError) -> [UInt8] {
-  let joined = try joinedObject(objects, tools: tools)
-  let object = try keepingGlobal(exports, in: joined, tools: tools)
+  let joined = try joinedObject(objects, for: target, tools: tools)
+  let object = try keepingGlobal(exports, in: joined, for: target, tools: tools)
   return archive(object, memberName: "\(name).o", symbols: exports)
 }
 
 /// Several objects as one.
 private func joinedObject(
-  _ objects: [CompiledUnit], tools: ExternalTools
+  _ objects: [CompiledUnit], for target: TargetDescription, tools: ExternalTools
 ) throws(ToolchainError) -> [UInt8] {
-  let linker = try tools.linker()
+  let linker = try tools.linker(for: target).linker
   var inputs: [MemoryFile] = []
   for object in objects { inputs.append(try MemoryFile(object.bytes)) }
   let output = try MemoryFile()
@@ -45,9 +47,9 @@ private func joinedObject(
 
 /// An object whose other symbols are local.
 private func keepingGlobal(
-  _ symbols: [String], in object: [UInt8], tools: ExternalTools
+  _ symbols: [String], in object: [UInt8], for target: TargetDescription, tools: ExternalTools
 ) throws(ToolchainError) -> [UInt8] {
-  let objcopy = try tools.objcopy()
+  let objcopy = try tools.objcopy(foreign: target.foreignKind)
   let (input, output) = (try MemoryFile(object), try TemporaryObject())
   let arguments = symbols.map { "--keep-global-symbol=\($0)" } + [input.path, output.path]
   let result = try runChild(objcopy, arguments, inherited: [input])

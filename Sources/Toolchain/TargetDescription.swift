@@ -49,6 +49,28 @@ package struct TargetDescription: Sendable, Hashable {
       isHost: true)
   }
 
+  /// The kinds of machines that can be compiled for on any machine, each with its plainest processor.
+  package static let kinds: KeyValuePairs = [
+    "aarch64-linux-gnu": "generic", "x86_64-linux-gnu": "x86-64",
+  ]
+
+  /// The plainest processor of a kind of machine, or one that is named.
+  ///
+  /// - Parameters:
+  ///   - triple: one of `kinds`.
+  ///   - cpu: LLVM's name of the processor.
+  /// - Cost: one start of clang, about 30 ms.
+  /// - Throws: `toolchain.target-unknown`; `toolchain.cpu-unknown` with the nearest known name;
+  ///   `toolchain.tool-missing`.
+  package static func kind(
+    _ triple: String, cpu: String? = nil, tools: ExternalTools = ExternalTools()
+  ) throws(ToolchainError) -> TargetDescription {
+    guard let plainest = kinds.first(where: { $0.key == triple })?.value else {
+      throw .targetUnknown(name: triple, known: kinds.map(\.key))
+    }
+    return try named(cpu ?? plainest, triple: triple, tools: tools)
+  }
+
   /// A processor of the host's architecture by its name; `native` is the host.
   ///
   /// - Cost: one start of clang, about 30 ms.
@@ -57,9 +79,15 @@ package struct TargetDescription: Sendable, Hashable {
     _ cpu: String, tools: ExternalTools = ExternalTools()
   ) throws(ToolchainError) -> TargetDescription {
     let host = host()
-    if cpu == "native" { return host }
+    return cpu == "native" ? host : try named(cpu, triple: host.triple, tools: tools)
+  }
+
+  private static func named(
+    _ cpu: String, triple: String, tools: ExternalTools
+  ) throws(ToolchainError) -> TargetDescription {
     let arguments =
-      ["-x", "c", "-", "-c", "-emit-llvm", "-o", "-"] + cpuArguments(cpu, triple: host.triple)
+      ["-x", "c", "-", "-c", "-emit-llvm", "-o", "-", "--target=\(triple)"]
+      + cpuArguments(cpu, triple: triple)
     let probe = try MemoryFile(Array("void probe(void) {}\n".utf8))
     let result = try runChild(try tools.clang(), arguments, input: probe)
     guard result.status == 0 else {
@@ -68,7 +96,7 @@ package struct TargetDescription: Sendable, Hashable {
     let module = try LLVMModule(bitcode: result.output, name: "CPU probe")
     let features = module.functionAttribute("target-features", of: "probe") ?? ""
     return TargetDescription(
-      triple: host.triple, cpu: cpu, featureString: features, isHost: false)
+      triple: triple, cpu: cpu, featureString: features, isHost: false)
   }
 
   /// Derives the relevant features and the vector width from LLVM's feature text.
@@ -90,8 +118,17 @@ package struct TargetDescription: Sendable, Hashable {
     }
   }
 
+  /// The kind of machine, if another one's linker and C library are needed.
+  var foreignKind: String? {
+    let architecture = triple.prefix { $0 != "-" } + "-"
+    return TargetDescription.host().triple.hasPrefix(architecture) ? nil : triple
+  }
+
   /// What clang and libclang are told about the processor.
-  var frontEndArguments: [String] {
+  var frontEndArguments: [String] { ["--target=\(triple)"] + compilerArguments }
+
+  /// What any C compiler for this kind of machine is told about the processor.
+  var compilerArguments: [String] {
     let cpuFlags = TargetDescription.cpuArguments(isHost ? "native" : cpu, triple: triple)
     // Clang halves 64-byte vectors on the first AVX-512 processors unless told; the width of
     // generated code is chosen by `vectorBytes` and must be the width that is emitted.
@@ -114,6 +151,10 @@ package struct TargetDescription: Sendable, Hashable {
 
   /// Turns clang's list of valid names into a suggestion.
   private static func unknownCPU(_ cpu: String, clangMessages: String) -> ToolchainError {
+    // For ARM, clang names none.
+    if clangMessages.contains("unsupported argument '\(cpu)' to option '-mcpu='") {
+      return .cpuUnknown(name: cpu, suggestion: nil)
+    }
     let marker = "values are: "
     guard let list = clangMessages.split(separator: marker, maxSplits: 1).dropFirst().first else {
       return .frontEndFailed(name: "the CPU probe", output: clangMessages)

@@ -17,6 +17,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
   case compilerMissing(command: String)
   /// `--target-cpu` names a processor that LLVM does not know for this machine's architecture.
   case cpuUnknown(name: String, suggestion: String?)
+  /// A kind of machine that nothing can be compiled for.
+  case targetUnknown(name: String, known: [String])
   /// A file could not be written; nothing was left behind.
   case fileUnwritable(path: String, reason: String)
   /// clang stopped on C that libclang had accepted.
@@ -41,6 +43,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .compilerFailed: "toolchain.compiler-failed"
     case .compilerMissing: "toolchain.compiler-missing"
     case .cpuUnknown: "toolchain.cpu-unknown"
+    case .targetUnknown: "toolchain.target-unknown"
     case .fileUnwritable: "toolchain.file-unwritable"
     case .frontEndFailed: "toolchain.front-end-failed"
     case .linkFailed: "toolchain.link-failed"
@@ -57,6 +60,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     switch self {
     case .cRejected, .frontEndFailed, .linkFailed, .llvmFailed: .compilerBug
     case .compilerFailed, .compilerMissing, .cpuUnknown, .fileUnwritable, .programUnusable,
+      .targetUnknown,
       .toolMissing, .toolResult:
       .userError
     case .stackTooLarge: .limitation
@@ -74,6 +78,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       "--cc '\(command)' names no program that can be run"
     case .cpuUnknown(let name, _):
       "LLVM knows no CPU named '\(name)' for this machine"
+    case .targetUnknown(let name, let known):
+      "--target '\(name)' is no kind of machine; there are \(known.joined(separator: ", "))"
     case .fileUnwritable(let path, let reason):
       "cannot write \(path): \(reason)"
     case .frontEndFailed(let name, _):
@@ -101,8 +107,8 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
       .linkFailed(_, let output):
       [output]
     case .llvmFailed(_, _, let messages): messages
-    case .compilerMissing, .cpuUnknown, .fileUnwritable, .programUnusable, .toolMissing,
-      .toolResult:
+    case .compilerMissing, .cpuUnknown, .fileUnwritable, .programUnusable, .targetUnknown,
+      .toolMissing, .toolResult:
       []
     case .stackTooLarge(_, let functions): functions
     }
@@ -115,6 +121,7 @@ package enum ToolchainError: Error, Equatable, DiagnosticMessage {
     case .compilerMissing: "name a path, or a program on the PATH and its first arguments: 'zig cc'"
     case .cpuUnknown(_, let suggestion):
       suggestion ?? "'clang-19 --print-supported-cpus' lists the names"
+    case .targetUnknown(let name, let known): didYouMean(name, among: known)
     case .toolMissing(_, let package):
       "install it: sudo apt-get install \(package)"
     case .toolResult:

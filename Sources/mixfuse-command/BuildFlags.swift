@@ -51,6 +51,12 @@ struct BuildFlags: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Compile for another kind of machine: aarch64-linux-gnu, x86_64-linux-gnu.",
+      valueName: "kind"))
+  var target: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Compile for a CPU by LLVM's name, such as x86-64-v3.", valueName: "name"))
   var targetCPU: String?
 
@@ -73,16 +79,20 @@ struct BuildFlags: ParsableArguments {
   ///
   /// - Parameter threads: the number of threads that `--memory` is for; all processors if `nil`.
   func compilation(threads: Int? = nil) throws -> Compilation {
+    try uncheckedCompilation().fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
+  }
+
+  /// The same without looking at the spec: whether it fits into `--memory` is not asked.
+  func uncheckedCompilation() -> Compilation {
     let bindings = dims.map { ($0.name, $0.size) }
     let spec = LoadedSpec(path: spec)
-    return try Compilation(
+    return Compilation(
       spec,
       options: BuildOptions(
         dims: Dictionary(bindings) { _, last in last }, preset: preset,
         floatType: dtype ?? spec.ownFloatType ?? .f32,
         switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
-        targetCPU: targetCPU, cCompiler: cc)
-    ).fittingMemory(workers: threads ?? ThreadPool.availableProcessors)
+        target: target, targetCPU: targetCPU, cCompiler: cc))
   }
 }
 

@@ -24,7 +24,7 @@ struct MixFuseCommand: ParsableCommand {
     version: Compiler.version,
     subcommands: [
       BuildCommand.self, VerifyCommand.self, RunCommand.self, TrainCommand.self, PlanCommand.self,
-      BenchCommand.self, SweepCommand.self, DumpCommand.self,
+      BenchCommand.self, SweepCommand.self, DumpCommand.self, CheckCommand.self, FormatCommand.self,
     ])
 
   static func main() {

@@ -96,6 +96,25 @@ struct ExampleProgramTests {
         + "client.cc $(pkg-config --cflags --libs maml_sinusoid) -o client && ./client", in: place)
   }
 
+  @Test("the C of README.md compiles and calls")
+  func readme() throws {
+    let place = try Workplace()
+    try library("a,header,pc", in: place)
+    let text = try String(contentsOfFile: "\(Workplace.root)/README.md", encoding: .utf8)
+    let snippet = try #require(text.firstMatch(of: /```c\n((?s).*?)```/)).1
+    let main = """
+      int main(void) {
+        const maml_sinusoid_meta_gradient_inputs inputs = {0};
+        const maml_sinusoid_meta_gradient_outputs outputs = {0};
+        return step(&inputs, &outputs) == 1 ? 0 : 2;
+      }
+      """
+    _ = try place.write("\(snippet)\n\(main)", as: "main.c")
+    _ = try shell(
+      "cc -Wall main.c $(PKG_CONFIG_PATH=moved pkg-config --cflags --libs maml_sinusoid) -o main "
+        + "&& ./main", in: place)
+  }
+
   @Test("the Swift program builds against the runtime alone, and its loss falls")
   func swift() throws {
     let place = try Workplace()
