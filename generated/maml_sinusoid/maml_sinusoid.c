@@ -64,7 +64,7 @@ MF_PRAGMA(GCC diagnostic ignored "-Wunused-but-set-variable")
 // broadcast, and the compiler picks the registers. They are aligned like one element, so that a
 // vector may be read at any element's address.
 
-// gcc knows powers of two only: other vectors have more elements there, zeros that are not in memory.
+// gcc knows powers of two only: other vectors have more elements there, which are zero.
 #ifdef __clang__
 #define MF_VECTOR(type, count) __attribute__((ext_vector_type(count), aligned(sizeof(type))))
 #else
