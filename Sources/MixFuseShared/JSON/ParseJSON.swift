@@ -33,7 +33,9 @@ private struct JSONParser {
   private func fault() -> JSONSyntaxError { JSONSyntaxError(position: position) }
 
   mutating func skipBlanks() {
-    while let byte = next, [0x20, 0x09, 0x0a, 0x0d].contains(byte) { position += 1 }
+    while let byte = next, byte == 0x20 || byte == 0x0a || byte == 0x09 || byte == 0x0d {
+      position += 1
+    }
   }
 
   private mutating func take(_ character: Unicode.Scalar) -> Bool {
