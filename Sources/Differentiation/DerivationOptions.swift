@@ -74,6 +74,14 @@ package struct DerivationOptions: Hashable, Sendable {
     case apart(intensity: Int)
   }
 
+  /// How many examples of a batch a loss computes at a time, where each is computed alone.
+  package enum Examples: Hashable, Sendable {
+    case all
+    /// At most so many, at least 1. The arrays of one group exist at a time; each is computed once
+    /// more, for the backward run.
+    case groups(of: Int)
+  }
+
   package var derivation: Derivation
   package var rematerialization: Rematerialization
   /// What loops inside the losses keep where only the gradient is taken, whose peak is lower than
@@ -84,6 +92,7 @@ package struct DerivationOptions: Hashable, Sendable {
   package var stepActivations: StepActivations
   package var firstStep: FirstStep
   package var lastStep: LastStep
+  package var examples: Examples
   /// A parameter so that tests can show that a wrong rule is found.
   package var rules: RuleTable = .standard
 
@@ -92,7 +101,7 @@ package struct DerivationOptions: Hashable, Sendable {
     innerGradients: InnerGradients = .save, trajectory: Trajectory = .automatic,
     stepActivations: StepActivations = .automatic,
     gradientRematerialization: Rematerialization? = nil, firstStep: FirstStep = .automatic,
-    lastStep: LastStep = .inLoop
+    lastStep: LastStep = .inLoop, examples: Examples = .all
   ) {
     self.derivation = derivation
     self.rematerialization = rematerialization
@@ -101,6 +110,7 @@ package struct DerivationOptions: Hashable, Sendable {
     self.stepActivations = stepActivations
     self.firstStep = firstStep
     self.lastStep = lastStep
+    self.examples = examples
     self.gradientRematerialization = gradientRematerialization
   }
 
@@ -172,12 +182,13 @@ extension DerivationOptions {
 }
 
 extension Graph {
-  /// The graph with another save policy in all its loops, nested ones included.
+  /// The graph with another save policy in all its loops, nested ones included. Loops over groups of
+  /// examples keep nothing, whatever others do.
   func withSavePolicy(_ policy: SavePolicy) -> Graph {
     var graph = self
     for index in graph.nodes.indices {
       if case .loop(var loop) = graph.nodes[index].op {
-        loop.savePolicy = policy
+        if loop.role.subject != .exampleGroups { loop.savePolicy = policy }
         loop.body = loop.body.withSavePolicy(policy)
         graph.nodes[index].op = .loop(loop)
       } else if case .gradient(var gradient) = graph.nodes[index].op {

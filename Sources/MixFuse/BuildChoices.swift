@@ -14,6 +14,33 @@ package typealias Rematerialization = DerivationOptions.Rematerialization
 /// What the loop over inner steps keeps besides its carries.
 package typealias InnerGradients = DerivationOptions.InnerGradients
 
+/// How many examples of a batch a loss computes at a time.
+package typealias Examples = DerivationOptions.Examples
+
+extension Examples {
+  /// What is chosen for a user who says nothing.
+  package static var usual: Self { .all }
+
+  /// `all`, or a number.
+  package init?(text: String) {
+    if text == "all" {
+      self = .all
+    } else if let size = Int(text), size >= 1 {
+      self = .groups(of: size)
+    } else {
+      return nil
+    }
+  }
+
+  /// The text that `init(text:)` reads.
+  package var text: String {
+    switch self {
+    case .all: "all"
+    case .groups(let size): "\(size)"
+    }
+  }
+}
+
 extension Derivation {
   /// What is chosen for a user who says nothing.
   package static var usual: Self { DerivationOptions().derivation }
@@ -33,7 +60,8 @@ extension BuildOptions {
   /// All choices at once.
   package init(
     dims: [String: Int], preset: String? = nil, floatType: FloatType, switches: Switches,
-    memoryLimit: Int? = nil, target: String? = nil, targetCPU: String?, cCompiler: String? = nil
+    examples: Examples = .usual, memoryLimit: Int? = nil, target: String? = nil,
+    targetCPU: String?, cCompiler: String? = nil
   ) {
     self.init()
     self.dims = dims
@@ -41,7 +69,7 @@ extension BuildOptions {
     self.dtype = floatType.dtype
     self.derivation = DerivationOptions(
       derivation: switches.derivation, rematerialization: switches.rematerialization,
-      innerGradients: switches.innerGradients)
+      innerGradients: switches.innerGradients, examples: examples)
     self.memoryLimit = memoryLimit
     self.target = target
     self.targetCPU = targetCPU
@@ -55,6 +83,15 @@ extension BuildOptions {
 }
 
 extension DerivationOptions {
+  /// ", 2 examples at a time", or nothing if it is all of them.
+  package var examplesText: String {
+    switch examples {
+    case .all: ""
+    case .groups(of: 1): ", 1 example at a time"
+    case .groups(let size): ", \(size) examples at a time"
+    }
+  }
+
   /// What loops inside the losses keep, as text: "block", "block (gradients none)", or "none (last
   /// step kept)".
   package var rematerializationText: String {

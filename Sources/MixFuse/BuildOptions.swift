@@ -42,6 +42,7 @@ public struct BuildOptions: Sendable {
       summary["remat_of_gradients"] = gradients.rawValue
     }
     if derivation.rules != .standard { summary["rules"] = derivation.rules.name }
+    if case .groups(let size) = derivation.examples { summary["examples"] = "\(size)" }
     if let lastStep = derivation.lastStepText { summary["last_step"] = lastStep }
     return summary
   }

@@ -71,6 +71,7 @@ package struct Compilation {
   /// Problem to the graph of one entry point, as derived: large and naive.
   package func derived(_ entry: EntryPoint, of problem: MetaProblem) throws -> Graph {
     do {
+      let problem = problem.computing(options.derivation.examples)
       let graph = try entry.graph(of: problem, options: options.derivation)
       if let excess = graph.excess {
         diagnostics.report(
@@ -153,7 +154,7 @@ package struct Compilation {
       "This file is yours: MixFuse claims no rights in the code it generates.",
       "dims: \(dims); \(problem.dtype.rawValue)",
       "derivation \(switches.derivation.rawValue), remat \(switches.rematerializationText), "
-        + "inner gradients \(switches.innerGradients.rawValue)",
+        + "inner gradients \(switches.innerGradients.rawValue)\(switches.examplesText)",
     ]
   }
 }

@@ -12,6 +12,8 @@ package struct LoopRole: Hashable, Sendable, CustomStringConvertible {
     case layers
     /// The problems of a task batch.
     case tasks
+    /// Examples of a batch, of which a loss takes some at a time.
+    case exampleGroups
     /// Rows of tokens, of which a loss takes one strip at a time.
     case tokenStrips
     /// Columns of a vocabulary, of which a loss takes one tile at a time.
@@ -40,6 +42,7 @@ package struct LoopRole: Hashable, Sendable, CustomStringConvertible {
   package static let innerSteps = LoopRole(.innerSteps)
   package static let layers = LoopRole(.layers)
   package static let tasks = LoopRole(.tasks)
+  package static let exampleGroups = LoopRole(.exampleGroups)
   package static let tokenStrips = LoopRole(.tokenStrips)
   package static let vocabularyTiles = LoopRole(.vocabularyTiles)
   package static func other(_ text: String) -> LoopRole { LoopRole(.other(text)) }
@@ -75,6 +78,7 @@ extension LoopRole.Subject: CustomStringConvertible {
     case .innerSteps: "inner steps"
     case .layers: "layers"
     case .tasks: "tasks"
+    case .exampleGroups: "example groups"
     case .tokenStrips: "token strips"
     case .vocabularyTiles: "vocabulary tiles"
     case .other(let text): text
@@ -83,6 +87,6 @@ extension LoopRole.Subject: CustomStringConvertible {
 
   /// All that have a name of their own.
   fileprivate static let named: [Self] = [
-    .innerSteps, .layers, .tasks, .tokenStrips, .vocabularyTiles,
+    .innerSteps, .layers, .tasks, .exampleGroups, .tokenStrips, .vocabularyTiles,
   ]
 }

@@ -64,7 +64,7 @@ extension Loop {
     case .layers where !isCarry, .other where !isCarry:
       // Only a loop that keeps something for a backward loop stacks what it carries or slices.
       return body.inputs.contains(value) ? .activation : body.purpose(of: value)
-    case .innerSteps, .layers, .tasks, .tokenStrips, .vocabularyTiles, .other:
+    case .innerSteps, .layers, .tasks, .exampleGroups, .tokenStrips, .vocabularyTiles, .other:
       return body.purpose(of: value)
     }
   }

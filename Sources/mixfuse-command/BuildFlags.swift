@@ -11,6 +11,10 @@ extension FloatType: ExpressibleByArgument {}
 extension Derivation: ExpressibleByArgument {}
 extension Rematerialization: ExpressibleByArgument {}
 extension InnerGradients: ExpressibleByArgument {}
+extension Examples: ExpressibleByArgument {
+  package init?(argument: String) { self.init(text: argument) }
+  package var defaultValueDescription: String { text }
+}
 
 /// The spec and the choices of its build.
 struct BuildFlags: ParsableArguments {
@@ -48,6 +52,12 @@ struct BuildFlags: ParsableArguments {
 
   @Option(help: "Keep the gradients of the inner steps, or compute them twice.")
   var innerGradients: InnerGradients = .usual
+
+  @Option(
+    help: ArgumentHelp(
+      "Compute the examples of a batch in groups of at most so many, where each stands alone.",
+      valueName: "n|all"))
+  var examples: Examples = .usual
 
   @Option(
     help: ArgumentHelp(
@@ -91,8 +101,8 @@ struct BuildFlags: ParsableArguments {
       options: BuildOptions(
         dims: Dictionary(bindings) { _, last in last }, preset: preset,
         floatType: dtype ?? spec.ownFloatType ?? .f32,
-        switches: (derivation, remat ?? .usual, innerGradients), memoryLimit: memory?.bytes,
-        target: target, targetCPU: targetCPU, cCompiler: cc))
+        switches: (derivation, remat ?? .usual, innerGradients), examples: examples,
+        memoryLimit: memory?.bytes, target: target, targetCPU: targetCPU, cCompiler: cc))
   }
 }
 

@@ -49,7 +49,7 @@ package struct PlanReport: Sendable {
     let sizes = dims.map { "\($0.name) = \($0.value)" }.joined(separator: ", ")
     let choices =
       "\(switches.derivation.rawValue) derivation, remat \(switches.rematerializationText), "
-      + "inner gradients \(switches.innerGradients.rawValue)"
+      + "inner gradients \(switches.innerGradients.rawValue)\(switches.examplesText)"
     var lines = ["\(name), \(dtype), \(choices)", sizes]
     lines.append(
       "\(decimalCount(thetaCount)) inner parameters, \(decimalCount(metaCount)) meta parameters")

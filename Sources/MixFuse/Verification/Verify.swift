@@ -99,7 +99,8 @@ struct VerificationPrograms {
   let dtype: DType
   /// The meta-gradient as the library was derived.
   let gradient: InterpretedProgram
-  /// The meta-gradient by the other derivation, with the other two switches unchanged.
+  /// The meta-gradient by the other derivation, with the other two switches unchanged and all examples
+  /// at once.
   let otherGradient: InterpretedProgram
   /// The outer loss alone.
   let value: InterpretedProgram
@@ -111,6 +112,8 @@ struct VerificationPrograms {
   init(_ compilation: Compilation, _ problem: MetaProblem) throws {
     var options = compilation.options
     options.derivation.derivation = options.derivation.derivation == .mixed ? .standard : .mixed
+    // All examples at once, so that it judges their grouping, too.
+    options.derivation.examples = .all
     let other = compilation.with(options)
     dtype = problem.dtype
     gradient = InterpretedProgram(graph: try compilation.derived(.metaGradient, of: problem))

@@ -3,12 +3,10 @@
 // Derivatives name what they make after what it is the derivative of, so at the second order one
 // name can come up twice: the adjoint of `x` of a program that already has an input `x_adj`.
 
-import TensorIR
-
 extension Graph {
   /// The graph with names of inputs, and of outputs, made distinct: `x_adj`, `x_adj_2`, ... The
   /// first holder of a name keeps it.
-  func withDistinctNames() -> Graph {
+  package func withDistinctNames() -> Graph {
     var graph = self
     graph.inputNames = distinct(inputNames)
     graph.outputNames = distinct(outputNames)
