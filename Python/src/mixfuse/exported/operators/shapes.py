@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import torch
 
 from .elementwise import converted
 from .table import OPERATORS, operator, require
@@ -205,9 +206,13 @@ def arange(*bounds: Any, dtype: Any = None, **keywords: Any) -> Any:
 
 
 def _filled(shape: Any, value: Any, dtype: Any, like: Any = None) -> Any:
-    if dtype is not None:
-        return _typed(jnp.full(shape, value), dtype)
-    return jnp.full(shape, value, jnp.float32 if like is None else like.dtype)
+    if dtype is None and like is not None:
+        return jnp.full(shape, value, like.dtype)
+    if dtype is None:
+        # PyTorch's own choice for a number that comes without a type.
+        whole = torch.bool if isinstance(value, bool) else torch.int64
+        dtype = whole if isinstance(value, int) else torch.get_default_dtype()
+    return _typed(jnp.full(shape, value), dtype)
 
 
 for _name, _value in {"zeros": 0.0, "ones": 1.0}.items():
@@ -239,7 +244,7 @@ def new_full(x: Any, shape: Any, value: Any, dtype: Any = None, **keywords: Any)
 
 @operator("scalar_tensor.default")
 def scalar_tensor(value: Any, dtype: Any = None, **keywords: Any) -> Any:
-    return _filled((), value, dtype)
+    return _filled((), float(value) if dtype is None else value, dtype)
 
 
 @operator("eye.default", "eye.m")
